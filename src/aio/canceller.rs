@@ -1,0 +1,59 @@
+//! The half of an operation that can do one thing: end it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::provider::Operation;
+use crate::error::ErrorKind;
+
+/// Cancels one operation, from any thread, at any time.
+///
+/// Cloneable and harmless when stale: it knows its operation, not the [`Aio`](crate::Aio), so it
+/// has no effect on whatever the aio is used for next.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Aio, Conn, ErrorKind};
+/// use std::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let conn = Conn::from(TcpStream::connect(listener.local_addr()?)?);
+///
+/// let read = conn.read(Aio::new(), 1024); // The peer says nothing.
+/// let canceller = read.canceller();
+/// std::thread::spawn(move || canceller.cancel());
+/// assert_eq!(read.wait().unwrap_err().kind(), ErrorKind::Canceled);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Canceller {
+    operation: Arc<dyn Operation>,
+}
+
+impl Canceller {
+    pub(super) fn new(operation: Arc<dyn Operation>) -> Self {
+        Self { operation }
+    }
+
+    /// Cancels the operation if it has not completed.
+    ///
+    /// Returns at once; the outcome arrives through the aio. Queued: it completes with
+    /// [`Canceled`](ErrorKind::Canceled), count 0, and the connection is untouched. A write in
+    /// flight: it completes with `Canceled` and the exact count, and the write side of the
+    /// connection ends. A read in flight: it completes with `Canceled`, and what had arrived stays
+    /// for the next read. Completed: no effect.
+    pub fn cancel(&self) {
+        Arc::clone(&self.operation).interrupt(ErrorKind::Canceled);
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller")
+            .field("completed", &self.operation.is_settled())
+            .finish()
+    }
+}

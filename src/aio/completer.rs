@@ -1,0 +1,78 @@
+//! The provider's half of an operation: begins it, reports progress, finishes it exactly once.
+
+use std::sync::Arc;
+
+use super::notice::Notice;
+use super::provider::Operation;
+use super::slot::{Interruption, Slot};
+use crate::error::{Error, ErrorKind};
+
+/// Finishing consumes it. Dropping it finishes with `Abandoned`, so that no lost or panicking
+/// thread can strand a waiter.
+#[derive(Debug)]
+pub(crate) struct Completer<T: Send + 'static> {
+    slot: Option<Arc<Slot<T>>>,
+}
+
+impl<T: Send + 'static> Completer<T> {
+    pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
+        Self { slot: Some(slot) }
+    }
+
+    /// False when the operation was cancelled or expired while it was queued: drop the job.
+    pub(crate) fn begin(&self, interruption: Interruption) -> bool {
+        self.slot
+            .as_ref()
+            .is_some_and(|slot| slot.begin(interruption))
+    }
+
+    /// Back into the queue, nothing moved. The cause, if it was interrupted meanwhile.
+    pub(crate) fn requeue(&self) -> Result<(), ErrorKind> {
+        self.slot.as_ref().map_or(Ok(()), |slot| slot.requeue())
+    }
+
+    /// No interruption can settle it from now on. False when one has.
+    pub(crate) fn commit(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.commit())
+    }
+
+    pub(crate) fn cause(&self) -> Option<ErrorKind> {
+        self.slot.as_ref().and_then(|slot| slot.cause())
+    }
+
+    pub(crate) fn progress(&self, moved: u64) {
+        if let Some(slot) = &self.slot {
+            slot.set_moved(moved);
+        }
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| slot.is_settled())
+    }
+
+    pub(crate) fn id(&self) -> usize {
+        self.slot.as_ref().map_or(0, |slot| slot.id())
+    }
+
+    pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
+        self.slot.clone().map(|slot| slot as Arc<dyn Operation>)
+    }
+
+    /// Settles the operation, unless an interruption already has. The caller runs or posts what
+    /// comes back, holding no lock.
+    pub(crate) fn finish(mut self, result: Result<T, Error>) -> Notice<T> {
+        self.slot
+            .take()
+            .map_or(Notice::None, |slot| slot.finish(result))
+    }
+}
+
+impl<T: Send + 'static> Drop for Completer<T> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            let provider = slot.provider();
+            slot.finish(Err(Error::new(ErrorKind::Abandoned)))
+                .post(provider.as_deref());
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The handle the caller holds. It knows neither HTTP nor sockets.
+
+mod canceller;
+mod completer;
+mod future;
+#[cfg(all(test, loom))]
+mod model;
+mod notice;
+mod provider;
+mod slot;
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+pub use self::canceller::Canceller;
+pub(crate) use self::completer::Completer;
+pub use self::future::AioFuture;
+pub(crate) use self::notice::Notice;
+pub(crate) use self::provider::{Call, Operation, Provider};
+pub(crate) use self::slot::Interruption;
+use self::slot::Slot;
+use crate::bufs::Bufs;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind};
+
+/// A handle for one operation at a time: yours while idle, lent to the connection while in flight.
+///
+/// An idle aio carries options. It is *moved* into an operation, which returns it as
+/// `Aio<T, InFlight>`; from there it is waited for, called back, cancelled or awaited, and it can be
+/// had back for the next operation. So submitting twice, reading a result early, and waiting *and*
+/// taking a callback do not compile.
+///
+/// `T` is what the operation yields, and is inferred.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Aio, Conn};
+/// use std::net::{TcpListener, TcpStream};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let address = listener.local_addr()?;
+/// let conn = Conn::from(TcpStream::connect(address)?);
+/// let aio = Aio::new().iov(["HTTP/1.1 200 OK\r\n\r\n", "body"]).timeout(Duration::from_secs(5));
+/// let aio = conn.write_all(aio); // Returns at once.
+/// // ... do something else ...
+/// let (written, aio) = aio.reclaim();
+/// assert_eq!(written?.count(), 23);
+/// conn.write_all(aio.iov(["more"])).wait()?; // The same slot, the same timeout.
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "an aio does nothing by itself, and one in flight that is dropped is detached"]
+pub struct Aio<T, S = Idle> {
+    slot: Arc<Slot<T>>,
+    options: Options,
+    state: S,
+}
+
+/// State of an [`Aio`] that is yours.
+#[derive(Debug)]
+pub struct Idle {
+    /// The vector of the next write.
+    iov: Option<Bufs>,
+}
+
+/// State of an [`Aio`] that is lent to a connection.
+#[derive(Debug)]
+pub struct InFlight(());
+
+/// What a successful write says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    count: u64,
+}
+
+/// What stays with an aio from one operation to the next.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    timeout: Option<Duration>,
+    deadline: Deadline,
+}
+
+impl Written {
+    pub(crate) fn new(count: u64) -> Self {
+        Self { count }
+    }
+
+    /// Bytes that the kernel accepted: for [`write_all`](crate::Conn::write_all) the whole vector,
+    /// for [`write_request`](crate::Conn::write_request) head and body.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl<T> Aio<T> {
+    /// An idle aio without options: no deadline, no vector.
+    pub fn new() -> Self {
+        let options = Options {
+            timeout: None,
+            deadline: Deadline::Never,
+        };
+        Self::idle(Arc::new(Slot::new()), options)
+    }
+
+    fn idle(slot: Arc<Slot<T>>, options: Options) -> Self {
+        Self {
+            slot,
+            options,
+            state: Idle { iov: None },
+        }
+    }
+
+    /// Gives each operation this long in total, from its submission, time in the queue included.
+    ///
+    /// Stays for later operations. With a [`deadline`](Self::deadline) as well, the earlier counts.
+    /// Zero expires at once: nothing is tried. A duration beyond the clock never passes.
+    pub fn timeout(mut self, after: Duration) -> Self {
+        self.options.timeout = Some(after);
+        self
+    }
+
+    /// Fails each operation that has not completed at this moment.
+    ///
+    /// Stays for later operations, so one deadline can bound a whole exchange.
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.options.deadline = Deadline::At(at);
+        self
+    }
+}
+
+impl Aio<Written> {
+    /// Sets the scatter/gather vector of the next write (`nng_aio_set_iov`).
+    ///
+    /// Any number of buffers, empty ones included; they are owned or reference-counted, never
+    /// borrowed, so they outlive the operation by themselves. The operation uses the vector up: a
+    /// write that is submitted without one fails with [`InvalidInput`](ErrorKind::InvalidInput).
+    pub fn iov<I>(mut self, buffers: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Bytes>,
+    {
+        self.state.iov = Some(buffers.into_iter().map(Into::into).collect());
+        self
+    }
+
+    pub(crate) fn take_iov(&mut self) -> Option<Bufs> {
+        self.state.iov.take()
+    }
+}
+
+impl<T: Send + 'static> Aio<T> {
+    /// Lends the aio to `provider`: the handle for the caller, the completer for the job.
+    pub(crate) fn start(
+        mut self,
+        provider: &Weak<dyn Provider>,
+    ) -> (Aio<T, InFlight>, Completer<T>, Deadline) {
+        let deadline = match self.options.timeout {
+            Some(after) => Deadline::after(after).earlier(self.options.deadline),
+            None => self.options.deadline,
+        };
+        Slot::start(&mut self.slot, provider);
+        let completer = Completer::new(Arc::clone(&self.slot));
+        let lent = Aio {
+            slot: self.slot,
+            options: self.options,
+            state: InFlight(()),
+        };
+        (lent, completer, deadline)
+    }
+}
+
+impl<T> Default for Aio<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send + 'static> Aio<T, InFlight> {
+    /// Blocks until the operation has completed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operation failed with; [`Error::count`] says how far it got.
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) inside a closure of the same connection, when the
+    /// operation has not completed yet: the operation goes on, detached.
+    pub fn wait(self) -> Result<T, Error> {
+        self.reclaim().0
+    }
+
+    /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
+    pub fn reclaim(self) -> (Result<T, Error>, Aio<T>) {
+        let result = if self.would_deadlock() {
+            Err(Error::new(ErrorKind::WouldDeadlock))
+        } else {
+            self.slot
+                .wait(None)
+                .unwrap_or_else(|| Err(Error::new(ErrorKind::Abandoned)))
+        };
+        (result, Aio::idle(self.slot, self.options))
+    }
+
+    /// Blocks until the operation has completed, but no longer than `patience`.
+    ///
+    /// # Errors
+    ///
+    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. The
+    /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
+    pub fn wait_timeout(self, patience: Duration) -> Result<Result<T, Error>, Self> {
+        if self.would_deadlock() {
+            return Ok(Err(Error::new(ErrorKind::WouldDeadlock)));
+        }
+        self.slot
+            .wait(Deadline::after(patience).instant())
+            .ok_or(self)
+    }
+
+    /// Has `f` called with the outcome and the aio, idle again, ready to be submitted once more.
+    ///
+    /// It runs once, on the connection's thread, never on the caller's, outside every lock. It may
+    /// submit, cancel, close, and drop the last [`Conn`](crate::Conn); it may panic without harm to
+    /// others. It should not block for long: the connection's next operation in that direction
+    /// waits for it. If the thread is stuck in another operation when this one is cancelled or
+    /// expires, a thread of the same connection that stands in for it runs the closure.
+    pub fn on_complete<F>(self, f: F) -> Canceller
+    where
+        F: FnOnce(Result<T, Error>, Aio<T>) + Send + 'static,
+    {
+        let options = self.options;
+        let closure = Box::new(move |result, slot| f(result, Aio::idle(slot, options)));
+        let notice = self.slot.attach(closure);
+        if !notice.is_none() {
+            notice.post(self.slot.provider().as_deref());
+        }
+        Canceller::new(self.slot)
+    }
+
+    /// A handle that can cancel this operation, and only this one, from anywhere.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(Arc::clone(&self.slot) as Arc<dyn Operation>)
+    }
+
+    /// Cancels the operation; see [`Canceller::cancel`] for what that means when.
+    pub fn cancel(&self) {
+        Arc::clone(&self.slot).interrupt(ErrorKind::Canceled);
+    }
+
+    /// Whether the operation has completed, so that [`wait`](Self::wait) returns at once.
+    pub fn is_done(&self) -> bool {
+        self.slot.is_settled()
+    }
+
+    /// How far the operation has got, in bytes, while it runs.
+    ///
+    /// A write: what the kernel has accepted, renewed after each system call, of which none moves
+    /// more than 1 MiB. A read: what has arrived towards it.
+    pub fn count(&self) -> u64 {
+        self.slot.moved()
+    }
+
+    fn would_deadlock(&self) -> bool {
+        !self.slot.is_settled()
+            && self
+                .slot
+                .provider()
+                .is_some_and(|provider| provider.owns_current_thread())
+    }
+}
+
+/// For `.await`, in any executor; see [`AioFuture`].
+impl<T: Send + 'static> IntoFuture for Aio<T, InFlight> {
+    type Output = Result<T, Error>;
+    type IntoFuture = AioFuture<T>;
+
+    fn into_future(self) -> AioFuture<T> {
+        AioFuture::new(self.slot)
+    }
+}
+
+impl<T, S> fmt::Debug for Aio<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aio")
+            .field("completed", &self.slot.is_settled())
+            .field("count", &self.slot.moved())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

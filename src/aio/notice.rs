@@ -1,0 +1,75 @@
+//! What is left to do once a slot is settled: somebody's code to run, outside every lock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::provider::{Call, Provider};
+use super::slot::{Closure, Slot};
+use crate::error::Error;
+
+#[must_use = "somebody waits for this"]
+pub(crate) enum Notice<T> {
+    /// Nobody, or a waiter who has been woken.
+    None,
+    Closure(Closure<T>, Result<T, Error>, Arc<Slot<T>>),
+    Waker(Waker),
+}
+
+impl<T> Notice<T> {
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Runs it here: for the connection's own threads, which hold nothing at that moment.
+    pub(crate) fn run(self) {
+        match self {
+            Self::None => {}
+            Self::Closure(closure, result, slot) => guard(|| closure(result, slot)),
+            Self::Waker(waker) => guard(|| waker.wake()),
+        }
+    }
+}
+
+impl<T: Send + 'static> Notice<T> {
+    /// Has it run by the connection. Without one any more, on a thread of its own.
+    pub(crate) fn post(self, provider: Option<&dyn Provider>) {
+        let Some(call) = self.into_call() else { return };
+        match provider {
+            Some(provider) => provider.post(call),
+            None => post_alone(call),
+        }
+    }
+
+    pub(crate) fn into_call(self) -> Option<Call> {
+        (!self.is_none()).then(|| Box::new(move || self.run()) as Call)
+    }
+}
+
+/// For a closure that is attached after the connection is gone. The caller's thread is the last
+/// resort, when there is no other to be had: late is worse than never, here is better than both.
+fn post_alone(call: Call) {
+    let shared = Arc::new(parking_lot::Mutex::new(Some(call)));
+    let theirs = Arc::clone(&shared);
+    let run = move || {
+        let call = theirs.lock().take();
+        if let Some(call) = call {
+            call();
+        }
+    };
+    if std::thread::Builder::new()
+        .name("http-aio:call".into())
+        .spawn(run.clone())
+        .is_err()
+    {
+        run();
+    }
+}
+
+/// A closure that panics hurts nobody else. Its message has been printed by the panic hook; the
+/// payload is leaked, because dropping it may panic again.
+fn guard(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        std::mem::forget(payload);
+    }
+}

@@ -1,0 +1,32 @@
+//! The seam between an aio and whoever works on it: `aio` knows connections by these traits only.
+
+use std::sync::Arc;
+
+use crate::error::ErrorKind;
+
+/// User code on its way to a connection's thread.
+pub(crate) type Call = Box<dyn FnOnce() + Send>;
+
+/// Works on operations: one direction of a connection, or a connect.
+pub(crate) trait Provider: Send + Sync {
+    /// The operation was interrupted: settled (drop it from the queue), or a cause is recorded
+    /// (make its thread look). Called without locks, from any thread.
+    fn interrupted(&self, operation: usize);
+
+    /// Runs `call` on a thread of the connection, soon, and never on the caller's.
+    fn post(&self, call: Call);
+
+    /// Whether the caller is a thread of the connection, so that waiting here cannot end well.
+    fn owns_current_thread(&self) -> bool;
+}
+
+/// An operation of any type, as the queue and the cancellers see it.
+pub(crate) trait Operation: Send + Sync {
+    /// Unique among the operations that exist.
+    fn id(&self) -> usize;
+
+    fn is_settled(&self) -> bool;
+
+    /// Ends it for `kind`, if it is not settled yet.
+    fn interrupt(self: Arc<Self>, kind: ErrorKind);
+}

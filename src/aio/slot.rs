@@ -1,0 +1,341 @@
+//! The completion slot: where one operation stands, and who is to be told when it is settled.
+//!
+//! ```text
+//!          start            begin                 finish
+//!   Idle ─────────▶ Queued ───────▶ Running ─────────────────▶ Done ──take──▶ Taken
+//!                     ▲                │  │                     ▲
+//!                     └───── requeue ──┘  │ interrupt, Recorded:│ the cause is kept and the
+//!                     │                   │   connection finishes with it and the exact count
+//!                     └── interrupt ──────┴── interrupt, Finishes ─▶ Done
+//! ```
+//!
+//! | phase | finish, or the completer is dropped | interrupt (cancel, deadline) |
+//! |---|---|---|
+//! | Idle | - | no effect |
+//! | Queued | Done | Done, count 0 |
+//! | Running, `Finishes` | Done | Done, with the count so far |
+//! | Running, `Recorded` | Done | the first cause is recorded |
+//! | Done, Taken | no effect | no effect |
+//!
+//! Invariants:
+//!
+//! 1. A slot is settled once: only `settle` writes `Done`, and only from `Queued` or `Running`.
+//! 2. The lock is held for a few assignments, never across user code, I/O or a notify. What there
+//!    is to run afterwards leaves as a [`Notice`]; values of user types are dropped outside.
+//! 3. Whoever is told by a listener is not told by the condvar, and takes the result with it.
+//! 4. `settled` mirrors "Done or Taken", so that a waiter can spin without the lock.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::notice::Notice;
+use super::provider::{Operation, Provider};
+use crate::error::{Error, ErrorKind};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, spin_until};
+
+pub(crate) struct Slot<T> {
+    state: Mutex<State<T>>,
+    wakeup: Condvar,
+    settled: AtomicBool,
+    moved: AtomicU64,
+    /// Who works on the operation. Set while the slot has one owner, so it needs no lock.
+    provider: Option<Weak<dyn Provider>>,
+}
+
+struct State<T> {
+    phase: Phase<T>,
+    listener: Option<Listener<T>>,
+}
+
+enum Phase<T> {
+    Idle,
+    Queued,
+    Running {
+        interruption: Interruption,
+        cause: Option<ErrorKind>,
+    },
+    Done(Result<T, Error>),
+    Taken,
+}
+
+/// What an interruption does to an operation in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// Settles it at once; what its thread still does is nobody's loss (reads, connects).
+    Finishes,
+    /// Is recorded; the thread that knows the exact count settles it (writes).
+    Recorded,
+}
+
+pub(crate) type Closure<T> = Box<dyn FnOnce(Result<T, Error>, Arc<Slot<T>>) + Send>;
+
+enum Listener<T> {
+    Closure(Closure<T>),
+    Waker(Waker),
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                phase: Phase::Idle,
+                listener: None,
+            }),
+            wakeup: Condvar::new(),
+            settled: AtomicBool::new(false),
+            moved: AtomicU64::new(0),
+            provider: None,
+        }
+    }
+
+    /// Idle or Taken → Queued, for a new operation. A slot that somebody else still knows (a stale
+    /// canceller, a completer on its last line) is left to them and replaced, so that nobody can
+    /// mistake the new operation for the old one.
+    pub(crate) fn start(this: &mut Arc<Self>, provider: &Weak<dyn Provider>) {
+        if Arc::get_mut(this).is_none() {
+            *this = Arc::new(Self::new());
+        }
+        let Some(slot) = Arc::get_mut(this) else {
+            return; // Not reached: a new Arc has one owner.
+        };
+        if !slot
+            .provider
+            .as_ref()
+            .is_some_and(|old| old.ptr_eq(provider))
+        {
+            slot.provider = Some(Weak::clone(provider));
+        }
+        slot.settled.store(false, Ordering::Relaxed);
+        slot.moved.store(0, Ordering::Relaxed);
+        *slot.state.get_mut() = State {
+            phase: Phase::Queued,
+            listener: None,
+        };
+    }
+
+    pub(crate) fn provider(&self) -> Option<Arc<dyn Provider>> {
+        self.provider.as_ref().and_then(Weak::upgrade)
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_moved(&self, count: u64) {
+        self.moved.store(count, Ordering::Relaxed);
+    }
+}
+
+/// The provider's transitions.
+impl<T> Slot<T> {
+    /// Queued → Running. False when the operation was settled while it was queued.
+    pub(crate) fn begin(&self, interruption: Interruption) -> bool {
+        let mut state = self.state.lock();
+        let queued = matches!(state.phase, Phase::Queued);
+        if queued {
+            state.phase = Phase::Running {
+                interruption,
+                cause: None,
+            };
+        }
+        queued
+    }
+
+    /// Running → Queued: nothing of it was moved. An interruption that came meanwhile stands.
+    pub(crate) fn requeue(&self) -> Result<(), ErrorKind> {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Running {
+                cause: Some(cause), ..
+            } => Err(cause),
+            Phase::Running { cause: None, .. } => {
+                state.phase = Phase::Queued;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// From here on only `finish` settles it. False when it was settled already.
+    pub(crate) fn commit(&self) -> bool {
+        let mut state = self.state.lock();
+        match &mut state.phase {
+            Phase::Running { interruption, .. } => {
+                *interruption = Interruption::Recorded;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What an interruption in flight has recorded.
+    pub(crate) fn cause(&self) -> Option<ErrorKind> {
+        match self.state.lock().phase {
+            Phase::Running { cause, .. } => cause,
+            _ => None,
+        }
+    }
+
+    /// Queued or Running → Done.
+    pub(crate) fn finish(self: Arc<Self>, result: Result<T, Error>) -> Notice<T> {
+        let state = self.state.lock();
+        let told = match state.phase {
+            Phase::Queued | Phase::Running { .. } => self.settle(state, result),
+            Phase::Idle | Phase::Done(_) | Phase::Taken => return Notice::None,
+        };
+        told.notice(self)
+    }
+
+    fn settle(&self, mut state: MutexGuard<'_, State<T>>, result: Result<T, Error>) -> Told<T> {
+        let told = match state.listener.take() {
+            Some(Listener::Closure(closure)) => {
+                state.phase = Phase::Taken;
+                Told::Closure(closure, result)
+            }
+            Some(Listener::Waker(waker)) => {
+                state.phase = Phase::Done(result);
+                Told::Waker(waker)
+            }
+            None => {
+                state.phase = Phase::Done(result);
+                Told::Waiter
+            }
+        };
+        self.settled.store(true, Ordering::Release);
+        drop(state);
+        self.wakeup.notify_all();
+        told
+    }
+}
+
+/// Who learns of it.
+enum Told<T> {
+    Closure(Closure<T>, Result<T, Error>),
+    Waiter,
+    Waker(Waker),
+}
+
+impl<T> Told<T> {
+    fn notice(self, slot: Arc<Slot<T>>) -> Notice<T> {
+        match self {
+            Self::Closure(closure, result) => Notice::Closure(closure, result, slot),
+            Self::Waiter => Notice::None,
+            Self::Waker(waker) => Notice::Waker(waker),
+        }
+    }
+}
+
+/// The owner's transitions.
+impl<T> Slot<T> {
+    /// Done → Taken. Waits until the operation is settled, or until `until`: then `None`.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Option<Result<T, Error>> {
+        spin_until(|| self.is_settled());
+        let mut state = self.state.lock();
+        loop {
+            if let Some(result) = state.take() {
+                return Some(result);
+            }
+            match until {
+                None => self.wakeup.wait(&mut state),
+                Some(at) => {
+                    if self.wakeup.wait_until(&mut state, at).timed_out() {
+                        return state.take();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves a closure to be run with the result: by whoever settles the slot, or, when it is
+    /// settled already, by whoever gets the notice.
+    pub(crate) fn attach(self: &Arc<Self>, closure: Closure<T>) -> Notice<T> {
+        let mut state = self.state.lock();
+        let Some(result) = state.take() else {
+            state.listener = Some(Listener::Closure(closure));
+            return Notice::None;
+        };
+        drop(state);
+        Notice::Closure(closure, result, Arc::clone(self))
+    }
+
+    /// Done → Taken, or leaves a waker.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T, Error>> {
+        let listener = Some(Listener::Waker(waker.clone()));
+        let mut state = self.state.lock();
+        if let Some(result) = state.take() {
+            drop(state);
+            return Poll::Ready(result);
+        }
+        let old = std::mem::replace(&mut state.listener, listener);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+/// What may come from any thread at any time.
+impl<T: Send + 'static> Operation for Slot<T> {
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn is_settled(&self) -> bool {
+        Self::is_settled(self)
+    }
+
+    fn interrupt(self: Arc<Self>, kind: ErrorKind) {
+        let mut state = self.state.lock();
+        let told = match &mut state.phase {
+            Phase::Queued => self.settle(state, Err(Error::new(kind))),
+            Phase::Running {
+                interruption: Interruption::Finishes,
+                ..
+            } => {
+                let error = Error::new(kind).with_count(self.moved());
+                self.settle(state, Err(error))
+            }
+            Phase::Running {
+                interruption: Interruption::Recorded,
+                cause,
+            } => {
+                cause.get_or_insert(kind);
+                drop(state);
+                Told::Waiter
+            }
+            Phase::Idle | Phase::Done(_) | Phase::Taken => return,
+        };
+        let provider = self.provider();
+        told.notice(Arc::clone(&self)).post(provider.as_deref());
+        if let Some(provider) = provider {
+            provider.interrupted(self.id());
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn take(&mut self) -> Option<Result<T, Error>> {
+        match std::mem::replace(&mut self.phase, Phase::Taken) {
+            Phase::Done(result) => Some(result),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("settled", &self.is_settled())
+            .field("moved", &self.moved())
+            .finish_non_exhaustive()
+    }
+}

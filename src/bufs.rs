@@ -1,0 +1,118 @@
+//! The scatter/gather vector of a write: what is left of it, and how much of that one call takes.
+
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
+
+/// Owned buffers, consumed from the front. Empty ones are dropped on entry: they mean nothing, and
+/// a call that offers only empty slices returns zero, which must not be taken for an end.
+#[derive(Debug, Default)]
+pub(crate) struct Bufs {
+    list: SmallVec<[Bytes; 2]>,
+    first: usize,
+    remaining: u64,
+}
+
+impl Bufs {
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// Buffers that are left.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len() - self.first
+    }
+
+    /// Appends what is left to `slices`, up to `most` slices in all and `budget` bytes; returns the
+    /// bytes appended.
+    pub(crate) fn gather<'a>(
+        &'a self,
+        slices: &mut Vec<IoSlice<'a>>,
+        most: usize,
+        budget: usize,
+    ) -> usize {
+        let mut room = budget;
+        for buffer in &self.list[self.first..] {
+            if slices.len() >= most || room == 0 {
+                break;
+            }
+            let part = &buffer[..buffer.len().min(room)];
+            room -= part.len();
+            slices.push(IoSlice::new(part));
+        }
+        budget - room
+    }
+
+    /// Consumes up to `count` bytes and says how many: fewer only when no more were left. The
+    /// memory of a buffer is let go as soon as the buffer is used up.
+    pub(crate) fn advance(&mut self, count: usize) -> usize {
+        let mut left = count;
+        while left > 0 && self.first < self.list.len() {
+            let buffer = &mut self.list[self.first];
+            let step = left.min(buffer.len());
+            left -= step;
+            buffer.advance(step);
+            if buffer.is_empty() {
+                *buffer = Bytes::new();
+                self.first += 1;
+            }
+        }
+        let consumed = count - left;
+        self.remaining -= consumed as u64;
+        consumed
+    }
+}
+
+impl FromIterator<Bytes> for Bufs {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(buffers: I) -> Self {
+        let list: SmallVec<[Bytes; 2]> = buffers
+            .into_iter()
+            .filter(|buffer| !buffer.is_empty())
+            .collect();
+        let remaining = list.iter().map(|buffer| buffer.len() as u64).sum();
+        Self {
+            list,
+            first: 0,
+            remaining,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bufs(parts: &[&'static str]) -> Bufs {
+        parts
+            .iter()
+            .map(|part| Bytes::from_static(part.as_bytes()))
+            .collect()
+    }
+
+    #[test]
+    fn every_split_leaves_the_rest() {
+        for first in 0..=9 {
+            for second in 0..=9 {
+                let mut bufs = bufs(&["abc", "", "de", "fghi"]);
+                assert_eq!(bufs.advance(first), first);
+                assert_eq!(bufs.advance(second), second.min(9 - first));
+                let mut slices = Vec::new();
+                bufs.gather(&mut slices, 99, 99);
+                let rest: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+                assert_eq!(rest, &b"abcdefghi"[(first + second).min(9)..]);
+                assert_eq!(bufs.remaining(), rest.len() as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn gathers_within_both_limits() {
+        let bufs = bufs(&["abc", "de", "fghi"]);
+        let mut slices = Vec::new();
+        assert_eq!(bufs.gather(&mut slices, 2, 99), 5);
+        slices.clear();
+        assert_eq!(bufs.gather(&mut slices, 99, 4), 4);
+        assert_eq!(slices.len(), 2);
+    }
+}

@@ -1,0 +1,77 @@
+//! `std::io` for code that only wants to block.
+
+use std::io::{self, IoSlice, Read, Write};
+
+use bytes::{Bytes, BytesMut};
+
+use super::Conn;
+use crate::aio::Aio;
+
+/// Most bytes that one `write` copies.
+const MOST: usize = 256 << 10;
+
+/// Blocking reads, without a deadline. The end of the peer's stream is `Ok(0)`.
+///
+/// # Errors
+///
+/// Those of [`Conn::read`], as [`io::Error`]; [`Error::from`](crate::Error) gives the count back.
+impl Read for &Conn {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match Conn::read(self, Aio::new(), buffer.len()).wait() {
+            Ok(bytes) => {
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
+            Err(error) if error.is_end_of_stream() => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Blocking writes, without a deadline. What is written is copied, at most 256 KiB a call;
+/// [`Conn::write_all`] does not copy.
+///
+/// # Errors
+///
+/// Those of [`Conn::write`], as [`io::Error`]; [`Error::from`](crate::Error) gives the count back.
+impl Write for &Conn {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buffer)])
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut copy = BytesMut::new();
+        for buffer in buffers {
+            let room = MOST - copy.len();
+            copy.extend_from_slice(&buffer[..buffer.len().min(room)]);
+        }
+        let aio = Aio::new().iov::<[Bytes; 1]>([copy.freeze()]);
+        let written = Conn::write(self, aio).wait()?;
+        Ok(usize::try_from(written.count()).unwrap_or(usize::MAX))
+    }
+
+    /// Nothing is held back: what was written is with the kernel.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Conn {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(&mut &*self, buffer)
+    }
+}
+
+impl Write for Conn {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        Write::write(&mut &*self, buffer)
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        Write::write_vectored(&mut &*self, buffers)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! Resolving and connecting, on a thread of its own.
+//!
+//! Both block, and neither can be interrupted everywhere. So the operation is settled at once by a
+//! cancel or by the timer, and the thread finds out: a connect that is under way is shut down, a
+//! resolver that is under way returns when it does, to nobody.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Conn;
+use super::thread::Owner;
+use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Notice, Operation, Provider};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::timer::{self, Expire};
+use crate::transport::Wait;
+use crate::transport::socket::SocketTransport;
+
+/// The provider of one connect.
+struct Connector {
+    owner: Owner,
+    attempt: Mutex<Attempt>,
+}
+
+/// What a cancel must end.
+#[derive(Default)]
+struct Attempt {
+    operation: Option<Arc<dyn Operation>>,
+    socket: Option<Arc<Socket>>,
+}
+
+pub(super) fn connect<A>(aio: Aio<Conn>, address: A) -> Aio<Conn, InFlight>
+where
+    A: ToSocketAddrs + Send + 'static,
+{
+    let connector = Arc::new(Connector {
+        owner: Owner::new(),
+        attempt: Mutex::new(Attempt::default()),
+    });
+    let weak: Weak<Connector> = Arc::downgrade(&connector);
+    let provider: Weak<dyn Provider> = weak.clone();
+    let (aio, completer, deadline) = aio.start(&provider);
+    if deadline.is_past() {
+        let _ = completer.finish(Err(ErrorKind::TimedOut.into())); // No listener can be there yet.
+        return aio;
+    }
+    connector.attempt.lock().operation = completer.operation();
+    let armed = match deadline {
+        Deadline::Never => Ok(()),
+        Deadline::At(at) => timer::arm(at, weak),
+    };
+    // The completer goes with the closure: if there is no thread, dropping it is not the answer.
+    let job = Arc::new(Mutex::new(Some(completer)));
+    let theirs = Arc::clone(&job);
+    let spawned = armed.and_then(|()| {
+        connector.owner.spawn("http-aio:connect".into(), move || {
+            let completer = theirs.lock().take();
+            if let Some(completer) = completer {
+                connector.run(&address, deadline, completer).run();
+            }
+        })
+    });
+    if let Err(error) = spawned {
+        let error = Error::new(ErrorKind::NoMemory).with_source(error);
+        let completer = job.lock().take();
+        drop(completer.map(|completer| completer.finish(Err(error))));
+    }
+    aio
+}
+
+impl Connector {
+    fn run(
+        &self,
+        address: &impl ToSocketAddrs,
+        deadline: Deadline,
+        completer: Completer<Conn>,
+    ) -> Notice<Conn> {
+        if !completer.begin(Interruption::Finishes) {
+            return Notice::None;
+        }
+        let result = resolve(address).and_then(|all| self.try_each(&all, deadline, &completer));
+        let mut attempt = self.attempt.lock();
+        let (operation, socket) = (attempt.operation.take(), attempt.socket.take());
+        drop(attempt);
+        drop((operation, socket));
+        match result {
+            // Cancelled on the last metre: the connection is dropped, and with it the socket.
+            Ok(_) if !completer.commit() => Notice::None,
+            result => completer.finish(result),
+        }
+    }
+
+    /// The addresses in order, each with an equal share of the time that is left, so that one which
+    /// does not answer leaves time for the next.
+    fn try_each(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Deadline,
+        completer: &Completer<Conn>,
+    ) -> Result<Conn, Error> {
+        let mut failure = Error::new(ErrorKind::Resolve).with_detail("it has no address");
+        for (tried, address) in addresses.iter().enumerate() {
+            if completer.is_settled() {
+                break;
+            }
+            let left = match deadline.wait() {
+                None => return Err(ErrorKind::TimedOut.into()),
+                Some(Wait::For(left)) => Some(left / (addresses.len() - tried) as u32),
+                Some(Wait::Forever | Wait::Never) => None,
+            };
+            match self.try_one(*address, left, completer) {
+                Ok(conn) => return Ok(conn),
+                Err(error) => failure = Error::from(error),
+            }
+        }
+        Err(failure)
+    }
+
+    fn try_one(
+        &self,
+        address: SocketAddr,
+        left: Option<Duration>,
+        completer: &Completer<Conn>,
+    ) -> io::Result<Conn> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        let socket = Arc::new(socket);
+        self.attempt.lock().socket = Some(Arc::clone(&socket));
+        // A cancel before this line found no socket to end; one after it does.
+        if completer.is_settled() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match left {
+            Some(left) => {
+                socket.connect_timeout(&address.into(), left.max(Duration::from_millis(1)))?;
+            }
+            None => socket.connect(&address.into())?,
+        }
+        // Each operation is gathered already; waiting for more to send would only delay it.
+        socket.set_tcp_nodelay(true)?;
+        Ok(Conn::new(SocketTransport::tcp(socket.try_clone()?)))
+    }
+
+    /// Wakes a connect that nobody waits for any more.
+    fn give_up(&self) {
+        let socket = self.attempt.lock().socket.take();
+        if let Some(socket) = socket {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn resolve(address: &impl ToSocketAddrs) -> Result<Vec<SocketAddr>, Error> {
+    address
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => Error::from(error),
+            _ => Error::new(ErrorKind::Resolve).with_source(error),
+        })
+}
+
+impl Provider for Connector {
+    fn interrupted(&self, _: usize) {
+        self.give_up();
+    }
+
+    fn post(&self, call: Call) {
+        let call = Arc::new(Mutex::new(Some(call)));
+        let theirs = Arc::clone(&call);
+        let run = move || {
+            let call = theirs.lock().take();
+            if let Some(call) = call {
+                call();
+            }
+        };
+        if self
+            .owner
+            .spawn("http-aio:call".into(), run.clone())
+            .is_err()
+        {
+            run();
+        }
+    }
+
+    fn owns_current_thread(&self) -> bool {
+        self.owner.owns_current_thread()
+    }
+}
+
+impl Expire for Connector {
+    fn expire(&self) {
+        let operation = self.attempt.lock().operation.take();
+        if let Some(operation) = operation {
+            operation.interrupt(ErrorKind::TimedOut);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! One direction's queue, and what its thread is doing. Pure bookkeeping: decides under its lock,
+//! acts outside (`side` does the acting).
+//!
+//! Invariants:
+//!
+//! 1. The lock is held for bookkeeping only: no I/O, no user code, no dropping of jobs (their
+//!    buffers may be user types) under it.
+//! 2. A job is in the queue, with the thread, or finished. Whoever takes it out of the queue owns it.
+//! 3. Once `ended` is set the queue is empty and stays so.
+//! 4. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
+//!    rung only when it is parked: no wake-up is lost and none is paid for twice.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use crate::aio::{Call, Operation};
+use crate::deadline::Deadline;
+use crate::error::ErrorKind;
+use crate::sync::spin_until;
+
+/// What a lane knows of a job.
+pub(crate) trait Job: Send + 'static {
+    fn id(&self) -> usize;
+    fn deadline(&self) -> Deadline;
+}
+
+pub(crate) struct Lane<J> {
+    state: Mutex<State<J>>,
+    /// Something has come since the thread last found nothing to do. For spinning without the lock.
+    ready: AtomicBool,
+    ring: Sender<()>,
+    doorbell: Receiver<()>,
+}
+
+struct State<J> {
+    queue: VecDeque<J>,
+    /// User code that is due and did not come up on the thread itself.
+    calls: VecDeque<Call>,
+    thread: Thread,
+    /// The operation of the system call that may be blocking.
+    current: Option<Arc<dyn Operation>>,
+    /// The thread has jobs that are not finished.
+    serving: bool,
+    /// Why no job is accepted any more.
+    ended: Option<ErrorKind>,
+    /// No handle is left that could submit.
+    draining: bool,
+    /// Not later than the earliest deadline in the queue.
+    earliest: Option<Instant>,
+    /// When the timer will come.
+    armed: Option<Instant>,
+    /// A thread is running `calls` in place of the lane's.
+    standing_in: bool,
+}
+
+/// What the lane's thread is doing, as far as others must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    Unstarted,
+    /// Will look at the queue soon without being told.
+    Busy,
+    /// Waits for the doorbell.
+    Parked,
+    /// In a system call or in user code: nobody knows for how long.
+    Away,
+    Gone,
+}
+
+/// What a submission asks of the submitter.
+pub(crate) enum Submitted<J> {
+    Accepted { start: bool, arm: Option<Instant> },
+    Rejected(J, ErrorKind),
+}
+
+/// What an interruption found.
+pub(crate) enum Found<J> {
+    Queued(J),
+    InCall,
+    Elsewhere,
+}
+
+/// What the thread is to do next.
+pub(crate) enum Work {
+    Jobs,
+    Call(Call),
+    Exit,
+}
+
+/// Who runs a posted call.
+pub(crate) enum Runner {
+    Found,
+    StandIn,
+}
+
+impl<J: Job> Lane<J> {
+    pub(crate) fn new() -> Self {
+        let (ring, doorbell) = bounded(1);
+        let state = State {
+            queue: VecDeque::new(),
+            calls: VecDeque::new(),
+            thread: Thread::Unstarted,
+            current: None,
+            serving: false,
+            ended: None,
+            draining: false,
+            earliest: None,
+            armed: None,
+            standing_in: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            ready: AtomicBool::new(false),
+            ring,
+            doorbell,
+        }
+    }
+
+    /// Queues a job. `start`: the lane needs its thread; `arm`: and the timer.
+    pub(crate) fn submit(&self, job: J, limit: usize) -> Submitted<J> {
+        let mut state = self.state.lock();
+        if let Some(kind) = state.ended {
+            return Submitted::Rejected(job, kind);
+        }
+        if state.queue.len() >= limit {
+            return Submitted::Rejected(job, ErrorKind::NoMemory);
+        }
+        let mut arm = None;
+        if let Deadline::At(at) = job.deadline() {
+            state.earliest = Some(state.earliest.map_or(at, |earliest| earliest.min(at)));
+            if state.thread == Thread::Away {
+                arm = state.time_to_arm();
+            }
+        }
+        state.queue.push_back(job);
+        let start = state.thread == Thread::Unstarted;
+        if start {
+            state.thread = Thread::Busy;
+        }
+        self.rouse(state);
+        Submitted::Accepted { start, arm }
+    }
+
+    /// Makes a parked thread look; one that is busy looks by itself.
+    fn rouse(&self, mut state: parking_lot::MutexGuard<'_, State<J>>) {
+        self.ready.store(true, Ordering::Release);
+        let parked = state.thread == Thread::Parked;
+        if parked {
+            state.thread = Thread::Busy;
+        }
+        drop(state);
+        if parked {
+            let _ = self.ring.try_send(()); // Full is rung.
+        }
+    }
+
+    /// Takes a job back, or says where it is.
+    pub(crate) fn withdraw(&self, id: usize) -> Found<J> {
+        let mut state = self.state.lock();
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.id() == id)
+        {
+            return Found::InCall;
+        }
+        match state
+            .queue
+            .iter()
+            .position(|job| job.id() == id)
+            .and_then(|i| state.queue.remove(i))
+        {
+            Some(job) => Found::Queued(job),
+            None => Found::Elsewhere,
+        }
+    }
+
+    /// As `withdraw` for the operation in the system call, which ends the lane: the stream is
+    /// corrupt. False when the call is over, or another's.
+    pub(crate) fn end_in_call(&self, id: usize) -> bool {
+        let mut state = self.state.lock();
+        let found = state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.id() == id);
+        if found && state.ended.is_none() {
+            state.ended = Some(ErrorKind::Closed);
+        }
+        found
+    }
+
+    /// Accepts no more. Returns what was queued.
+    pub(crate) fn end(&self, kind: ErrorKind) -> VecDeque<J> {
+        let mut state = self.state.lock();
+        state.ended.get_or_insert(kind);
+        let queue = std::mem::take(&mut state.queue);
+        self.rouse(state);
+        queue
+    }
+
+    /// No more submissions will come.
+    pub(crate) fn drain(&self) {
+        let mut state = self.state.lock();
+        state.draining = true;
+        self.rouse(state);
+    }
+
+    /// Whether the thread blocks on behalf of nobody.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        let state = self.state.lock();
+        let abandoned = state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.is_settled());
+        state.draining && abandoned && state.queue.is_empty()
+    }
+
+    /// Whether no operation is queued or in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state.lock();
+        state.queue.is_empty() && !state.serving
+    }
+
+    /// The jobs whose deadline has passed, and when to come back.
+    pub(crate) fn take_due(&self, now: Instant) -> (Vec<J>, Option<Instant>) {
+        let mut state = self.state.lock();
+        state.armed = None;
+        let is_due = |job: &J| job.deadline().instant().is_some_and(|at| at <= now);
+        let mut due = Vec::new();
+        if state.queue.iter().any(is_due) {
+            let (taken, kept): (VecDeque<J>, VecDeque<J>) = std::mem::take(&mut state.queue)
+                .into_iter()
+                .partition(is_due);
+            state.queue = kept;
+            due = taken.into();
+        }
+        state.earliest = state
+            .queue
+            .iter()
+            .filter_map(|job| job.deadline().instant())
+            .min();
+        (due, state.time_to_arm())
+    }
+
+    /// Leaves user code for the thread, or for one that is to stand in for it.
+    pub(crate) fn post(&self, call: Call) -> Runner {
+        let mut state = self.state.lock();
+        state.calls.push_back(call);
+        let runner = state.runner();
+        match runner {
+            Runner::Found => self.rouse(state),
+            Runner::StandIn => drop(state),
+        }
+        runner
+    }
+
+    /// The next call for a thread that stands in; after `None` it no longer does.
+    pub(crate) fn next_call(&self) -> Option<Call> {
+        let mut state = self.state.lock();
+        let call = state.calls.pop_front();
+        state.standing_in = call.is_some();
+        call
+    }
+
+    /// There is no thread to stand in. True if there is no other that will run the calls.
+    pub(crate) fn no_stand_in(&self) -> bool {
+        let mut state = self.state.lock();
+        state.standing_in = false;
+        matches!(state.thread, Thread::Unstarted | Thread::Gone)
+    }
+
+    /// The timer is not to be had.
+    pub(crate) fn not_armed(&self) {
+        self.state.lock().armed = None;
+    }
+
+    /// There is no thread for the lane. Returns what was queued for it.
+    pub(crate) fn no_thread(&self) -> VecDeque<J> {
+        let mut state = self.state.lock();
+        state.thread = Thread::Unstarted;
+        std::mem::take(&mut state.queue)
+    }
+}
+
+/// The thread's own side.
+impl<J: Job> Lane<J> {
+    /// Waits for work. Jobs: the first, and those after it for which `joins` holds.
+    pub(crate) fn next(&self, jobs: &mut VecDeque<J>, mut joins: impl FnMut(&J) -> bool) -> Work {
+        let mut spun = false;
+        loop {
+            let mut state = self.state.lock();
+            state.serving = false;
+            state.thread = Thread::Busy;
+            if let Some(call) = state.calls.pop_front() {
+                return Work::Call(call);
+            }
+            if let Some(first) = state.queue.pop_front() {
+                state.serving = true;
+                let more = joins(&first);
+                jobs.push_back(first);
+                while more && state.queue.front().is_some_and(&mut joins) {
+                    jobs.extend(state.queue.pop_front());
+                }
+                if state.queue.is_empty() {
+                    state.earliest = None;
+                }
+                return Work::Jobs;
+            }
+            if state.draining || state.ended.is_some() {
+                state.thread = Thread::Gone;
+                return Work::Exit;
+            }
+            self.ready.store(false, Ordering::Relaxed);
+            if spun {
+                state.thread = Thread::Parked;
+                drop(state);
+                // Fails only without a sender, and this lane holds one.
+                let _ = self.doorbell.recv();
+            } else {
+                spun = true;
+                drop(state);
+                spin_until(|| self.ready.load(Ordering::Acquire));
+            }
+        }
+    }
+
+    /// Puts jobs back to the front, in their order. Rejected when the lane has ended meanwhile.
+    pub(crate) fn give_back(&self, jobs: &mut VecDeque<J>) -> Result<(), ErrorKind> {
+        let mut state = self.state.lock();
+        if let Some(kind) = state.ended {
+            return Err(kind);
+        }
+        while let Some(job) = jobs.pop_back() {
+            if let Deadline::At(at) = job.deadline() {
+                state.earliest = Some(state.earliest.map_or(at, |earliest| earliest.min(at)));
+            }
+            state.queue.push_front(job);
+        }
+        Ok(())
+    }
+
+    /// Before a system call that may block. `Err`: the lane has ended, do not make it.
+    pub(crate) fn enter(&self, current: Arc<dyn Operation>) -> Result<Away, ErrorKind> {
+        let mut state = self.state.lock();
+        if let Some(kind) = state.ended {
+            return Err(kind);
+        }
+        state.current = Some(current);
+        Ok(state.go_away())
+    }
+
+    /// After it. The reason, if the lane has ended meanwhile.
+    pub(crate) fn leave(&self) -> Option<ErrorKind> {
+        let mut state = self.state.lock();
+        state.thread = Thread::Busy;
+        let current = state.current.take();
+        let ended = state.ended;
+        drop(state);
+        drop(current);
+        ended
+    }
+
+    /// Before user code: every job that the thread had is finished or will be, as `serving` says.
+    pub(crate) fn away(&self, serving: bool) -> Away {
+        let mut state = self.state.lock();
+        state.serving = serving;
+        state.go_away()
+    }
+
+    /// The thread is lost. Returns what was queued.
+    pub(crate) fn lost(&self) -> VecDeque<J> {
+        let mut state = self.state.lock();
+        state.thread = Thread::Gone;
+        state.current = None;
+        state.serving = false;
+        state.ended.get_or_insert(ErrorKind::Closed);
+        std::mem::take(&mut state.queue)
+    }
+}
+
+/// What there is to see to when the thread goes away.
+pub(crate) struct Away {
+    pub(crate) arm: Option<Instant>,
+    pub(crate) stand_in: bool,
+}
+
+impl<J> State<J> {
+    fn go_away(&mut self) -> Away {
+        self.thread = Thread::Away;
+        let stand_in = !self.calls.is_empty() && matches!(self.runner(), Runner::StandIn);
+        Away {
+            arm: self.time_to_arm(),
+            stand_in,
+        }
+    }
+
+    /// When to arm the timer for the queue, unless it will come early enough.
+    fn time_to_arm(&mut self) -> Option<Instant> {
+        let at = self.earliest?;
+        if self.thread != Thread::Away || self.armed.is_some_and(|armed| armed <= at) {
+            return None;
+        }
+        self.armed = Some(at);
+        Some(at)
+    }
+
+    fn runner(&mut self) -> Runner {
+        let here = matches!(self.thread, Thread::Busy | Thread::Parked);
+        if here || self.standing_in {
+            return Runner::Found;
+        }
+        self.standing_in = true;
+        Runner::StandIn
+    }
+}

@@ -1,0 +1,224 @@
+//! One direction of a connection: its lane, its thread, and the acting on what the lane decides.
+//!
+//! Who owns what: a handle (`Conn`) owns both sides; a side's thread owns its side while it runs;
+//! both sides own the link, and with the last of them the socket closes. Operations know their side
+//! weakly. Locks: the lane's and the slot's, never both at once, and none while anything here calls
+//! the transport, the timer, or user code.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::job::Fail;
+use super::lane::{Away, Found, Job, Lane, Runner, Submitted};
+use super::thread::Owner;
+use crate::aio::{Call, Provider};
+use crate::deadline::Deadline;
+use crate::error::ErrorKind;
+use crate::timer::{self, Expire};
+use crate::transport::Transport;
+
+/// What both directions share.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) owner: Owner,
+    pub(crate) transport: Box<dyn Transport>,
+    /// The stream was given back: it is no longer ours to close.
+    pub(crate) released: AtomicBool,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.released.load(Ordering::Relaxed) {
+            // Both are best effort: the peer may be gone already.
+            let _ = self.transport.shutdown(Shutdown::Write);
+            self.transport.discard_input();
+        }
+    }
+}
+
+/// What makes a side the writing or the reading one.
+pub(crate) trait Direction: Sized + Send + Sync + 'static {
+    type Job: Job + Fail;
+    const ROLE: &'static str;
+    const HOW: Shutdown;
+
+    /// The thread.
+    fn run(side: &Side<Self>);
+
+    /// The operation in a system call was interrupted.
+    fn interrupt_call(side: &Side<Self>, operation: usize);
+}
+
+pub(crate) struct Side<D: Direction> {
+    pub(crate) link: Arc<Link>,
+    pub(crate) lane: Lane<D::Job>,
+    pub(crate) direction: D,
+    this: Weak<Self>,
+}
+
+impl<D: Direction> Side<D> {
+    pub(crate) fn new(link: Arc<Link>, direction: D) -> Arc<Self> {
+        let lane = Lane::new();
+        Arc::new_cyclic(|this| Self {
+            link,
+            lane,
+            direction,
+            this: Weak::clone(this),
+        })
+    }
+
+    pub(crate) fn provider(&self) -> Weak<dyn Provider> {
+        self.this.clone()
+    }
+
+    /// Hands a job to the thread; starts it if it is the first.
+    pub(crate) fn submit(&self, job: D::Job, limit: usize) {
+        if job.deadline() != Deadline::Never && job.deadline().is_past() {
+            return self.fail(job, ErrorKind::TimedOut);
+        }
+        let id = job.id();
+        match self.lane.submit(job, limit) {
+            Submitted::Accepted { start, arm } => {
+                if start && self.spawn(D::ROLE, |side| side.work()).is_err() {
+                    for job in self.lane.no_thread() {
+                        self.fail(job, ErrorKind::NoMemory);
+                    }
+                }
+                if !self.arm(arm) {
+                    if let Found::Queued(job) = self.lane.withdraw(id) {
+                        self.fail(job, ErrorKind::NoMemory);
+                    }
+                }
+            }
+            Submitted::Rejected(job, kind) => self.fail(job, kind),
+        }
+    }
+
+    /// Fails a job that no thread has.
+    pub(crate) fn fail(&self, job: D::Job, kind: ErrorKind) {
+        if let Some(call) = job.fail_queued(kind) {
+            self.post(call);
+        }
+    }
+
+    /// Accepts nothing more, and fails what is queued.
+    pub(crate) fn end(&self) {
+        for job in self.lane.end(ErrorKind::Closed) {
+            self.fail(job, ErrorKind::Closed);
+        }
+    }
+
+    /// No handle is left: the thread ends when it has done what was submitted.
+    pub(crate) fn drain(&self) {
+        self.lane.drain();
+        self.release_if_unwanted();
+    }
+
+    /// A call that still blocks for a read that was cancelled keeps nobody's connection open.
+    pub(crate) fn release_if_unwanted(&self) {
+        if self.lane.is_unwanted() {
+            let _ = self.link.transport.shutdown(D::HOW);
+        }
+    }
+
+    /// Sees to what others must do while the thread is away.
+    pub(crate) fn see_to(&self, away: &Away) {
+        if !self.arm(away.arm) {
+            self.lane.not_armed();
+        }
+        if away.stand_in {
+            self.stand_in();
+        }
+    }
+
+    /// Runs user code on the side's own thread, between jobs.
+    pub(crate) fn run_call(&self, call: Call) {
+        let away = self.lane.away(false);
+        self.see_to(&away);
+        call();
+    }
+
+    fn arm(&self, at: Option<Instant>) -> bool {
+        at.is_none_or(|at| timer::arm(at, Weak::<Self>::clone(&self.this)).is_ok())
+    }
+
+    fn spawn(&self, role: &str, run: fn(&Self)) -> io::Result<()> {
+        let Some(side) = self.this.upgrade() else {
+            return Ok(());
+        };
+        let name = format!("http-aio:{role}:{}", self.link.transport.peer_addr());
+        self.link.owner.spawn(name, move || run(&side))
+    }
+
+    fn work(&self) {
+        let _lost = Lost(self);
+        D::run(self);
+    }
+
+    /// Has the calls run by a thread that stands in for the one that is away, then ends.
+    fn stand_in(&self) {
+        let spawned = self.spawn("call", |side| {
+            while let Some(call) = side.lane.next_call() {
+                call();
+            }
+        });
+        if spawned.is_err() && self.lane.no_stand_in() {
+            // Nobody else is left to do it, and it must not be lost.
+            while let Some(call) = self.lane.next_call() {
+                call();
+            }
+        }
+    }
+}
+
+impl<D: Direction> Provider for Side<D> {
+    fn interrupted(&self, operation: usize) {
+        match self.lane.withdraw(operation) {
+            Found::Queued(job) => drop(job),
+            Found::InCall => D::interrupt_call(self, operation),
+            Found::Elsewhere => {}
+        }
+        self.release_if_unwanted();
+    }
+
+    fn post(&self, call: Call) {
+        if matches!(self.lane.post(call), Runner::StandIn) {
+            self.stand_in();
+        }
+    }
+
+    fn owns_current_thread(&self) -> bool {
+        self.link.owner.owns_current_thread()
+    }
+}
+
+impl<D: Direction> Expire for Side<D> {
+    fn expire(&self) {
+        let (due, next) = self.lane.take_due(Instant::now());
+        for job in due {
+            self.fail(job, ErrorKind::TimedOut);
+        }
+        if !self.arm(next) {
+            self.lane.not_armed();
+        }
+        self.release_if_unwanted();
+    }
+}
+
+/// Ends the side when its thread panics, which a transport may make it do: the job in hand is
+/// dropped, and so completes; the others complete here.
+struct Lost<'a, D: Direction>(&'a Side<D>);
+
+impl<D: Direction> Drop for Lost<'_, D> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for job in self.0.lane.lost() {
+                self.0.fail(job, ErrorKind::Closed);
+            }
+            let _ = self.0.link.transport.shutdown(D::HOW);
+        }
+    }
+}

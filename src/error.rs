@@ -1,0 +1,337 @@
+//! What an operation that did not succeed says: a kind, the exact count, and the cause.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// Why an operation failed, and how many bytes it had moved before it did.
+///
+/// # Design
+///
+/// Opaque, so that detail can be added without breaking anybody. Ask [`kind`](Self::kind) or a predicate what happened,
+/// [`count`](Self::count) how far the operation got, and [`source`](std::error::Error::source) for the cause below.
+/// It converts into [`io::Error`] and back without nesting, so it passes unharmed through code that speaks `std::io`.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Error, ErrorKind};
+/// use std::io;
+///
+/// let error = Error::from(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!(error.kind(), ErrorKind::Reset);
+/// assert_eq!(error.count(), 0);
+///
+/// let there = io::Error::from(error);
+/// let back = Error::from(there);
+/// assert_eq!(back.kind(), ErrorKind::Reset);
+/// ```
+#[derive(Debug, thiserror::Error)]
+pub struct Error {
+    kind: ErrorKind,
+    count: u64,
+    detail: Option<&'static str>,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What happened to an operation, in one word.
+///
+/// The first column below is nng's name, for those who come from there; [`nng_code`](Self::nng_code) gives its number.
+///
+/// | nng | here |
+/// |---|---|
+/// | `NNG_ECANCELED` | [`Canceled`](Self::Canceled) |
+/// | `NNG_ECLOSED` | [`Closed`](Self::Closed) |
+/// | `NNG_ECONNRESET` | [`Reset`](Self::Reset) |
+/// | `NNG_EINVAL` | [`InvalidInput`](Self::InvalidInput) |
+/// | `NNG_ENOMEM` | [`NoMemory`](Self::NoMemory) |
+/// | `NNG_ENOTSUP` | [`NotSupported`](Self::NotSupported) |
+/// | `NNG_ETIMEDOUT` | [`TimedOut`](Self::TimedOut) |
+/// | `NNG_ECONNREFUSED` | [`Refused`](Self::Refused) |
+/// | `NNG_EUNREACHABLE` | [`Unreachable`](Self::Unreachable) |
+/// | `NNG_EADDRINVAL` | [`Resolve`](Self::Resolve) |
+/// | `NNG_EPROTO` | [`Protocol`](Self::Protocol) |
+/// | `NNG_EMSGSIZE` | [`TooLarge`](Self::TooLarge) |
+/// | `NNG_EINTERNAL` | [`Abandoned`](Self::Abandoned) |
+/// | none | [`Io`](Self::Io), [`WouldDeadlock`](Self::WouldDeadlock) |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The thread that had the operation was lost, by a panic in a transport for example.
+    Abandoned,
+    /// The caller cancelled the operation.
+    Canceled,
+    /// The connection, or its write side after a failed write, was closed on our side before or during the operation.
+    Closed,
+    /// What was to be sent cannot be sent: no vector was set, or a head that must not be written. Nothing was.
+    InvalidInput,
+    /// The operating system reported something that has no kind of its own here; the source says what.
+    Io,
+    /// No memory or thread was to be had, or the connection's queue is at its limit.
+    NoMemory,
+    /// A feature that is not compiled in.
+    NotSupported,
+    /// The peer sent something that is not HTTP/1.
+    Protocol,
+    /// Nobody listens at the address.
+    Refused,
+    /// The peer closed or reset the connection. [`Error::is_end_of_stream`] tells the orderly end from the reset.
+    Reset,
+    /// The host name has no address.
+    Resolve,
+    /// The deadline passed.
+    TimedOut,
+    /// The peer sent a head beyond the [limits](crate::Limits).
+    TooLarge,
+    /// The network or the host cannot be reached.
+    Unreachable,
+    /// A closure of a connection waited for an operation of the same connection.
+    WouldDeadlock,
+}
+
+impl ErrorKind {
+    /// The number that nng gives to this error, where it has one.
+    ///
+    /// ```
+    /// use http_aio::ErrorKind;
+    /// assert_eq!(ErrorKind::TimedOut.nng_code(), Some(5));
+    /// assert_eq!(ErrorKind::WouldDeadlock.nng_code(), None);
+    /// ```
+    pub fn nng_code(self) -> Option<u32> {
+        Some(match self {
+            Self::NoMemory => 2,
+            Self::InvalidInput => 3,
+            Self::TimedOut => 5,
+            Self::Refused => 6,
+            Self::Closed => 7,
+            Self::NotSupported => 9,
+            Self::Protocol => 13,
+            Self::Unreachable => 14,
+            Self::Resolve => 15,
+            Self::TooLarge => 17,
+            Self::Reset => 19,
+            Self::Canceled => 20,
+            Self::Abandoned => 1000,
+            Self::Io | Self::WouldDeadlock => return None,
+        })
+    }
+}
+
+/// A plain sentence, lower case, without a full stop.
+///
+/// ```
+/// assert_eq!(http_aio::ErrorKind::TimedOut.to_string(), "the deadline passed");
+/// ```
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Abandoned => "the operation was lost with its thread",
+            Self::Canceled => "the operation was canceled",
+            Self::Closed => "the connection was closed on this side",
+            Self::InvalidInput => "the operation was given something that cannot be sent",
+            Self::Io => "the operating system reported an error",
+            Self::NoMemory => "there is no memory, thread or queue place left",
+            Self::NotSupported => "this is not supported",
+            Self::Protocol => "the peer does not speak HTTP/1",
+            Self::Refused => "the peer refused the connection",
+            Self::Reset => "the peer closed the connection",
+            Self::Resolve => "the host name cannot be resolved",
+            Self::TimedOut => "the deadline passed",
+            Self::TooLarge => "the peer sent a head beyond the limit",
+            Self::Unreachable => "the peer cannot be reached",
+            Self::WouldDeadlock => "a closure waited for its own connection",
+        })
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            count: 0,
+            detail: None,
+            source: None,
+        }
+    }
+
+    pub(crate) fn with_count(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
+    pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The orderly end of the peer's stream where more was expected.
+    pub(crate) fn end_of_stream() -> Self {
+        Self::from(io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Bytes that the operation had moved before it failed: for a write, what the kernel had accepted, exactly; for a
+    /// read, what had arrived towards it and now waits for the next read.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == ErrorKind::TimedOut
+    }
+
+    /// Whether the caller cancelled.
+    pub fn is_canceled(&self) -> bool {
+        self.kind == ErrorKind::Canceled
+    }
+
+    /// Whether the connection is gone, closed on either side.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.kind, ErrorKind::Closed | ErrorKind::Reset)
+    }
+
+    /// Whether the peer ended its stream in order (FIN), rather than reset it.
+    pub fn is_end_of_stream(&self) -> bool {
+        let source = self
+            .source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<io::Error>());
+        self.kind == ErrorKind::Reset
+            && source.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
+    }
+}
+
+/// The kind's sentence, then the detail and the count where there are any.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if let Some(detail) = self.detail {
+            write!(f, ": {detail}")?;
+        }
+        match self.count {
+            0 => Ok(()),
+            1 => f.write_str(" (after 1 byte)"),
+            n => write!(f, " (after {n} bytes)"),
+        }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+/// An [`Error`] that travelled through an [`io::Error`] comes out as it went in; any other is classified.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(ours) => return ours,
+            Err(other) => other,
+        };
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::UnexpectedEof => ErrorKind::Reset,
+            io::ErrorKind::ConnectionRefused => ErrorKind::Refused,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                ErrorKind::Unreachable
+            }
+            io::ErrorKind::InvalidInput => ErrorKind::InvalidInput,
+            io::ErrorKind::OutOfMemory => ErrorKind::NoMemory,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ErrorKind::TimedOut,
+            io::ErrorKind::Unsupported => ErrorKind::NotSupported,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind).with_source(error)
+    }
+}
+
+/// Keeps the whole error inside. Never of kind `Interrupted`: `std` would take it as a reason to try again.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Closed => io::ErrorKind::NotConnected,
+            ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+            ErrorKind::NoMemory => io::ErrorKind::OutOfMemory,
+            ErrorKind::NotSupported => io::ErrorKind::Unsupported,
+            ErrorKind::Protocol | ErrorKind::TooLarge => io::ErrorKind::InvalidData,
+            ErrorKind::Refused => io::ErrorKind::ConnectionRefused,
+            ErrorKind::Reset if error.is_end_of_stream() => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Reset => io::ErrorKind::ConnectionReset,
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Unreachable => io::ErrorKind::HostUnreachable,
+            ErrorKind::WouldDeadlock => io::ErrorKind::Deadlock,
+            ErrorKind::Abandoned | ErrorKind::Canceled | ErrorKind::Io | ErrorKind::Resolve => {
+                io::ErrorKind::Other
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_through_io_error_whole() {
+        let error = Error::new(ErrorKind::Canceled)
+            .with_count(42)
+            .with_detail("why");
+        let back = Error::from(io::Error::from(error));
+        assert_eq!((back.kind(), back.count()), (ErrorKind::Canceled, 42));
+        assert_eq!(
+            back.to_string(),
+            "the operation was canceled: why (after 42 bytes)"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_not_a_reset() {
+        assert!(Error::end_of_stream().is_end_of_stream());
+        assert!(!Error::from(io::Error::from(io::ErrorKind::ConnectionReset)).is_end_of_stream());
+        assert_eq!(
+            io::Error::from(Error::end_of_stream()).kind(),
+            io::ErrorKind::UnexpectedEof
+        );
+    }
+
+    #[test]
+    fn no_kind_turns_into_a_reason_to_try_again() {
+        let kinds = [
+            ErrorKind::Abandoned,
+            ErrorKind::Canceled,
+            ErrorKind::Closed,
+            ErrorKind::Io,
+            ErrorKind::TimedOut,
+        ];
+        for kind in kinds {
+            assert_ne!(
+                io::Error::from(Error::new(kind)).kind(),
+                io::ErrorKind::Interrupted
+            );
+        }
+    }
+}

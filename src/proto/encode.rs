@@ -1,0 +1,195 @@
+//! Message heads to bytes (RFC 9112 sections 2 to 5). Every part is checked before a byte is
+//! produced: what is refused here was never sent.
+//!
+//! The types of the `http` crate keep most of what is illegal out by themselves. The checks do not
+//! rely on that: a header smuggled past a type would be a request smuggled past a server.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+
+use super::Reason;
+use crate::error::{Error, ErrorKind};
+
+/// Head of a request. `Host` is added from the target if it has an authority and the request has no
+/// `Host`; `Content-Length` from the attached body.
+///
+/// # Errors
+///
+/// `InvalidInput`, with a detail that says what of it must not be written.
+pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let mut head = BytesMut::with_capacity(256);
+    put_token(
+        &mut head,
+        method.as_str().as_bytes(),
+        "the method is not a token",
+    )?;
+    head.put_u8(b' ');
+    put_target(&mut head, method, uri)?;
+    head.put_u8(b' ');
+    put_version(&mut head, request.version())?;
+    head.put_slice(b"\r\n");
+    if let (Some(authority), false) = (uri.authority(), headers.contains_key(HOST)) {
+        // Credentials in a URI are not for the wire (RFC 9110 section 4.2.4).
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        head.put_slice(b"host: ");
+        put_visible(&mut head, host.as_bytes(), "the host must not be written")?;
+        head.put_slice(b"\r\n");
+    }
+    put_headers(&mut head, headers)?;
+    // A request of these methods without a length has an empty body; say so (RFC 9110 section 8.6).
+    let expects_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    put_length(&mut head, headers, request.body(), expects_body)?;
+    head.put_slice(b"\r\n");
+    Ok(head.freeze())
+}
+
+/// Head of a response. `Content-Length` is added from the attached body.
+///
+/// # Errors
+///
+/// `InvalidInput`, with a detail that says what of it must not be written.
+pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
+    let (status, headers) = (response.status(), response.headers());
+    let bodiless = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if bodiless && !response.body().is_empty() {
+        return Err(refused("a response of this status has no body"));
+    }
+    let mut head = BytesMut::with_capacity(256);
+    put_version(&mut head, response.version())?;
+    head.put_u8(b' ');
+    head.put_slice(status.as_str().as_bytes());
+    head.put_u8(b' ');
+    match response.extensions().get::<Reason>() {
+        Some(reason) => put_text(&mut head, &reason.0, "the reason must not be written")?,
+        None => head.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    head.put_slice(b"\r\n");
+    put_headers(&mut head, headers)?;
+    put_length(&mut head, headers, response.body(), false)?;
+    head.put_slice(b"\r\n");
+    Ok(head.freeze())
+}
+
+/// RFC 9112 section 3.2: authority-form for CONNECT, otherwise origin-form or `*`.
+fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Error> {
+    let target = match uri.authority() {
+        Some(authority) if *method == Method::CONNECT => authority.as_str(),
+        _ => uri.path_and_query().map_or("/", |target| target.as_str()),
+    };
+    match target.as_bytes().first() {
+        Some(b'?') => head.put_u8(b'/'),
+        None => return Err(refused("the target is empty")),
+        Some(_) => {}
+    }
+    put_visible(head, target.as_bytes(), "the target must not be written")
+}
+
+fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
+    head.put_slice(match version {
+        Version::HTTP_11 => b"HTTP/1.1",
+        Version::HTTP_10 => b"HTTP/1.0",
+        _ => return Err(refused("the version is not HTTP/1.0 or HTTP/1.1")),
+    });
+    Ok(())
+}
+
+fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
+    for (name, value) in headers {
+        put_token(
+            head,
+            name.as_str().as_bytes(),
+            "a header name is not a token",
+        )?;
+        head.put_slice(b": ");
+        put_text(head, value.as_bytes(), "a header value must not be written")?;
+        head.put_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+/// The attached body's length. A declaration of the caller's must agree with it, or the peer would
+/// see another message than the one that is sent.
+fn put_length(
+    head: &mut BytesMut,
+    headers: &HeaderMap,
+    body: &Bytes,
+    expects_body: bool,
+) -> Result<(), Error> {
+    let coded = headers.contains_key(TRANSFER_ENCODING);
+    let mut declared = headers.get_all(CONTENT_LENGTH).iter().peekable();
+    if coded && declared.peek().is_some() {
+        return Err(refused(
+            "Content-Length and Transfer-Encoding exclude each other",
+        ));
+    }
+    if body.is_empty() {
+        if expects_body && !coded && declared.peek().is_none() {
+            head.put_slice(b"content-length: 0\r\n");
+        }
+        return Ok(());
+    }
+    if coded {
+        return Err(refused(
+            "an attached body has a Content-Length, not a Transfer-Encoding",
+        ));
+    }
+    let length = body.len().to_string();
+    if declared.peek().is_none() {
+        head.put_slice(b"content-length: ");
+        head.put_slice(length.as_bytes());
+        head.put_slice(b"\r\n");
+    } else if !declared.all(|value| value.as_bytes() == length.as_bytes()) {
+        return Err(refused(
+            "Content-Length is not the length of the attached body",
+        ));
+    }
+    Ok(())
+}
+
+/// `token` (RFC 9110 section 5.6.2).
+fn put_token(head: &mut BytesMut, bytes: &[u8], detail: &'static str) -> Result<(), Error> {
+    let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    put(
+        head,
+        bytes,
+        !bytes.is_empty() && bytes.iter().all(is_token),
+        detail,
+    )
+}
+
+/// Neither a control nor a space: what keeps a start line in three parts.
+fn put_visible(head: &mut BytesMut, bytes: &[u8], detail: &'static str) -> Result<(), Error> {
+    put(
+        head,
+        bytes,
+        bytes.iter().all(|&b| b > b' ' && b != 0x7f),
+        detail,
+    )
+}
+
+/// `field-value` and `reason-phrase`: tab, space, visible and above ASCII. No CR, LF, NUL.
+fn put_text(head: &mut BytesMut, bytes: &[u8], detail: &'static str) -> Result<(), Error> {
+    put(
+        head,
+        bytes,
+        bytes
+            .iter()
+            .all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f)),
+        detail,
+    )
+}
+
+fn put(head: &mut BytesMut, bytes: &[u8], ok: bool, detail: &'static str) -> Result<(), Error> {
+    if !ok {
+        return Err(refused(detail));
+    }
+    head.put_slice(bytes);
+    Ok(())
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+}

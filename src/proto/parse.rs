@@ -1,0 +1,273 @@
+//! Bytes to message heads (RFC 9112 sections 2 to 5), with `httparse`.
+//!
+//! A head that is not complete is data, not an error: `Ok(None)`. Whoever feeds the bytes in small
+//! pieces does not make us parse the whole again for each: a head is parsed when its end is there,
+//! and before that only each time the input has doubled, to refuse early what is no HTTP.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+};
+
+use super::Reason;
+use super::limits::Limits;
+use crate::error::{Error, ErrorKind};
+
+/// A kind of head.
+pub(crate) trait Head: Sized + Send + 'static {
+    /// The message without its body, and the size of its head.
+    ///
+    /// # Errors
+    ///
+    /// `Protocol` or `TooLarge`.
+    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error>;
+}
+
+/// Finds out when parsing is worth while, remembering what it has looked at.
+#[derive(Debug, Default)]
+pub(crate) struct HeadSearch {
+    searched: usize,
+    tried: usize,
+}
+
+impl HeadSearch {
+    /// Parses `input`, which is what the last call had and more, if there is a reason to.
+    ///
+    /// # Errors
+    ///
+    /// `Protocol` or `TooLarge`. The input is as it was.
+    pub(crate) fn parse<H: Head>(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(H, usize)>, Error> {
+        let ended = self.finds_end(input);
+        let too_large = input.len() > limits.head_bytes;
+        if !ended && !too_large && input.len() < self.tried.saturating_mul(2) {
+            return Ok(None);
+        }
+        self.tried = input.len().max(1);
+        match H::parse(input, limits)? {
+            Some((_, size)) if size > limits.head_bytes => Err(ErrorKind::TooLarge.into()),
+            None if too_large => Err(ErrorKind::TooLarge.into()),
+            head => Ok(head),
+        }
+    }
+
+    /// Whether a blank line ends something; the blank lines before a head do not.
+    fn finds_end(&mut self, input: &[u8]) -> bool {
+        let is_line_end = |b: &u8| matches!(b, b'\r' | b'\n');
+        let start = input
+            .iter()
+            .position(|b| !is_line_end(b))
+            .unwrap_or(input.len());
+        let from = self.searched.saturating_sub(3).max(start);
+        self.searched = input.len();
+        let rest = &input[from..];
+        rest.windows(2).any(|two| two == b"\n\n") || rest.windows(3).any(|three| three == b"\n\r\n")
+    }
+}
+
+impl Head for Request<Bytes> {
+    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+        let mut lines = vec![httparse::EMPTY_HEADER; limits.headers];
+        let mut parsed = httparse::Request::new(&mut lines);
+        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+            return Ok(None);
+        };
+        let target = parsed.path.unwrap_or_default();
+        let mut request = Self::new(Bytes::new());
+        *request.method_mut() =
+            Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
+        *request.uri_mut() = Uri::try_from(target).map_err(malformed)?;
+        *request.version_mut() = version(parsed.version);
+        *request.headers_mut() = headers(parsed.headers)?;
+        Ok(Some((request, size)))
+    }
+}
+
+impl Head for Response<Bytes> {
+    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+        let mut lines = vec![httparse::EMPTY_HEADER; limits.headers];
+        let mut parsed = httparse::Response::new(&mut lines);
+        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+            return Ok(None);
+        };
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
+        let mut response = Self::new(Bytes::new());
+        *response.status_mut() = status;
+        *response.version_mut() = version(parsed.version);
+        *response.headers_mut() = headers(parsed.headers)?;
+        let reason = parsed.reason.unwrap_or_default();
+        if reason != status.canonical_reason().unwrap_or_default() {
+            response
+                .extensions_mut()
+                .insert(Reason::from(reason.to_owned()));
+        }
+        Ok(Some((response, size)))
+    }
+}
+
+fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::with_capacity(lines.len());
+    for line in lines {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
+        let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
+        headers
+            .try_append(name, value)
+            .map_err(|_| Error::new(ErrorKind::TooLarge))?;
+    }
+    Ok(headers)
+}
+
+fn version(minor: Option<u8>) -> Version {
+    if minor == Some(0) {
+        Version::HTTP_10
+    } else {
+        Version::HTTP_11
+    }
+}
+
+fn classify(error: httparse::Error) -> Error {
+    let kind = match error {
+        httparse::Error::TooManyHeaders => ErrorKind::TooLarge,
+        _ => ErrorKind::Protocol,
+    };
+    Error::new(kind).with_source(error)
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Protocol).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `input` byte by byte and whole: both ways must give the same.
+    #[track_caller]
+    fn check<H: Head>(input: &[u8], limits: &Limits) -> Result<Option<(H, usize)>, ErrorKind> {
+        let whole = HeadSearch::default()
+            .parse::<H>(input, limits)
+            .map_err(|e| e.kind());
+        let mut search = HeadSearch::default();
+        let mut stepped = Ok(None);
+        for end in 1..=input.len() {
+            stepped = search
+                .parse::<H>(&input[..end], limits)
+                .map_err(|e| e.kind());
+            if !matches!(stepped, Ok(None)) {
+                break;
+            }
+        }
+        let size = |r: &Result<Option<(H, usize)>, ErrorKind>| {
+            r.as_ref()
+                .map(|head| head.as_ref().map(|(_, size)| *size))
+                .map_err(|kind| *kind)
+        };
+        assert_eq!(
+            size(&whole),
+            size(&stepped),
+            "{:?}",
+            String::from_utf8_lossy(input)
+        );
+        whole
+    }
+
+    fn request(input: &str) -> Result<Option<(Request<Bytes>, usize)>, ErrorKind> {
+        check(input.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn a_request_head_has_its_parts() {
+        let input = "POST /a?b HTTP/1.1\r\nHost: h\r\nX: \t1 \r\nX: 2\r\n\r\nrest";
+        let (request, size) = request(input).unwrap().unwrap();
+        assert_eq!(size, input.len() - 4);
+        assert_eq!(
+            (request.method(), request.uri().path()),
+            (&Method::POST, "/a")
+        );
+        let values: Vec<_> = request.headers().get_all("x").iter().collect();
+        assert_eq!(values, ["1", "2"]);
+    }
+
+    #[test]
+    fn targets_of_all_forms() {
+        for (line, path) in [("GET * HTTP/1.1", "*"), ("GET http://h/p HTTP/1.0", "/p")] {
+            let (request, _) = request(&format!("{line}\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(request.uri().path(), path);
+        }
+        let (connect, _) = request("CONNECT h:1 HTTP/1.1\r\n\r\n").unwrap().unwrap();
+        assert_eq!(connect.uri().authority().unwrap(), "h:1");
+    }
+
+    #[test]
+    fn blank_lines_before_a_head_are_skipped() {
+        let (_, size) = request("\r\n\r\nGET / HTTP/1.1\r\n\r\n").unwrap().unwrap();
+        assert_eq!(size, 22);
+    }
+
+    #[test]
+    fn a_reason_is_kept_when_it_is_unusual() {
+        let parse = |input: &[u8]| {
+            check::<Response<Bytes>>(input, &Limits::default())
+                .unwrap()
+                .unwrap()
+                .0
+        };
+        assert!(
+            parse(b"HTTP/1.1 200 OK\r\n\r\n")
+                .extensions()
+                .get::<Reason>()
+                .is_none()
+        );
+        let reason = Reason::from("Fine");
+        assert_eq!(
+            parse(b"HTTP/1.1 200 Fine\r\n\r\n").extensions().get(),
+            Some(&reason)
+        );
+        // Without a reason, and even without the space before it (section 4).
+        assert_eq!(parse(b"HTTP/1.1 404\r\n\r\n").status(), 404);
+    }
+
+    #[test]
+    fn what_is_not_http_is_refused() {
+        for input in [
+            "GET / HTTP/2.0\r\n\r\n",
+            "GET / HTTP/1.10\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}",
+            "GET /\0 HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
+            "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
+            "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            "GET / HTTP/1.1\r\nX: a\0b\r\n\r\n",
+            "GET / HTTP/1.1\r\nX: a\rb\r\n\r\n",
+        ] {
+            assert!(
+                matches!(request(input), Err(ErrorKind::Protocol)),
+                "{input:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_hold_at_the_byte_and_at_the_line() {
+        let input = b"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\n\r\n";
+        let limits = Limits::default();
+        let parse = |limits| check::<Request<Bytes>>(input, &limits).map(|head| head.is_some());
+        assert_eq!(parse(limits.head_bytes(input.len())), Ok(true));
+        assert_eq!(
+            parse(limits.head_bytes(input.len() - 1)),
+            Err(ErrorKind::TooLarge)
+        );
+        assert_eq!(parse(limits.headers(2)), Ok(true));
+        assert_eq!(parse(limits.headers(1)), Err(ErrorKind::TooLarge));
+        // An endless line, and endless blank lines, without an end of the head in sight.
+        for fill in [b'a', b'\n'] {
+            let endless = vec![fill; 100];
+            let parsed = check::<Request<Bytes>>(&endless, &limits.head_bytes(99));
+            assert_eq!(parsed.map(|_| ()), Err(ErrorKind::TooLarge));
+        }
+    }
+}

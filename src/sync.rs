@@ -1,0 +1,119 @@
+//! The one place that knows which mutex, condvar and atomics the completion slot uses.
+//!
+//! Normally `parking_lot` and `std`. Under `--cfg loom` the model checker's, behind the same few methods, so that the
+//! slot that is checked is the slot that is shipped.
+
+/// How often a thread looks again before it parks. Waking a parked thread costs tens of microseconds, a write of a
+/// kilobyte costs four: a short spin on both sides of a hand-over is what makes submit-and-wait fast.
+#[cfg(not(loom))]
+const SPIN_TURNS: u32 = 2_000;
+#[cfg(loom)]
+const SPIN_TURNS: u32 = 0;
+
+/// Looks at `ready` a bounded number of times. A single processor never spins: the other side cannot be running.
+pub(crate) fn spin_until(ready: impl Fn() -> bool) {
+    if ready() {
+        return;
+    }
+    for _ in 0..spin_turns() {
+        if ready() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+}
+
+fn spin_turns() -> u32 {
+    static TURNS: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *TURNS.get_or_init(|| match std::thread::available_parallelism() {
+        Ok(n) if n.get() > 1 => SPIN_TURNS,
+        _ => 0,
+    })
+}
+
+#[cfg(loom)]
+pub(crate) use self::model::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use self::shipped::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
+
+#[cfg(not(loom))]
+mod shipped {
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+}
+
+#[cfg(loom)]
+mod model {
+    use std::ops::{Deref, DerefMut};
+    use std::time::Instant;
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64};
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    #[derive(Debug)]
+    pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(loom::sync::Condvar);
+
+    #[derive(Debug)]
+    pub(crate) struct TimedOut;
+
+    impl TimedOut {
+        pub(crate) fn timed_out(&self) -> bool {
+            false
+        }
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            MutexGuard(self.0.lock().ok())
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0
+                .get_mut()
+                .expect("the model does not panic under a lock")
+        }
+    }
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            self.0.as_ref().expect("held")
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.0.as_mut().expect("held")
+        }
+    }
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(loom::sync::Condvar::new())
+        }
+
+        pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+            let held = guard.0.take().expect("held");
+            guard.0 = self.0.wait(held).ok();
+        }
+
+        /// The model has no clock: a timed wait is a wait.
+        pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: Instant) -> TimedOut {
+            self.wait(guard);
+            TimedOut
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+}

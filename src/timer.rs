@@ -1,0 +1,92 @@
+//! The one global: a lazy thread that looks after deadlines which no socket timeout guards, those
+//! of operations queued behind a call that blocks.
+//!
+//! It holds lanes weakly and runs no user code: what it settles, the connection tells. Each lane
+//! has at most one useful entry here (its earliest deadline), so that operations that complete in
+//! time cost nothing.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::Weak;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
+
+/// Something with deadlines. `expire` is called at or after the time that was asked for.
+pub(crate) trait Expire: Send + Sync {
+    fn expire(&self);
+}
+
+struct Entry {
+    at: Instant,
+    whom: Weak<dyn Expire>,
+}
+
+static FEED: Mutex<Option<Sender<Entry>>> = Mutex::new(None);
+
+/// Has `whom` told at `at`.
+///
+/// # Errors
+///
+/// No thread is to be had for the timer.
+pub(crate) fn arm(at: Instant, whom: Weak<dyn Expire>) -> io::Result<()> {
+    let mut feed = FEED.lock();
+    let mut entry = Entry { at, whom };
+    if let Some(sender) = &*feed {
+        match sender.send(entry) {
+            Ok(()) => return Ok(()),
+            Err(returned) => entry = returned.0,
+        }
+    }
+    let (sender, receiver) = unbounded();
+    std::thread::Builder::new()
+        .name("http-aio:timer".into())
+        .spawn(move || run(&receiver))?;
+    // The receiver may only be gone if the thread is, and then the next call starts another.
+    let _ = sender.send(entry);
+    *feed = Some(sender);
+    Ok(())
+}
+
+fn run(feed: &Receiver<Entry>) {
+    let mut heap: BinaryHeap<Reverse<Entry>> = BinaryHeap::new();
+    loop {
+        let received = match heap.peek() {
+            Some(Reverse(next)) => feed.recv_deadline(next.at),
+            None => feed.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(entry) => heap.push(Reverse(entry)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        while heap.peek().is_some_and(|Reverse(next)| next.at <= now) {
+            if let Some(whom) = heap.pop().and_then(|Reverse(entry)| entry.whom.upgrade()) {
+                whom.expire();
+            }
+        }
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}

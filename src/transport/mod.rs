@@ -1,0 +1,156 @@
+//! What carries the bytes. A transport knows sockets, timeouts and addresses, and no HTTP.
+
+#[cfg(any(test, feature = "test-util"))]
+pub mod memory;
+pub(crate) mod socket;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A byte stream that two threads use at once, one for each direction.
+///
+/// Required of an implementation:
+///
+/// * `read` and `write` move at least one byte, or fail; `Ok(0)` from `read` is the end of the stream.
+/// * A call that may block returns what it has moved so far when its time is up, and fails with
+///   `WouldBlock` or `TimedOut` only when it has moved nothing.
+/// * `shutdown` may be called from any thread, wakes a call that blocks in that direction, and does
+///   not take back what was accepted: the peer receives it, then the end of the stream.
+/// * No call raises SIGPIPE.
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Reads into `buffer`. Never called with [`Wait::Never`].
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize>;
+
+    /// Writes from `buffers`, at most a thousand and none of them empty, in order.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize>;
+
+    /// Ends one direction or both.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
+    /// Throws away some of the input that has arrived, without waiting. Called before a connection
+    /// is dropped: closing a socket with unread input resets it, and a reset can overtake what the
+    /// peer has still to receive.
+    fn discard_input(&self) {}
+
+    /// The peer's address.
+    fn peer_addr(&self) -> Addr;
+
+    /// Our own address.
+    fn local_addr(&self) -> Addr;
+
+    /// Another handle of the stream, blocking and without timeouts.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where there is no such thing.
+    fn stream(&self) -> io::Result<Stream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// How long one system call may block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all: `WouldBlock` when nothing can be moved at once.
+    Never,
+    /// At most this long, never zero: `WouldBlock` or `TimedOut` when nothing was moved by then.
+    For(Duration),
+    /// As long as it takes.
+    Forever,
+}
+
+impl Wait {
+    /// The value for `SO_SNDTIMEO` / `SO_RCVTIMEO`: whole milliseconds, rounded up. Never zero, which
+    /// would mean "for ever"; and the same for operation after operation with the same timeout, so
+    /// that the option need not be set each time.
+    pub(crate) fn socket_timeout(self) -> Option<Duration> {
+        match self {
+            Self::For(left) => {
+                let millis = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+                Some(Duration::from_millis(millis.max(1)))
+            }
+            Self::Never | Self::Forever => None,
+        }
+    }
+}
+
+/// The address of one end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Addr {
+    /// An IP address and a port.
+    Ip(SocketAddr),
+    /// A Unix socket; most clients' have no path.
+    Unix(Option<PathBuf>),
+    /// Not known, because the socket is no longer connected for example.
+    Unknown,
+}
+
+impl Addr {
+    /// The IP address and port, if it has one.
+    pub fn ip(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ip(address) => Some(*address),
+            Self::Unix(_) | Self::Unknown => None,
+        }
+    }
+}
+
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Self::Unix(None) => f.write_str("unix"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The stream below a connection, as [`Conn::into_parts`](crate::Conn::into_parts) gives it back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// The TCP stream, if it is one.
+    pub fn into_tcp(self) -> Option<TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The Unix stream, if it is one.
+    #[cfg(unix)]
+    pub fn into_unix(self) -> Option<UnixStream> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(stream) => Some(stream),
+        }
+    }
+}
