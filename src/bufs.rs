@@ -5,11 +5,17 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
+/// Most slices a call: `IOV_MAX` of Linux and the BSDs. `sendmsg` fails with more.
+pub(crate) const SLICES: usize = 1024;
+
+/// The slices of a call; up to a full pipeline of them without an allocation.
+pub(crate) type Slices<'a> = SmallVec<[IoSlice<'a>; 64]>;
+
 /// Owned buffers, consumed from the front. Empty ones are dropped on entry: they mean nothing, and
 /// a call that offers only empty slices returns zero, which must not be taken for an end.
 #[derive(Debug, Default)]
 pub(crate) struct Bufs {
-    list: SmallVec<[Bytes; 2]>,
+    list: SmallVec<[Bytes; 1]>,
     first: usize,
     remaining: u64,
 }
@@ -24,17 +30,12 @@ impl Bufs {
         self.list.len() - self.first
     }
 
-    /// Appends what is left to `slices`, up to `most` slices in all and `budget` bytes; returns the
-    /// bytes appended.
-    pub(crate) fn gather<'a>(
-        &'a self,
-        slices: &mut Vec<IoSlice<'a>>,
-        most: usize,
-        budget: usize,
-    ) -> usize {
+    /// Appends what is left to `slices`, up to `SLICES` in all and `budget` bytes; returns the bytes
+    /// appended.
+    pub(crate) fn gather<'a>(&'a self, slices: &mut Slices<'a>, budget: usize) -> usize {
         let mut room = budget;
         for buffer in &self.list[self.first..] {
-            if slices.len() >= most || room == 0 {
+            if slices.len() >= SLICES || room == 0 {
                 break;
             }
             let part = &buffer[..buffer.len().min(room)];
@@ -66,7 +67,7 @@ impl Bufs {
 
 impl FromIterator<Bytes> for Bufs {
     fn from_iter<I: IntoIterator<Item = Bytes>>(buffers: I) -> Self {
-        let list: SmallVec<[Bytes; 2]> = buffers
+        let list: SmallVec<[Bytes; 1]> = buffers
             .into_iter()
             .filter(|buffer| !buffer.is_empty())
             .collect();
@@ -97,8 +98,8 @@ mod tests {
                 let mut bufs = bufs(&["abc", "", "de", "fghi"]);
                 assert_eq!(bufs.advance(first), first);
                 assert_eq!(bufs.advance(second), second.min(9 - first));
-                let mut slices = Vec::new();
-                bufs.gather(&mut slices, 99, 99);
+                let mut slices = Slices::new();
+                bufs.gather(&mut slices, 99);
                 let rest: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
                 assert_eq!(rest, &b"abcdefghi"[(first + second).min(9)..]);
                 assert_eq!(bufs.remaining(), rest.len() as u64);
@@ -109,10 +110,10 @@ mod tests {
     #[test]
     fn gathers_within_both_limits() {
         let bufs = bufs(&["abc", "de", "fghi"]);
-        let mut slices = Vec::new();
-        assert_eq!(bufs.gather(&mut slices, 2, 99), 5);
-        slices.clear();
-        assert_eq!(bufs.gather(&mut slices, 99, 4), 4);
+        let many: Bufs = std::iter::repeat_n(Bytes::from_static(b"x"), 3 * SLICES).collect();
+        let mut slices = Slices::new();
+        assert_eq!(bufs.gather(&mut slices, 4), 4);
         assert_eq!(slices.len(), 2);
+        assert_eq!(many.gather(&mut slices, usize::MAX), SLICES - 2);
     }
 }

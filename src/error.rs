@@ -27,13 +27,21 @@ use std::io;
 /// assert_eq!(back.kind(), ErrorKind::Reset);
 /// ```
 #[derive(Debug, thiserror::Error)]
-pub struct Error {
+#[error(transparent)]
+pub struct Error(Box<Repr>);
+
+/// Behind a box, so that a result is two words: every completion moves one several times.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", Sentence(self))]
+struct Repr {
     kind: ErrorKind,
     count: u64,
     detail: Option<&'static str>,
-    #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
+
+/// The kind's sentence, then the detail and the count where there are any.
+struct Sentence<'a>(&'a Repr);
 
 /// What happened to an operation, in one word.
 ///
@@ -147,21 +155,21 @@ impl fmt::Display for ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self {
+        Self(Box::new(Repr {
             kind,
             count: 0,
             detail: None,
             source: None,
-        }
+        }))
     }
 
     pub(crate) fn with_count(mut self, count: u64) -> Self {
-        self.count = count;
+        self.0.count = count;
         self
     }
 
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
-        self.detail = Some(detail);
+        self.0.detail = Some(detail);
         self
     }
 
@@ -169,12 +177,12 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.kind = kind;
+        self.0.kind = kind;
         self
     }
 
@@ -185,49 +193,55 @@ impl Error {
 
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Bytes that the operation had moved before it failed: for a write, what the kernel had accepted, exactly; for a
     /// read, what had arrived towards it and now waits for the next read.
     pub fn count(&self) -> u64 {
-        self.count
+        self.0.count
     }
 
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        self.kind == ErrorKind::TimedOut
+        self.0.kind == ErrorKind::TimedOut
     }
 
     /// Whether the caller cancelled.
     pub fn is_canceled(&self) -> bool {
-        self.kind == ErrorKind::Canceled
+        self.0.kind == ErrorKind::Canceled
     }
 
     /// Whether the connection is gone, closed on either side.
     pub fn is_closed(&self) -> bool {
-        matches!(self.kind, ErrorKind::Closed | ErrorKind::Reset)
+        matches!(self.0.kind, ErrorKind::Closed | ErrorKind::Reset)
     }
 
     /// Whether the peer ended its stream in order (FIN), rather than reset it.
     pub fn is_end_of_stream(&self) -> bool {
         let source = self
+            .0
             .source
             .as_deref()
             .and_then(|source| source.downcast_ref::<io::Error>());
-        self.kind == ErrorKind::Reset
+        self.0.kind == ErrorKind::Reset
             && source.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
     }
 }
 
-/// The kind's sentence, then the detail and the count where there are any.
-impl fmt::Display for Error {
+impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)?;
-        if let Some(detail) = self.detail {
+        let Repr {
+            kind,
+            count,
+            detail,
+            ..
+        } = self.0;
+        kind.fmt(f)?;
+        if let Some(detail) = detail {
             write!(f, ": {detail}")?;
         }
-        match self.count {
+        match count {
             0 => Ok(()),
             1 => f.write_str(" (after 1 byte)"),
             n => write!(f, " (after {n} bytes)"),
@@ -271,7 +285,7 @@ impl From<io::Error> for Error {
 /// Keeps the whole error inside. Never of kind `Interrupted`: `std` would take it as a reason to try again.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        let kind = match error.kind {
+        let kind = match error.kind() {
             ErrorKind::Closed => io::ErrorKind::NotConnected,
             ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
             ErrorKind::NoMemory => io::ErrorKind::OutOfMemory,

@@ -1,10 +1,10 @@
-//! The provider's half of an operation: begins it, reports progress, finishes it exactly once.
+//! The provider's half of an operation: reports progress, finishes it exactly once.
 
 use std::sync::Arc;
 
 use super::notice::Notice;
 use super::provider::Operation;
-use super::slot::{Interruption, Slot};
+use super::slot::Slot;
 use crate::error::{Error, ErrorKind};
 
 /// Finishing consumes it. Dropping it finishes with `Abandoned`, so that no lost or panicking
@@ -17,18 +17,6 @@ pub(crate) struct Completer<T: Send + 'static> {
 impl<T: Send + 'static> Completer<T> {
     pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
         Self { slot: Some(slot) }
-    }
-
-    /// False when the operation was cancelled or expired while it was queued: drop the job.
-    pub(crate) fn begin(&self, interruption: Interruption) -> bool {
-        self.slot
-            .as_ref()
-            .is_some_and(|slot| slot.begin(interruption))
-    }
-
-    /// Back into the queue, nothing moved. The cause, if it was interrupted meanwhile.
-    pub(crate) fn requeue(&self) -> Result<(), ErrorKind> {
-        self.slot.as_ref().map_or(Ok(()), |slot| slot.requeue())
     }
 
     /// No interruption can settle it from now on. False when one has.

@@ -160,12 +160,13 @@ impl<T: Send + 'static> Aio<T> {
     pub(crate) fn start(
         mut self,
         provider: &Weak<dyn Provider>,
+        interruption: Interruption,
     ) -> (Aio<T, InFlight>, Completer<T>, Deadline) {
         let deadline = match self.options.timeout {
             Some(after) => Deadline::after(after).earlier(self.options.deadline),
             None => self.options.deadline,
         };
-        Slot::start(&mut self.slot, provider);
+        Slot::start(&mut self.slot, provider, interruption);
         let completer = Completer::new(Arc::clone(&self.slot));
         let lent = Aio {
             slot: self.slot,

@@ -9,8 +9,8 @@ pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
 /// Works on operations: one direction of a connection, or a connect.
 pub(crate) trait Provider: Send + Sync {
-    /// The operation was interrupted: settled (drop it from the queue), or a cause is recorded
-    /// (make its thread look). Called without locks, from any thread.
+    /// The operation was interrupted: settled (drop its job), or a cause is recorded (finish its
+    /// job, or make the thread that has it look). Called without locks, from any thread.
     fn interrupted(&self, operation: usize);
 
     /// Runs `call` on a thread of the connection, soon, and never on the caller's.
@@ -26,6 +26,9 @@ pub(crate) trait Operation: Send + Sync {
     fn id(&self) -> usize;
 
     fn is_settled(&self) -> bool;
+
+    /// What an interruption has recorded.
+    fn cause(&self) -> Option<ErrorKind>;
 
     /// Ends it for `kind`, if it is not settled yet.
     fn interrupt(self: Arc<Self>, kind: ErrorKind);

@@ -1,29 +1,27 @@
 //! The completion slot: where one operation stands, and who is to be told when it is settled.
 //!
 //! ```text
-//!          start            begin                 finish
-//!   Idle ─────────▶ Queued ───────▶ Running ─────────────────▶ Done ──take──▶ Taken
-//!                     ▲                │  │                     ▲
-//!                     └───── requeue ──┘  │ interrupt, Recorded:│ the cause is kept and the
-//!                     │                   │   connection finishes with it and the exact count
-//!                     └── interrupt ──────┴── interrupt, Finishes ─▶ Done
+//!           start               finish, interrupt (Finishes)          take
+//!   Idle ───────────▶ Pending ───────────────────────────────▶ Done ────────▶ Taken
+//!    ▲                  │  ▲                                                    │
+//!    │                  └──┘ interrupt (Recorded): the first cause is kept      │
+//!    └────────────────────────────── start, if nobody else knows the slot ──────┘
 //! ```
 //!
 //! | phase | finish, or the completer is dropped | interrupt (cancel, deadline) |
 //! |---|---|---|
 //! | Idle | - | no effect |
-//! | Queued | Done | Done, count 0 |
-//! | Running, `Finishes` | Done | Done, with the count so far |
-//! | Running, `Recorded` | Done | the first cause is recorded |
+//! | Pending, `Finishes` | Done | Done, with the count so far |
+//! | Pending, `Recorded` | Done | the cause is recorded; who has the job finishes it |
 //! | Done, Taken | no effect | no effect |
 //!
 //! Invariants:
 //!
-//! 1. A slot is settled once: only `settle` writes `Done`, and only from `Queued` or `Running`.
+//! 1. A slot is settled once: only `settle` writes `Done`, and only from `Pending`.
 //! 2. The lock is held for a few assignments, never across user code, I/O or a notify. What there
 //!    is to run afterwards leaves as a [`Notice`]; values of user types are dropped outside.
 //! 3. Whoever is told by a listener is not told by the condvar, and takes the result with it.
-//! 4. `settled` mirrors "Done or Taken", so that a waiter can spin without the lock.
+//! 4. `settled` follows "Done or Taken", so that a waiter can spin without the lock.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -52,8 +50,7 @@ struct State<T> {
 
 enum Phase<T> {
     Idle,
-    Queued,
-    Running {
+    Pending {
         interruption: Interruption,
         cause: Option<ErrorKind>,
     },
@@ -61,12 +58,12 @@ enum Phase<T> {
     Taken,
 }
 
-/// What an interruption does to an operation in flight.
+/// What an interruption does to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interruption {
     /// Settles it at once; what its thread still does is nobody's loss (reads, connects).
     Finishes,
-    /// Is recorded; the thread that knows the exact count settles it (writes).
+    /// Is recorded; whoever has the job, and so knows the exact count, settles it (writes).
     Recorded,
 }
 
@@ -91,10 +88,14 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Idle or Taken → Queued, for a new operation. A slot that somebody else still knows (a stale
+    /// Idle or Taken → Pending, for a new operation. A slot that somebody else still knows (a stale
     /// canceller, a completer on its last line) is left to them and replaced, so that nobody can
     /// mistake the new operation for the old one.
-    pub(crate) fn start(this: &mut Arc<Self>, provider: &Weak<dyn Provider>) {
+    pub(crate) fn start(
+        this: &mut Arc<Self>,
+        provider: &Weak<dyn Provider>,
+        interruption: Interruption,
+    ) {
         if Arc::get_mut(this).is_none() {
             *this = Arc::new(Self::new());
         }
@@ -111,7 +112,10 @@ impl<T> Slot<T> {
         slot.settled.store(false, Ordering::Relaxed);
         slot.moved.store(0, Ordering::Relaxed);
         *slot.state.get_mut() = State {
-            phase: Phase::Queued,
+            phase: Phase::Pending {
+                interruption,
+                cause: None,
+            },
             listener: None,
         };
     }
@@ -135,39 +139,11 @@ impl<T> Slot<T> {
 
 /// The provider's transitions.
 impl<T> Slot<T> {
-    /// Queued → Running. False when the operation was settled while it was queued.
-    pub(crate) fn begin(&self, interruption: Interruption) -> bool {
-        let mut state = self.state.lock();
-        let queued = matches!(state.phase, Phase::Queued);
-        if queued {
-            state.phase = Phase::Running {
-                interruption,
-                cause: None,
-            };
-        }
-        queued
-    }
-
-    /// Running → Queued: nothing of it was moved. An interruption that came meanwhile stands.
-    pub(crate) fn requeue(&self) -> Result<(), ErrorKind> {
-        let mut state = self.state.lock();
-        match state.phase {
-            Phase::Running {
-                cause: Some(cause), ..
-            } => Err(cause),
-            Phase::Running { cause: None, .. } => {
-                state.phase = Phase::Queued;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// From here on only `finish` settles it. False when it was settled already.
     pub(crate) fn commit(&self) -> bool {
         let mut state = self.state.lock();
         match &mut state.phase {
-            Phase::Running { interruption, .. } => {
+            Phase::Pending { interruption, .. } => {
                 *interruption = Interruption::Recorded;
                 true
             }
@@ -175,19 +151,19 @@ impl<T> Slot<T> {
         }
     }
 
-    /// What an interruption in flight has recorded.
+    /// What an interruption has recorded.
     pub(crate) fn cause(&self) -> Option<ErrorKind> {
         match self.state.lock().phase {
-            Phase::Running { cause, .. } => cause,
+            Phase::Pending { cause, .. } => cause,
             _ => None,
         }
     }
 
-    /// Queued or Running → Done.
+    /// Pending → Done.
     pub(crate) fn finish(self: Arc<Self>, result: Result<T, Error>) -> Notice<T> {
         let state = self.state.lock();
         let told = match state.phase {
-            Phase::Queued | Phase::Running { .. } => self.settle(state, result),
+            Phase::Pending { .. } => self.settle(state, result),
             Phase::Idle | Phase::Done(_) | Phase::Taken => return Notice::None,
         };
         told.notice(self)
@@ -208,8 +184,9 @@ impl<T> Slot<T> {
                 Told::Waiter
             }
         };
-        self.settled.store(true, Ordering::Release);
         drop(state);
+        // After the lock: who spins on it wants the lock next.
+        self.settled.store(true, Ordering::Release);
         self.wakeup.notify_all();
         told
     }
@@ -290,18 +267,21 @@ impl<T: Send + 'static> Operation for Slot<T> {
         Self::is_settled(self)
     }
 
+    fn cause(&self) -> Option<ErrorKind> {
+        Self::cause(self)
+    }
+
     fn interrupt(self: Arc<Self>, kind: ErrorKind) {
         let mut state = self.state.lock();
         let told = match &mut state.phase {
-            Phase::Queued => self.settle(state, Err(Error::new(kind))),
-            Phase::Running {
+            Phase::Pending {
                 interruption: Interruption::Finishes,
                 ..
             } => {
                 let error = Error::new(kind).with_count(self.moved());
                 self.settle(state, Err(error))
             }
-            Phase::Running {
+            Phase::Pending {
                 interruption: Interruption::Recorded,
                 cause,
             } => {

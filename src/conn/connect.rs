@@ -44,7 +44,7 @@ where
     });
     let weak: Weak<Connector> = Arc::downgrade(&connector);
     let provider: Weak<dyn Provider> = weak.clone();
-    let (aio, completer, deadline) = aio.start(&provider);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes);
     if deadline.is_past() {
         let _ = completer.finish(Err(ErrorKind::TimedOut.into())); // No listener can be there yet.
         return aio;
@@ -80,9 +80,6 @@ impl Connector {
         deadline: Deadline,
         completer: Completer<Conn>,
     ) -> Notice<Conn> {
-        if !completer.begin(Interruption::Finishes) {
-            return Notice::None;
-        }
         let result = resolve(address).and_then(|all| self.try_each(&all, deadline, &completer));
         let mut attempt = self.attempt.lock();
         let (operation, socket) = (attempt.operation.take(), attempt.socket.take());

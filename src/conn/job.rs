@@ -67,6 +67,10 @@ impl Job for WriteJob {
     fn deadline(&self) -> Deadline {
         self.deadline
     }
+
+    fn cause(&self) -> Option<ErrorKind> {
+        self.completer.cause()
+    }
 }
 
 pub(crate) struct ReadJob {
@@ -120,6 +124,10 @@ impl Job for ReadJob {
 
     fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    fn cause(&self) -> Option<ErrorKind> {
+        None // Interrupted is settled.
     }
 }
 

@@ -27,6 +27,7 @@ use crate::sync::spin_until;
 pub(crate) trait Job: Send + 'static {
     fn id(&self) -> usize;
     fn deadline(&self) -> Deadline;
+    fn cause(&self) -> Option<ErrorKind>;
 }
 
 pub(crate) struct Lane<J> {
@@ -219,10 +220,18 @@ impl<J: Job> Lane<J> {
         state.draining && abandoned && state.queue.is_empty()
     }
 
-    /// Whether no operation is queued or in flight.
+    /// Whether no operation is queued or in flight. Waits while the thread is between two calls: who
+    /// has just been told that the last operation is complete must not be told that one is not.
     pub(crate) fn is_quiet(&self) -> bool {
-        let state = self.state.lock();
-        state.queue.is_empty() && !state.serving
+        loop {
+            let state = self.state.lock();
+            let serving = state.serving;
+            if !serving || state.thread != Thread::Busy {
+                return !serving && state.queue.is_empty();
+            }
+            drop(state);
+            std::thread::yield_now();
+        }
     }
 
     /// The jobs whose deadline has passed, and when to come back.

@@ -25,7 +25,7 @@ use self::reader::Reader;
 use self::side::{Link, Side};
 use self::thread::Owner;
 use self::writer::Writer;
-use crate::aio::{Aio, Completer, InFlight, Provider, Written};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Provider, Written};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode;
@@ -382,7 +382,7 @@ impl Conn {
         bufs: Result<Bufs, Error>,
         until: Until,
     ) -> Aio<Written, InFlight> {
-        let (aio, completer, deadline) = aio.start(&self.handle.writes);
+        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
         match bufs {
             Ok(bufs) => {
                 let job = WriteJob {
@@ -477,7 +477,7 @@ impl Conn {
         aio: Aio<T>,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
-        let (aio, completer, deadline) = aio.start(&self.handle.reads);
+        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
         let job = ReadJob {
             want: want(completer),
             deadline,

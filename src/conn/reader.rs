@@ -22,7 +22,7 @@ use super::input::Input;
 use super::job::{ReadJob, Want, with_completer};
 use super::lane::Work;
 use super::side::{Direction, Side};
-use crate::aio::{Call, Completer, Interruption};
+use crate::aio::{Call, Completer};
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 use crate::proto::parse::{Head, HeadSearch};
@@ -70,9 +70,6 @@ impl Side<Reader> {
     }
 
     fn read(&self, mut job: ReadJob, input: &mut Input) -> Option<Call> {
-        if !with_completer!(&job.want, completer => completer.begin(Interruption::Finishes)) {
-            return None;
-        }
         if job.deadline.is_past() {
             return job.fail(ErrorKind::TimedOut.into(), input);
         }

@@ -177,7 +177,10 @@ impl<D: Direction> Side<D> {
 impl<D: Direction> Provider for Side<D> {
     fn interrupted(&self, operation: usize) {
         match self.lane.withdraw(operation) {
-            Found::Queued(job) => drop(job),
+            Found::Queued(job) => {
+                let cause = job.cause().unwrap_or(ErrorKind::Canceled);
+                self.fail(job, cause);
+            }
             Found::InCall => D::interrupt_call(self, operation),
             Found::Elsewhere => {}
         }

@@ -20,12 +20,10 @@ use std::net::Shutdown;
 use super::job::WriteJob;
 use super::lane::Work;
 use super::side::{Direction, Side};
-use crate::aio::{Interruption, Notice, Written};
+use crate::aio::{Notice, Provider, Written};
+use crate::bufs::{SLICES, Slices};
 use crate::error::{Error, ErrorKind};
 use crate::transport::Wait;
-
-/// Most slices a call: `IOV_MAX` of Linux and the BSDs. `sendmsg` fails with more.
-const SLICES: usize = 1024;
 
 /// Most bytes a call. Bounds how stale a live `count()` is, and stays below what macOS refuses.
 const CALL_BYTES: usize = 1 << 20;
@@ -69,7 +67,7 @@ impl Direction for Writer {
 
 impl Side<Writer> {
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
-        begin(batch, notices);
+        expire(batch, notices);
         let mut failure = None;
         match self.offer(batch) {
             Ok(count) => accept(batch, count),
@@ -93,16 +91,10 @@ impl Side<Writer> {
 
     /// One call that does not block, for all of them.
     fn offer(&self, batch: &VecDeque<WriteJob>) -> io::Result<usize> {
-        let mut slices = Vec::with_capacity(
-            batch
-                .iter()
-                .map(|job| job.bufs.len())
-                .sum::<usize>()
-                .min(SLICES),
-        );
+        let mut slices = Slices::new();
         let mut room = CALL_BYTES;
         for job in batch {
-            room -= job.bufs.gather(&mut slices, SLICES, room);
+            room -= job.bufs.gather(&mut slices, room);
         }
         if slices.is_empty() {
             Ok(0)
@@ -116,15 +108,19 @@ impl Side<Writer> {
         if rest.is_empty() {
             return;
         }
-        for _ in 0..rest.len() {
-            let Some(job) = rest.pop_front() else { break };
-            match job.completer.requeue() {
-                Ok(()) => rest.push_back(job),
-                Err(cause) => notices.push(job.fail(cause.into())),
-            }
-        }
+        let operations: Vec<_> = rest
+            .iter()
+            .filter_map(|job| job.completer.operation())
+            .collect();
         if let Err(kind) = self.lane.give_back(rest) {
             notices.extend(rest.drain(..).map(|job| job.fail(kind.into())));
+        }
+        // Whoever interrupted one of them meanwhile did not find it in the queue.
+        for operation in operations
+            .iter()
+            .filter(|operation| operation.cause().is_some())
+        {
+            self.interrupted(operation.id());
         }
     }
 
@@ -152,8 +148,8 @@ impl Side<Writer> {
                 return self.stop(job, cause, blocked || ended.is_some());
             }
             blocked = true;
-            let mut slices = Vec::with_capacity(job.bufs.len().min(SLICES));
-            job.bufs.gather(&mut slices, SLICES, CALL_BYTES);
+            let mut slices = Slices::new();
+            job.bufs.gather(&mut slices, CALL_BYTES);
             let result = self.link.transport.write(&slices, wait);
             drop(slices);
             let ended = self.lane.leave();
@@ -212,13 +208,16 @@ impl Side<Writer> {
     }
 }
 
-/// Queued → in hand; without those that were cancelled or have expired meanwhile.
-fn begin(batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
+/// Takes out what has expired in the queue.
+fn expire(batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
+    if !batch.iter().any(|job| job.deadline.is_past()) {
+        return;
+    }
     for _ in 0..batch.len() {
         let Some(job) = batch.pop_front() else { break };
         if job.deadline.is_past() {
             notices.push(job.fail(ErrorKind::TimedOut.into()));
-        } else if job.completer.begin(Interruption::Recorded) {
+        } else {
             batch.push_back(job);
         }
     }
