@@ -1,2 +1,205 @@
-//! Benchmark.
-fn main() {}
+//! `write_all` against blocking `writev`, on the same work in the same process.
+//!
+//! ```text
+//! cargo bench --bench write_all            # all three
+//! cargo bench --bench write_all -- wait    # one: wait, pipe or bulk
+//! ```
+//!
+//! Each side writes to a sink of its own over loopback TCP, which discards without copying. The
+//! sides alternate; printed are the medians, and the median of the ratios pair by pair. A ratio
+//! above 1 says that `write_all` moves more than `writev` in the same time.
+
+use std::io::{self, IoSlice, Write};
+use std::mem::MaybeUninit;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use http_aio::bytes::Bytes;
+use http_aio::{Aio, Conn, Written};
+
+const KIB: usize = 1 << 10;
+const DEPTH: usize = 64;
+const ROUNDS: usize = 15;
+
+fn main() -> io::Result<()> {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
+
+    if is_wanted("wait") {
+        let count = 20_000;
+        compare(
+            "wait: 1 KiB, submit and wait",
+            count,
+            KIB,
+            |bench| bench.writev(KIB, count, 1),
+            |bench| bench.submit_and_wait(KIB, count),
+        )?;
+    }
+    if is_wanted("pipe") {
+        let count = 200 * 1000;
+        compare(
+            "pipe: 1 KiB, 64 in flight, resubmitted from closures (writev: 64 buffers a call)",
+            count,
+            KIB,
+            |bench| bench.writev(KIB, count, DEPTH),
+            |bench| bench.pipeline(KIB, count),
+        )?;
+    }
+    if is_wanted("bulk") {
+        let (size, count) = (64 << 20, 8);
+        compare(
+            "bulk: 64 MiB a body",
+            count,
+            size,
+            |bench| bench.writev(size, count, 1),
+            |bench| bench.submit_and_wait(size, count),
+        )?;
+    }
+    Ok(())
+}
+
+/// One connection for each side.
+struct Bench {
+    stream: TcpStream,
+    conn: Conn,
+}
+
+fn compare(
+    title: &str,
+    count: usize,
+    size: usize,
+    writev: impl Fn(&Bench) -> io::Result<()>,
+    write_all: impl Fn(&Bench) -> io::Result<()>,
+) -> io::Result<()> {
+    let bench = Bench {
+        stream: sink()?,
+        conn: Conn::from(sink()?),
+    };
+    let timed = |side: &dyn Fn(&Bench) -> io::Result<()>| {
+        let start = Instant::now();
+        side(&bench).map(|()| start.elapsed().as_secs_f64())
+    };
+    let mut pairs = Vec::new();
+    for round in 0..=ROUNDS {
+        // Whoever goes second finds another machine: take turns.
+        let (raw, ours) = if round % 2 == 0 {
+            let raw = timed(&writev)?;
+            (raw, timed(&write_all)?)
+        } else {
+            let ours = timed(&write_all)?;
+            (timed(&writev)?, ours)
+        };
+        if round > 0 {
+            pairs.push((raw, ours)); // The first round warms up.
+        }
+    }
+    let raw = median(pairs.iter().map(|(raw, _)| *raw));
+    let ours = median(pairs.iter().map(|(_, ours)| *ours));
+    let ratio = median(pairs.iter().map(|(raw, ours)| raw / ours));
+    println!("{title}");
+    for (side, seconds) in [("writev", raw), ("write_all", ours)] {
+        let (each, rate) = (
+            seconds / count as f64 * 1e6,
+            (count * size) as f64 / seconds / 1e9,
+        );
+        println!("  {side:<10} {each:>10.2} us/op  {rate:>6.2} GB/s");
+    }
+    println!("  ratio      {ratio:>10.2}        ({ROUNDS} pairs, median)");
+    Ok(())
+}
+
+impl Bench {
+    fn writev(&self, size: usize, count: usize, batch: usize) -> io::Result<()> {
+        let buffer = vec![b'x'; size];
+        let mut stream = &self.stream;
+        for _ in 0..count / batch {
+            let mut slices = vec![IoSlice::new(&buffer); batch];
+            let mut rest = &mut slices[..];
+            while !rest.is_empty() {
+                let written = stream.write_vectored(rest)?;
+                IoSlice::advance_slices(&mut rest, written);
+            }
+        }
+        Ok(())
+    }
+
+    fn submit_and_wait(&self, size: usize, count: usize) -> io::Result<()> {
+        let buffer = Bytes::from(vec![b'x'; size]);
+        let mut aio = Aio::new();
+        for _ in 0..count {
+            let result;
+            (result, aio) = self.conn.write_all(aio.iov([buffer.clone()])).reclaim();
+            result?;
+        }
+        Ok(())
+    }
+
+    fn pipeline(&self, size: usize, count: usize) -> io::Result<()> {
+        let (done, finished) = std::sync::mpsc::channel();
+        let pipeline = Arc::new(Pipeline {
+            conn: self.conn.clone(),
+            buffer: Bytes::from(vec![b'x'; size]),
+            left: AtomicUsize::new(count - DEPTH),
+            unfinished: AtomicUsize::new(count),
+        });
+        for _ in 0..DEPTH {
+            submit(Arc::clone(&pipeline), Aio::new(), done.clone());
+        }
+        drop(done);
+        finished
+            .recv()
+            .map_err(|_| io::Error::other("a write failed"))
+    }
+}
+
+struct Pipeline {
+    conn: Conn,
+    buffer: Bytes,
+    left: AtomicUsize,
+    unfinished: AtomicUsize,
+}
+
+fn submit(pipeline: Arc<Pipeline>, aio: Aio<Written>, done: std::sync::mpsc::Sender<()>) {
+    let aio = pipeline.conn.write_all(aio.iov([pipeline.buffer.clone()]));
+    aio.on_complete(move |result, aio| {
+        if result.is_err() {
+            return;
+        }
+        if pipeline.unfinished.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let _ = done.send(());
+        }
+        let again = pipeline
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        if again.is_ok() {
+            submit(pipeline, aio, done);
+        }
+    });
+}
+
+/// A connected stream whose other end discards.
+fn sink() -> io::Result<TcpStream> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let stream = TcpStream::connect(listener.local_addr()?)?;
+    let (peer, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    let peer = socket2::Socket::from(peer);
+    std::thread::spawn(move || {
+        let mut scrap = [MaybeUninit::uninit(); 256 * KIB];
+        while let Ok(1..) = peer.recv_with_flags(&mut scrap, libc::MSG_TRUNC) {}
+    });
+    Ok(stream)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
