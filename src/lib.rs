@@ -1,10 +1,74 @@
 //! Overlapped HTTP/1.1 I/O for synchronous Rust: submit, go on working, then wait, be called back,
 //! or cancel. No async runtime.
+//!
+//! The crate is the Rust descendant of nng's HTTP supplement. Its heart is
+//! [`Conn::write_all`] (`nng_http_conn_write_all`): write a scatter/gather vector *completely*, or
+//! fail and say *exactly* how many bytes went out.
+//!
+//! What std and blocking crates do not offer, and this one does:
+//!
+//! * a deadline over a whole operation, time in the queue included, which a slow peer cannot stretch;
+//! * cancelling what is in flight, from any thread, with a defined result;
+//! * the exact count when a write fails, so that a caller knows what the peer has received.
+//!
+//! # A first program
+//!
+//! ```
+//! use http_aio::{Aio, Conn};
+//! use std::net::TcpListener;
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let connecting = Conn::connect(Aio::new(), listener.local_addr()?);
+//! let peer = Conn::from(listener.accept()?.0);
+//! let conn = connecting.wait()?;
+//!
+//! let answer = conn.read(Aio::new().timeout(Duration::from_secs(5)), 1024); // Both directions
+//! let writing = conn.write_all(Aio::new().iov(["scatter, ", "gather"])); //    at once.
+//! // ... do something else ...
+//! assert_eq!(writing.wait()?.count(), 15);
+//!
+//! assert_eq!(peer.read_all(Aio::new(), 15).wait()?, "scatter, gather");
+//! peer.write_all(Aio::new().iov(["received"])).wait()?;
+//! assert_eq!(answer.wait()?, "received");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The three ways to learn of the end
+//!
+//! An operation is submitted with an [`Aio`], which comes back lent, as `Aio<T, InFlight>`.
+//!
+//! * **Wait**: [`wait`](Aio::wait), [`wait_timeout`](Aio::wait_timeout), or
+//!   [`reclaim`](Aio::reclaim) to use the aio again.
+//! * **Be called back**: [`on_complete`](Aio::on_complete), on the connection's thread, with the aio,
+//!   idle again, ready to be submitted once more.
+//! * **Await**: it is [`IntoFuture`], for those who have an executor.
+//!
+//! And [`cancel`](Aio::cancel) it, [`count`](Aio::count) it while it runs, or drop it: a dropped
+//! aio is detached, its operation goes on.
+//!
+//! # Where to go from here
+//!
+//! * [`Conn`]: connecting, writing, reading, messages, and the end of a connection.
+//! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
+//! * [`docs::architecture`]: how it is built, and the invariants.
+//! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tool `put`, in `examples/`.
+//!
+//! # Features
+//!
+//! None by default. `test-util` opens the module `transport`: the trait below a connection, and a
+//! transport in memory with faults, for tests. It is outside the semver promise.
+
+#[cfg(not(unix))]
+compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
 
 mod aio;
 mod bufs;
 mod conn;
 mod deadline;
+pub mod docs;
 mod error;
 mod proto;
 mod sync;
@@ -28,3 +92,23 @@ pub use self::error::{Error, ErrorKind};
 pub use self::proto::Reason;
 pub use self::proto::limits::Limits;
 pub use self::transport::{Addr, Stream};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_go_between_threads() {
+        fn check<T: Send + Sync>() {}
+        check::<Conn>();
+        check::<Aio<Written>>();
+        check::<Aio<bytes::Bytes, InFlight>>();
+        check::<AioFuture<Conn>>();
+        check::<Canceller>();
+        check::<Error>();
+    }
+}

@@ -130,7 +130,8 @@ impl Connector {
             Some(Protocol::TCP),
         )?;
         let socket = Arc::new(socket);
-        self.attempt.lock().socket = Some(Arc::clone(&socket));
+        let last = self.attempt.lock().socket.replace(Arc::clone(&socket));
+        drop(last);
         // A cancel before this line found no socket to end; one after it does.
         if completer.is_settled() {
             return Err(io::ErrorKind::TimedOut.into());

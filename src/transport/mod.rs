@@ -7,7 +7,6 @@ pub(crate) mod socket;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -131,7 +130,6 @@ pub enum Stream {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix socket.
-    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -140,13 +138,11 @@ impl Stream {
     pub fn into_tcp(self) -> Option<TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),
-            #[cfg(unix)]
             Self::Unix(_) => None,
         }
     }
 
     /// The Unix stream, if it is one.
-    #[cfg(unix)]
     pub fn into_unix(self) -> Option<UnixStream> {
         match self {
             Self::Tcp(_) => None,

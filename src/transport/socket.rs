@@ -8,7 +8,6 @@
 use std::io::{self, IoSlice, Read as _};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
-#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -73,7 +72,6 @@ impl From<TcpStream> for SocketTransport {
     }
 }
 
-#[cfg(unix)]
 impl From<UnixStream> for SocketTransport {
     fn from(stream: UnixStream) -> Self {
         Self::new(stream.into(), |socket| Stream::Unix(socket.into()))
@@ -149,7 +147,6 @@ fn micros(timeout: Option<Duration>) -> u64 {
 fn addr(address: &SockAddr) -> Addr {
     match address.as_socket() {
         Some(address) => Addr::Ip(address),
-        #[cfg(unix)]
         None if address.is_unix() => Addr::Unix(address.as_pathname().map(Into::into)),
         None => Addr::Unknown,
     }

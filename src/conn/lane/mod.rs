@@ -10,6 +10,8 @@
 //! 4. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
 //!    rung only when it is parked: no wake-up is lost and none is paid for twice.
 
+mod worker;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +23,6 @@ use parking_lot::Mutex;
 use crate::aio::{Call, Operation};
 use crate::deadline::Deadline;
 use crate::error::ErrorKind;
-use crate::sync::spin_until;
 
 /// What a lane knows of a job.
 pub(crate) trait Job: Send + 'static {
@@ -291,102 +292,6 @@ impl<J: Job> Lane<J> {
     pub(crate) fn no_thread(&self) -> VecDeque<J> {
         let mut state = self.state.lock();
         state.thread = Thread::Unstarted;
-        std::mem::take(&mut state.queue)
-    }
-}
-
-/// The thread's own side.
-impl<J: Job> Lane<J> {
-    /// Waits for work. Jobs: the first, and those after it for which `joins` holds.
-    pub(crate) fn next(&self, jobs: &mut VecDeque<J>, mut joins: impl FnMut(&J) -> bool) -> Work {
-        let mut spun = false;
-        loop {
-            let mut state = self.state.lock();
-            state.serving = false;
-            state.thread = Thread::Busy;
-            if let Some(call) = state.calls.pop_front() {
-                return Work::Call(call);
-            }
-            if let Some(first) = state.queue.pop_front() {
-                state.serving = true;
-                let more = joins(&first);
-                jobs.push_back(first);
-                while more && state.queue.front().is_some_and(&mut joins) {
-                    jobs.extend(state.queue.pop_front());
-                }
-                if state.queue.is_empty() {
-                    state.earliest = None;
-                }
-                return Work::Jobs;
-            }
-            if state.draining || state.ended.is_some() {
-                state.thread = Thread::Gone;
-                return Work::Exit;
-            }
-            self.ready.store(false, Ordering::Relaxed);
-            if spun {
-                state.thread = Thread::Parked;
-                drop(state);
-                // Fails only without a sender, and this lane holds one.
-                let _ = self.doorbell.recv();
-            } else {
-                spun = true;
-                drop(state);
-                spin_until(|| self.ready.load(Ordering::Acquire));
-            }
-        }
-    }
-
-    /// Puts jobs back to the front, in their order. Rejected when the lane has ended meanwhile.
-    pub(crate) fn give_back(&self, jobs: &mut VecDeque<J>) -> Result<(), ErrorKind> {
-        let mut state = self.state.lock();
-        if let Some(kind) = state.ended {
-            return Err(kind);
-        }
-        while let Some(job) = jobs.pop_back() {
-            if let Deadline::At(at) = job.deadline() {
-                state.earliest = Some(state.earliest.map_or(at, |earliest| earliest.min(at)));
-            }
-            state.queue.push_front(job);
-        }
-        Ok(())
-    }
-
-    /// Before a system call that may block. `Err`: the lane has ended, do not make it.
-    pub(crate) fn enter(&self, current: Arc<dyn Operation>) -> Result<Away, ErrorKind> {
-        let mut state = self.state.lock();
-        if let Some(kind) = state.ended {
-            return Err(kind);
-        }
-        state.current = Some(current);
-        Ok(state.go_away())
-    }
-
-    /// After it. The reason, if the lane has ended meanwhile.
-    pub(crate) fn leave(&self) -> Option<ErrorKind> {
-        let mut state = self.state.lock();
-        state.thread = Thread::Busy;
-        let current = state.current.take();
-        let ended = state.ended;
-        drop(state);
-        drop(current);
-        ended
-    }
-
-    /// Before user code: every job that the thread had is finished or will be, as `serving` says.
-    pub(crate) fn away(&self, serving: bool) -> Away {
-        let mut state = self.state.lock();
-        state.serving = serving;
-        state.go_away()
-    }
-
-    /// The thread is lost. Returns what was queued.
-    pub(crate) fn lost(&self) -> VecDeque<J> {
-        let mut state = self.state.lock();
-        state.thread = Thread::Gone;
-        state.current = None;
-        state.serving = false;
-        state.ended.get_or_insert(ErrorKind::Closed);
         std::mem::take(&mut state.queue)
     }
 }
