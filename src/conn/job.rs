@@ -1,17 +1,18 @@
 //! Everything one operation needs, in one value that travels: nothing of it is stored on the
 //! connection, so operations cannot change one another.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response};
 
 use super::input::Input;
 use super::lane::Job;
-use crate::aio::{Completer, Notice, Operation, Written};
+use crate::aio::{Call, Completer, Notice, Operation, Written};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
-use std::sync::Arc;
 
 /// When a write is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl WriteJob {
     }
 
     /// Fails with the exact count. A cause that the caller gave goes before what came of it.
-    pub(crate) fn fail(self, error: Error) -> Notice<Written> {
+    pub(crate) fn fail_with(self, error: Error) -> Notice<Written> {
         let error = match self.completer.cause() {
             Some(cause) => error.with_kind(cause),
             None => error,
@@ -68,8 +69,8 @@ impl Job for WriteJob {
         self.deadline
     }
 
-    fn cause(&self) -> Option<ErrorKind> {
-        self.completer.cause()
+    fn fail(self, kind: ErrorKind) -> Option<Call> {
+        self.fail_with(kind.into()).into_call()
     }
 }
 
@@ -126,25 +127,7 @@ impl Job for ReadJob {
         self.deadline
     }
 
-    fn cause(&self) -> Option<ErrorKind> {
-        None // Interrupted is settled.
-    }
-}
-
-/// A job that ends without having been started, or with its thread.
-pub(crate) trait Fail {
-    /// What is left to do once it has failed; nothing for a waiter.
-    fn fail_queued(self, kind: ErrorKind) -> Option<crate::aio::Call>;
-}
-
-impl Fail for WriteJob {
-    fn fail_queued(self, kind: ErrorKind) -> Option<crate::aio::Call> {
-        self.fail(Error::new(kind)).into_call()
-    }
-}
-
-impl Fail for ReadJob {
-    fn fail_queued(self, kind: ErrorKind) -> Option<crate::aio::Call> {
+    fn fail(self, kind: ErrorKind) -> Option<Call> {
         with_completer!(self.want, completer => completer.finish(Err(kind.into())).into_call())
     }
 }

@@ -71,7 +71,7 @@ impl Side<Reader> {
 
     fn read(&self, mut job: ReadJob, input: &mut Input) -> Option<Call> {
         if job.deadline.is_past() {
-            return job.fail(ErrorKind::TimedOut.into(), input);
+            return job.fail_with(ErrorKind::TimedOut.into(), input);
         }
         let mut search = HeadSearch::default();
         loop {
@@ -81,14 +81,14 @@ impl Side<Reader> {
                 Fulfilled::NotYet(job, room) => (job, room),
             };
             if let Some(error) = input.end() {
-                return job.fail(error, input);
+                return job.fail_with(error, input);
             }
             let Some(wait) = job.deadline.wait() else {
-                return job.fail(ErrorKind::TimedOut.into(), input);
+                return job.fail_with(ErrorKind::TimedOut.into(), input);
             };
             match self.lane.enter(job.operation()?) {
                 Ok(away) => self.see_to(&away),
-                Err(kind) => return job.fail(kind.into(), input),
+                Err(kind) => return job.fail_with(kind.into(), input),
             }
             // Settled before the lane knew of it, with no handle left: nobody would wake the call.
             self.release_if_unwanted();
@@ -106,7 +106,7 @@ impl Side<Reader> {
             }
             job.progress(input);
             if let Some(kind) = ended {
-                return job.fail(kind.into(), input);
+                return job.fail_with(kind.into(), input);
             }
         }
     }
@@ -151,7 +151,7 @@ impl ReadJob {
         }
     }
 
-    fn fail(self, error: Error, input: &Input) -> Option<Call> {
+    fn fail_with(self, error: Error, input: &Input) -> Option<Call> {
         let error = error.with_count(self.progress(input));
         with_completer!(self.want, completer => completer.finish(Err(error)).into_call())
     }

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::job::Fail;
 use super::lane::{Away, Found, Job, Lane, Runner, Submitted};
 use super::thread::Owner;
 use crate::aio::{Call, Provider};
@@ -41,7 +40,7 @@ impl Drop for Link {
 
 /// What makes a side the writing or the reading one.
 pub(crate) trait Direction: Sized + Send + Sync + 'static {
-    type Job: Job + Fail;
+    type Job: Job;
     const ROLE: &'static str;
     const HOW: Shutdown;
 
@@ -99,7 +98,7 @@ impl<D: Direction> Side<D> {
 
     /// Fails a job that no thread has.
     pub(crate) fn fail(&self, job: D::Job, kind: ErrorKind) {
-        if let Some(call) = job.fail_queued(kind) {
+        if let Some(call) = job.fail(kind) {
             self.post(call);
         }
     }
@@ -177,10 +176,7 @@ impl<D: Direction> Side<D> {
 impl<D: Direction> Provider for Side<D> {
     fn interrupted(&self, operation: usize) {
         match self.lane.withdraw(operation) {
-            Found::Queued(job) => {
-                let cause = job.cause().unwrap_or(ErrorKind::Canceled);
-                self.fail(job, cause);
-            }
+            Found::Queued(job) => self.fail(job, ErrorKind::Canceled),
             Found::InCall => D::interrupt_call(self, operation),
             Found::Elsewhere => {}
         }

@@ -67,7 +67,7 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// Those of [`write_all`](Self::write_all), always with count 0.
+    /// Those of [`write_all`](Self::write_all).
     ///
     /// # Cancellation
     ///

@@ -79,7 +79,10 @@ impl Side<Writer> {
         while batch.front().is_some_and(WriteJob::is_complete) {
             notices.extend(batch.pop_front().map(WriteJob::succeed));
         }
-        let first = batch.pop_front();
+        // Closures come first, and may take their time: only what is in flight waits for them here.
+        let in_flight = batch.front().is_some_and(|job| job.moved > 0);
+        let keep = failure.is_some() || in_flight || notices.iter().all(Notice::is_none);
+        let first = if keep { batch.pop_front() } else { None };
         self.put_off(batch, notices);
         self.tell(notices, first.is_some());
         match (first, failure) {
@@ -113,7 +116,7 @@ impl Side<Writer> {
             .filter_map(|job| job.completer.operation())
             .collect();
         if let Err(kind) = self.lane.give_back(rest) {
-            notices.extend(rest.drain(..).map(|job| job.fail(kind.into())));
+            notices.extend(rest.drain(..).map(|job| job.fail_with(kind.into())));
         }
         // Whoever interrupted one of them meanwhile did not find it in the queue.
         for operation in operations
@@ -178,18 +181,18 @@ impl Side<Writer> {
         if in_flight {
             return self.end_with(job, kind.into());
         }
-        let mut notices = vec![job.fail(kind.into())];
+        let mut notices = vec![job.fail_with(kind.into())];
         self.tell(&mut notices, false);
     }
 
     fn end_with(&self, job: WriteJob, error: Error) {
         let queued = self.lane.end(ErrorKind::Closed);
         let _ = self.link.transport.shutdown(Shutdown::Write);
-        let mut notices = vec![job.fail(error)];
+        let mut notices = vec![job.fail_with(error)];
         notices.extend(
             queued
                 .into_iter()
-                .map(|job| job.fail(ErrorKind::Closed.into())),
+                .map(|job| job.fail_with(ErrorKind::Closed.into())),
         );
         self.tell(&mut notices, false);
     }
@@ -216,7 +219,7 @@ fn expire(batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
     for _ in 0..batch.len() {
         let Some(job) = batch.pop_front() else { break };
         if job.deadline.is_past() {
-            notices.push(job.fail(ErrorKind::TimedOut.into()));
+            notices.push(job.fail_with(ErrorKind::TimedOut.into()));
         } else {
             batch.push_back(job);
         }

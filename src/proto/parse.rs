@@ -70,7 +70,7 @@ impl HeadSearch {
 
 impl Head for Request<Bytes> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
-        let mut lines = vec![httparse::EMPTY_HEADER; limits.headers];
+        let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Request::new(&mut lines);
         let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
             return Ok(None);
@@ -88,7 +88,7 @@ impl Head for Request<Bytes> {
 
 impl Head for Response<Bytes> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
-        let mut lines = vec![httparse::EMPTY_HEADER; limits.headers];
+        let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Response::new(&mut lines);
         let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
             return Ok(None);
@@ -108,8 +108,13 @@ impl Head for Response<Bytes> {
     }
 }
 
+/// Room for as many lines as are allowed and as can be there: none is shorter than three bytes.
+fn header_lines<'a>(input: &[u8], limits: &Limits) -> Vec<httparse::Header<'a>> {
+    vec![httparse::EMPTY_HEADER; limits.headers.min(input.len() / 3)]
+}
+
 fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    let mut headers = HeaderMap::new();
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
@@ -263,6 +268,7 @@ mod tests {
         );
         assert_eq!(parse(limits.headers(2)), Ok(true));
         assert_eq!(parse(limits.headers(1)), Err(ErrorKind::TooLarge));
+        assert_eq!(parse(limits.headers(usize::MAX)), Ok(true));
         // An endless line, and endless blank lines, without an end of the head in sight.
         for fill in [b'a', b'\n'] {
             let endless = vec![fill; 100];

@@ -6,7 +6,7 @@
 //! 1. The lock is held for bookkeeping only: no I/O, no user code, no dropping of jobs (their
 //!    buffers may be user types) under it.
 //! 2. A job is in the queue, with the thread, or finished. Whoever takes it out of the queue owns it.
-//! 3. Once `ended` is set the queue is empty and stays so.
+//! 3. Once `ended` is set nothing enters the queue, and who has set it sees that it is emptied.
 //! 4. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
 //!    rung only when it is parked: no wake-up is lost and none is paid for twice.
 
@@ -28,7 +28,10 @@ use crate::error::ErrorKind;
 pub(crate) trait Job: Send + 'static {
     fn id(&self) -> usize;
     fn deadline(&self) -> Deadline;
-    fn cause(&self) -> Option<ErrorKind>;
+
+    /// Completes it without success; returns the closure that is to be told, if there is one. For a
+    /// cause that the caller has given, rather than for `kind`.
+    fn fail(self, kind: ErrorKind) -> Option<Call>;
 }
 
 pub(crate) struct Lane<J> {
@@ -95,7 +98,8 @@ pub(crate) enum Work {
 
 /// Who runs a posted call.
 pub(crate) enum Runner {
-    Found,
+    /// A thread that is there and will come to it.
+    Present,
     StandIn,
 }
 
@@ -262,7 +266,7 @@ impl<J: Job> Lane<J> {
         state.calls.push_back(call);
         let runner = state.runner();
         match runner {
-            Runner::Found => self.rouse(state),
+            Runner::Present => self.rouse(state),
             Runner::StandIn => drop(state),
         }
         runner
@@ -325,7 +329,7 @@ impl<J> State<J> {
     fn runner(&mut self) -> Runner {
         let here = matches!(self.thread, Thread::Busy | Thread::Parked);
         if here || self.standing_in {
-            return Runner::Found;
+            return Runner::Present;
         }
         self.standing_in = true;
         Runner::StandIn
