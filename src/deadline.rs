@@ -63,8 +63,10 @@ mod tests {
         assert_eq!(Deadline::At(Instant::now()).wait(), None);
         let timeout = |left| Wait::For(left).socket_timeout().map(|t| t.as_millis());
         assert_eq!(timeout(Duration::from_nanos(10)), Some(1));
-        assert_eq!(timeout(Duration::from_micros(4_999_990)), Some(5_000));
-        assert_eq!(timeout(Duration::from_millis(5_000)), Some(5_000));
+        assert_eq!(timeout(Duration::from_micros(39_990)), Some(40));
+        // A long wait in parts, the same for all that have just begun it.
+        assert_eq!(timeout(Duration::from_micros(7_999_990)), Some(7_000));
+        assert_eq!(timeout(Duration::from_millis(8_000)), Some(7_000));
     }
 
     #[test]

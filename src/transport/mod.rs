@@ -76,17 +76,19 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// The value for `SO_SNDTIMEO` / `SO_RCVTIMEO`: whole milliseconds, rounded up. Never zero, which
-    /// would mean "for ever"; and the same for operation after operation with the same timeout, so
-    /// that the option need not be set each time.
+    /// The value for `SO_SNDTIMEO` / `SO_RCVTIMEO`.
+    ///
+    /// Not all that is left: the kernel's timers are late by up to an eighth of their length, so a
+    /// long wait is asked for in parts, each of which leaves an eighth for the next. Whole
+    /// milliseconds, rounded up: never zero, which would mean "for ever", and the same for operation
+    /// after operation with the same timeout, so that the option need not be set each time.
     pub(crate) fn socket_timeout(self) -> Option<Duration> {
-        match self {
-            Self::For(left) => {
-                let millis = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-                Some(Duration::from_millis(millis.max(1)))
-            }
-            Self::Never | Self::Forever => None,
-        }
+        /// From here on, late is late by no more than a tick or two.
+        const SHORT: Duration = Duration::from_millis(50);
+        let Self::For(left) = self else { return None };
+        let part = if left > SHORT { left / 8 * 7 } else { left };
+        let millis = u64::try_from(part.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        Some(Duration::from_millis(millis.max(1)))
     }
 }
 
