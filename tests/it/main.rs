@@ -1,1 +1,4 @@
 //! Everything that goes through the public API, in one binary.
+
+mod examples;
+mod put;

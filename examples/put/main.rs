@@ -1,0 +1,134 @@
+//! Uploads a file with HTTP `PUT`, as the crate's main example.
+//!
+//! `main` speaks with the user. `upload` is the exchange, with its two directions at once: the body
+//! goes out piece by piece, and `answer` reads what the server says meanwhile. `source` is where the
+//! body comes from, `cancel` what ends everything, `outcome` the last line, `demo` a server for
+//! those who have none.
+
+mod answer;
+mod cancel;
+mod demo;
+mod outcome;
+mod source;
+mod target;
+mod upload;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::cancel::Control;
+use crate::outcome::{Ending, Outcome};
+use crate::source::Source;
+use crate::target::Target;
+use crate::upload::Options;
+
+/// Upload a file with HTTP PUT
+///
+/// Without FILE and URL, uploads 256 MiB of generated data to a server in the same process and
+/// shows what happened.
+#[derive(Parser)]
+#[command(name = "put", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(override_usage = "put [OPTIONS] FILE URL\n       put [OPTIONS]")]
+struct Arguments {
+    /// File to upload; `-` reads standard input to its end first, into memory
+    #[arg(requires = "url")]
+    file: Option<PathBuf>,
+
+    /// Where to: http://HOST[:PORT][/PATH], with port 80 unless it says another
+    url: Option<Target>,
+
+    /// Give up after this time, in total: resolving, connecting, upload and answer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+
+    /// Size of the pieces that the file is read in; each is one write_all
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 10, value_parser = at_least_one)]
+    buffer: usize,
+
+    /// Number of pieces that are in flight at once, up to 4096
+    #[arg(long, value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=4096))]
+    depth: u16,
+}
+
+const AFTER_HELP: &str = "\
+The last line, and the only one on standard output, is
+
+    wrote N of M bytes: RESULT
+
+N counts the bytes of the body that the kernel accepted, M those there are. RESULT is
+`ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
+`reset by peer`, `closed` or another reason, followed by the status if the server gave one.
+
+Exit status: 0 ok, 1 not ok, 2 wrong usage, 130 after Ctrl-C.
+
+Examples:
+    put photo.jpg http://localhost:8080/photo.jpg
+    tar c src | put --timeout 2.5 - http://[::1]:8080/src.tar
+";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let options = Options {
+        timeout: arguments.timeout,
+        buffer: arguments.buffer,
+        depth: usize::from(arguments.depth),
+    };
+    let control = Control::new(options.depth);
+    let interrupt = control.clone();
+    if ctrlc::set_handler(move || interrupt.interrupt()).is_err() {
+        note("Ctrl-C will end this program without a result");
+    }
+    let outcome = match (arguments.file, arguments.url) {
+        (Some(file), Some(target)) => put(&file, &target, &options, &control),
+        _ => demo::run(&options, &control),
+    };
+    // Whoever reads it may be gone; the exit status still tells.
+    let _ = writeln!(io::stdout(), "{outcome}");
+    outcome.exit_code()
+}
+
+fn put(file: &Path, target: &Target, options: &Options, control: &Control) -> Outcome {
+    if !target.is_supported() {
+        return Outcome::failed("https: is not supported yet");
+    }
+    let source = if file == Path::new("-") {
+        Source::stdin(control)
+    } else {
+        Source::open(file)
+    };
+    let source = match source {
+        Ok(source) => source,
+        Err(_) if control.is_interrupted() => return Outcome::new(Ending::Canceled),
+        Err(reason) => return Outcome::failed(reason),
+    };
+    let outcome = upload::run(target, source, options, control);
+    if outcome.is_ok() && std::fs::metadata(file).is_ok_and(|now| now.len() > outcome.total) {
+        note("the file grew during the upload; what came later was not sent");
+    }
+    outcome
+}
+
+/// A sentence for the user, who may have closed standard error.
+fn note(sentence: &str) {
+    let _ = writeln!(io::stderr(), "put: {sentence}");
+}
+
+fn seconds(argument: &str) -> Result<Duration, String> {
+    let seconds = argument.parse().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "expected a number of seconds, 0 or more".to_owned())
+}
+
+fn at_least_one(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
+}

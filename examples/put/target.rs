@@ -1,0 +1,64 @@
+//! The URL: what of it is understood, and what is said about the rest.
+
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use http_aio::http::Uri;
+use http_aio::http::uri::Scheme;
+
+const FORM: &str = "expected http://HOST[:PORT][/PATH]";
+
+/// Where an upload goes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) uri: Uri,
+    /// An IPv6 address is without its brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Target {
+    pub(crate) fn is_supported(&self) -> bool {
+        self.uri.scheme() == Some(&Scheme::HTTP)
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                "spaces, controls and what is not ASCII must be percent-encoded".to_owned(),
+            );
+        }
+        let uri: Uri = url.parse().map_err(|_| FORM.to_owned())?;
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(FORM.to_owned());
+        };
+        if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
+            return Err(format!("{scheme}: is not http:"));
+        }
+        if authority.as_str().contains('@') {
+            return Err("a user name or password in it is not supported".to_owned());
+        }
+        let host = authority.host();
+        let port = match authority.as_str()[host.len()..].strip_prefix(':') {
+            None | Some("") => 80,
+            Some(port) => port
+                .parse()
+                .map_err(|_| format!("{port} is not a port number"))?,
+        };
+        let host = match host.strip_prefix('[') {
+            None if host.is_empty() => return Err(format!("it has no host; {FORM}")),
+            None => host.to_owned(),
+            Some(literal) => {
+                let literal = literal.trim_end_matches(']');
+                let address: Result<Ipv6Addr, _> = literal.parse();
+                address.map_err(|_| format!("{literal} is not an IPv6 address"))?;
+                literal.to_owned()
+            }
+        };
+        Ok(Self { uri, host, port })
+    }
+}

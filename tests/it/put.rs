@@ -1,0 +1,994 @@
+//! The example `put`, run as its users run it, against servers of every temper.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::examples::binary;
+
+/// Nothing here takes this long, unless it hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// `put --timeout 1` has 1.1 s. It is measured around the process, on machines that run other tests
+/// at the same time: starting, scheduling and ending it may add this much.
+const TIMEOUT_1: Duration = Duration::from_millis(1100);
+const ALLOWANCE: Duration = Duration::from_millis(500);
+
+/// More than the kernel buffers on loopback.
+const LARGE: u64 = 64 << 20;
+
+/// A `put` that runs.
+struct Put {
+    child: Child,
+    start: Instant,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+}
+
+/// One that has ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+    time: Duration,
+}
+
+/// The last line, in parts.
+#[derive(Debug, PartialEq)]
+struct Line {
+    written: u64,
+    total: u64,
+    result: String,
+}
+
+impl Put {
+    fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        let start = Instant::now();
+        let mut child = Command::new(binary("put"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("put starts");
+        let stdout = collect(child.stdout.take().expect("it is piped"));
+        let stderr = collect(child.stderr.take().expect("it is piped"));
+        Self {
+            child,
+            start,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    fn end(mut self) -> Ended {
+        drop(self.child.stdin.take());
+        let Ok(stdout) = self.stdout.recv_timeout(LIMIT) else {
+            let _ = self.child.kill();
+            panic!("put does not end");
+        };
+        let status = self.child.wait().expect("it can be waited for");
+        let time = self.start.elapsed();
+        let stderr = self.stderr.recv().expect("it has ended");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Ended {
+            code: status.code(),
+            stdout,
+            stderr,
+            time,
+        }
+    }
+
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status();
+        assert!(status.expect("kill starts").success());
+    }
+}
+
+impl Ended {
+    /// The one line on standard output.
+    #[track_caller]
+    fn line(&self) -> Line {
+        parse(&self.stdout)
+            .unwrap_or_else(|| panic!("not one line: {:?}, {:?}", self.stdout, self.stderr))
+    }
+
+    #[track_caller]
+    fn expect(&self, code: i32, written: u64, total: u64, result: &str) {
+        let expected = Line {
+            written,
+            total,
+            result: result.to_owned(),
+        };
+        assert_eq!(self.line(), expected, "{}", self.stderr);
+        assert_eq!(self.code, Some(code));
+    }
+}
+
+fn parse(stdout: &str) -> Option<Line> {
+    let line = stdout.strip_suffix('\n')?;
+    if line.contains('\n') {
+        return None;
+    }
+    let (written, rest) = line.strip_prefix("wrote ")?.split_once(" of ")?;
+    let (total, result) = rest.split_once(" bytes: ")?;
+    Some(Line {
+        written: written.parse().ok()?,
+        total: total.parse().ok()?,
+        result: result.to_owned(),
+    })
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (tell, text) = mpsc::channel();
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        let _ = pipe.read_to_end(&mut all);
+        let _ = tell.send(String::from_utf8_lossy(&all).into_owned());
+    });
+    text
+}
+
+/// A file that is gone with its test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(content: &[u8]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("http-aio-put-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, content).expect("there is a temporary directory");
+        Self(path)
+    }
+
+    /// Of zeros that take no room.
+    fn sparse(len: u64) -> Self {
+        let scratch = Self::new(b"");
+        scratch.resize(len);
+        scratch
+    }
+
+    fn resize(&self, len: u64) {
+        let file = File::options().write(true).open(&self.0);
+        file.and_then(|file| file.set_len(len))
+            .expect("the file can be resized");
+    }
+}
+
+impl AsRef<OsStr> for Scratch {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A server for one connection.
+struct Peer<R> {
+    url: String,
+    outcome: Receiver<io::Result<R>>,
+}
+
+impl<R: Send + 'static> Peer<R> {
+    fn new(serve: impl FnOnce(TcpStream) -> io::Result<R> + Send + 'static) -> Self {
+        Self::at("127.0.0.1:0", serve).expect("there is a loopback")
+    }
+
+    fn at(
+        address: &str,
+        serve: impl FnOnce(TcpStream) -> io::Result<R> + Send + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let url = format!("http://{}/dir/file?a=b", listener.local_addr()?);
+        let (tell, outcome) = mpsc::channel();
+        thread::spawn(move || {
+            let result = listener.accept().and_then(|(stream, _)| serve(stream));
+            let _ = tell.send(result);
+        });
+        Ok(Self { url, outcome })
+    }
+
+    /// What `serve` has returned.
+    #[track_caller]
+    fn outcome(self) -> R {
+        let outcome = self.outcome.recv_timeout(LIMIT);
+        outcome.expect("the peer ends").expect("without an error")
+    }
+}
+
+struct Request {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    /// The head, and what has come with it.
+    fn begin(mut stream: &TcpStream) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        loop {
+            let mut part = [0; 4096];
+            let count = stream.read(&mut part)?;
+            bytes.extend_from_slice(&part[..count]);
+            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                let body = bytes.split_off(end + 4);
+                let head = String::from_utf8_lossy(&bytes).into_owned();
+                return Ok(Self { head, body });
+            }
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// All of it.
+    fn read(mut stream: &TcpStream) -> io::Result<Self> {
+        let mut request = Self::begin(stream)?;
+        let head = request.head.to_lowercase();
+        let len = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let len: usize = len.and_then(|len| len.parse().ok()).expect("a length");
+        let had = request.body.len();
+        request.body.resize(len, 0);
+        stream.read_exact(&mut request.body[had..])?;
+        Ok(request)
+    }
+
+    /// The number of bytes of body that come before the end of the stream.
+    fn rest(self, mut stream: &TcpStream) -> io::Result<u64> {
+        Ok(self.body.len() as u64 + io::copy(&mut stream, &mut io::sink())?)
+    }
+}
+
+fn answer(mut stream: &TcpStream, answer: &str) -> io::Result<()> {
+    stream.write_all(answer.as_bytes())
+}
+
+/// Reads everything, then says `text`.
+fn answering(text: &'static str) -> Peer<Request> {
+    Peer::new(move |stream| {
+        let request = Request::read(&stream)?;
+        answer(&stream, text)?;
+        Ok(request)
+    })
+}
+
+/// A peer that waits to be told.
+fn gate() -> (Sender<()>, Receiver<()>) {
+    mpsc::channel()
+}
+
+const CREATED: &str = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+const TOO_LARGE: &str = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 5\r\n\r\nlarge";
+
+fn put<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+    Put::start(arguments).end()
+}
+
+fn put_file(file: &Scratch, url: &str) -> Ended {
+    put([file.as_ref(), url.as_ref()])
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let step = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..len).map(step).collect()
+}
+
+// What it is for.
+
+#[test]
+fn without_arguments_it_uploads_to_a_server_of_its_own() {
+    let ended = put([""; 0]);
+    ended.expect(0, 256 << 20, 256 << 20, "ok (201 Created)");
+    let seen = "268435456 bytes of body, all as generated; it answered 201 Created";
+    assert!(ended.stderr.contains(seen), "{}", ended.stderr);
+}
+
+#[test]
+fn a_file_arrives_whole() {
+    let piece = 256 << 10;
+    for len in [0, 1, 1000, piece, piece + 1, 3_000_000] {
+        let content = noise(len);
+        let file = Scratch::new(&content);
+        let peer = answering(CREATED);
+        let url = peer.url.clone();
+        let ended = put_file(&file, &url);
+        ended.expect(0, len as u64, len as u64, "ok (201 Created)");
+        assert_eq!(ended.stderr, "", "no progress where nobody watches");
+        let request = peer.outcome();
+        assert!(request.body == content, "{len} bytes");
+        let head = request.head.to_lowercase();
+        assert!(head.starts_with("put /dir/file?a=b http/1.1\r\n"), "{head}");
+        let host = url.split('/').nth(2).unwrap_or_default();
+        assert!(head.contains(&format!("\r\nhost: {host}\r\n")), "{head}");
+        assert!(
+            head.contains(&format!("\r\ncontent-length: {len}\r\n")),
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn pieces_of_any_size_and_number_make_the_same_body() {
+    let content = noise(100_003);
+    let file = Scratch::new(&content);
+    for (buffer, depth) in [
+        ("1000", "1"),
+        ("7001", "3"),
+        ("100003", "4096"),
+        ("999999999", "1"),
+    ] {
+        let peer = answering(CREATED);
+        let url = peer.url.clone();
+        let arguments = ["--buffer", buffer, "--depth", depth, "--timeout", "50.5"].map(OsStr::new);
+        let ended = put([&arguments[..], &[file.as_ref(), url.as_ref()]].concat());
+        ended.expect(0, 100_003, 100_003, "ok (201 Created)");
+        assert!(peer.outcome().body == content, "{buffer} {depth}");
+    }
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let content = noise(1_000_000);
+    let peer = answering(CREATED);
+    let mut upload = Put::start(["-", &peer.url]);
+    let mut stdin = upload.child.stdin.take().expect("it is piped");
+    stdin.write_all(&content).expect("it reads");
+    drop(stdin);
+    upload
+        .end()
+        .expect(0, 1_000_000, 1_000_000, "ok (201 Created)");
+    assert!(peer.outcome().body == content);
+}
+
+#[test]
+fn ipv6_literals_are_understood() {
+    let serve = |stream: TcpStream| {
+        let request = Request::read(&stream)?;
+        answer(&stream, CREATED)?;
+        Ok(request)
+    };
+    let Ok(peer) = Peer::at("[::1]:0", serve) else {
+        return; // This machine has no IPv6.
+    };
+    let file = Scratch::new(b"hello");
+    put_file(&file, &peer.url).expect(0, 5, 5, "ok (201 Created)");
+    let head = peer.outcome().head.to_lowercase();
+    assert!(head.contains("\r\nhost: [::1]:"), "{head}");
+}
+
+#[test]
+fn help_is_no_error() {
+    let ended = put(["--help"]);
+    assert_eq!(ended.code, Some(0));
+    for word in [
+        "--timeout",
+        "--buffer",
+        "--depth",
+        "130",
+        "wrote N of M bytes",
+    ] {
+        assert!(ended.stdout.contains(word), "{word}");
+    }
+}
+
+// What servers say.
+
+#[test]
+fn the_status_is_shown_as_the_server_says_it() {
+    let cases = [
+        ("HTTP/1.1 200 OK\r\n\r\n", 0, "ok (200 OK)"),
+        ("HTTP/1.1 204 No Content\r\n\r\n", 0, "ok (204 No Content)"),
+        ("HTTP/1.0 299\r\n\r\n", 0, "ok (299)"),
+        (
+            "HTTP/1.1 404 Not Found\r\n\r\n",
+            1,
+            "refused (404 Not Found)",
+        ),
+        (
+            "HTTP/1.1 404 Nothing (here)\r\n\r\n",
+            1,
+            "refused (404 Nothing (here))",
+        ),
+        (
+            "HTTP/1.1 301 Moved Permanently\r\n\r\n",
+            1,
+            "refused (301 Moved Permanently)",
+        ),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            1,
+            "refused (101 Switching Protocols)",
+        ),
+    ];
+    let file = Scratch::new(b"hello");
+    for (answer, code, result) in cases {
+        let peer = answering(answer);
+        put_file(&file, &peer.url).expect(code, 5, 5, result);
+    }
+}
+
+#[test]
+fn interim_responses_are_skipped() {
+    let file = Scratch::new(b"hello");
+    let peer = answering(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n\
+         HTTP/1.1 201 Created\r\n\r\n",
+    );
+    put_file(&file, &peer.url).expect(0, 5, 5, "ok (201 Created)");
+}
+
+#[test]
+fn interim_responses_without_end_are_no_answer() {
+    let file = Scratch::new(b"hello");
+    let peer = Peer::new(|stream| {
+        Request::read(&stream)?;
+        while answer(&stream, "HTTP/1.1 100 Continue\r\n\r\n").is_ok() {}
+        Ok(())
+    });
+    put_file(&file, &peer.url).expect(1, 5, 5, "the answer is not HTTP/1");
+}
+
+#[test]
+fn garbage_is_no_answer() {
+    let file = Scratch::new(b"hello");
+    for garbage in [
+        "\x15\x03\x01\x00\x02\x02\x28",
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "HTTP/1.1 abc\r\n\r\n",
+    ] {
+        let peer = answering(garbage);
+        put_file(&file, &peer.url).expect(1, 5, 5, "the answer is not HTTP/1");
+    }
+}
+
+#[test]
+fn a_head_without_end_is_no_answer() {
+    let file = Scratch::new(b"hello");
+    let peer = Peer::new(|stream| {
+        Request::read(&stream)?;
+        answer(&stream, "HTTP/1.1 200 OK\r\n")?;
+        while answer(&stream, "x-more: and more\r\n").is_ok() {}
+        Ok(())
+    });
+    put_file(&file, &peer.url).expect(1, 5, 5, "the head of the answer is too large");
+}
+
+#[test]
+fn a_server_that_closes_has_not_answered() {
+    let file = Scratch::new(b"hello");
+    for answer in ["", "HTTP/1.1 200 OK\r\n"] {
+        let peer = answering(answer);
+        put_file(&file, &peer.url).expect(1, 5, 5, "closed without an answer");
+    }
+}
+
+#[test]
+fn an_early_refusal_ends_the_upload() {
+    let file = Scratch::sparse(LARGE);
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let request = Request::begin(&stream)?;
+        answer(&stream, TOO_LARGE)?;
+        let _ = told.recv();
+        request.rest(&stream)
+    });
+    let ended = put_file(&file, &peer.url);
+    let _ = go_on.send(());
+    let written = peer.outcome();
+    ended.expect(1, written, LARGE, "refused (413 Payload Too Large)");
+}
+
+#[test]
+fn an_early_refusal_is_heard_though_the_server_resets() {
+    let file = Scratch::sparse(LARGE);
+    let peer = Peer::new(|stream| {
+        Request::begin(&stream)?;
+        answer(&stream, TOO_LARGE) // Then it closes, with input that it has not read: a reset.
+    });
+    let ended = put_file(&file, &peer.url);
+    let line = ended.line();
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(line.total, LARGE);
+    assert!(line.written < LARGE, "{line:?}");
+    // Which of the two comes first is up to the kernel.
+    let results = [
+        "refused (413 Payload Too Large)",
+        "reset by peer (413 Payload Too Large)",
+    ];
+    assert!(results.contains(&line.result.as_str()), "{line:?}");
+}
+
+#[test]
+fn an_early_success_is_one_when_the_body_is_out() {
+    let file = Scratch::sparse(LARGE);
+    let peer = Peer::new(|stream| {
+        answer(&stream, CREATED)?;
+        Request::begin(&stream)?.rest(&stream)
+    });
+    put_file(&file, &peer.url).expect(0, LARGE, LARGE, "ok (201 Created)");
+    assert_eq!(peer.outcome(), LARGE);
+}
+
+#[test]
+fn an_early_success_is_none_when_the_body_is_cut() {
+    let file = Scratch::sparse(LARGE);
+    let peer = Peer::new(|stream| {
+        Request::begin(&stream)?;
+        answer(&stream, CREATED)
+    });
+    let ended = put_file(&file, &peer.url);
+    let line = ended.line();
+    assert_eq!(ended.code, Some(1));
+    assert!(line.written < LARGE, "{line:?}");
+    assert_eq!(line.result, "reset by peer (201 Created)");
+}
+
+#[test]
+fn a_server_may_talk_while_it_reads() {
+    let file = Scratch::sparse(LARGE);
+    let peer = Peer::new(|stream| {
+        answer(&stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        let (mut from, mut to) = (&stream, &stream);
+        io::copy(&mut from, &mut to) // An echo: it reads no more than it can send.
+    });
+    put_file(&file, &peer.url).expect(0, LARGE, LARGE, "ok (200 OK)");
+}
+
+#[test]
+fn a_reset_midway_is_one() {
+    let file = Scratch::sparse(LARGE);
+    let peer = Peer::new(|stream| {
+        Request::begin(&stream)?;
+        socket2::Socket::from(stream).set_linger(Some(Duration::ZERO)) // Closing resets.
+    });
+    let ended = put_file(&file, &peer.url);
+    let line = ended.line();
+    assert_eq!(ended.code, Some(1));
+    assert!(line.written < LARGE, "{line:?}");
+    assert_eq!(line.result, "reset by peer");
+}
+
+// Deadlines.
+
+#[track_caller]
+fn expect_timeout(ended: &Ended, written: u64) {
+    ended.expect(1, written, LARGE, "timed out");
+    assert!(written > 0);
+    assert!(ended.time >= Duration::from_secs(1), "{:?}", ended.time);
+    assert!(ended.time <= TIMEOUT_1 + ALLOWANCE, "{:?}", ended.time);
+}
+
+#[test]
+fn a_server_that_never_reads_costs_the_timeout_and_no_more() {
+    let file = Scratch::sparse(LARGE);
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let _ = told.recv();
+        Request::begin(&stream)?.rest(&stream)
+    });
+    let ended = put([
+        "--timeout".as_ref(),
+        "1".as_ref(),
+        file.as_ref(),
+        peer.url.as_ref(),
+    ]);
+    let _ = go_on.send(());
+    expect_timeout(&ended, peer.outcome());
+}
+
+#[test]
+fn a_server_that_drips_cannot_stretch_the_timeout() {
+    let file = Scratch::sparse(LARGE);
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let mut request = Request::begin(&stream)?;
+        let mut part = vec![0; 64 << 10];
+        // The pace is the test: 64 KiB each 100 ms, until the upload has ended.
+        while told.recv_timeout(Duration::from_millis(100)).is_err() {
+            let count = (&stream).read(&mut part)?;
+            request.body.extend_from_slice(&part[..count]);
+        }
+        request.rest(&stream)
+    });
+    let ended = put([
+        "--timeout".as_ref(),
+        "1".as_ref(),
+        file.as_ref(),
+        peer.url.as_ref(),
+    ]);
+    let _ = go_on.send(());
+    expect_timeout(&ended, peer.outcome());
+}
+
+#[test]
+fn the_timeout_counts_for_the_answer_too() {
+    let file = Scratch::new(b"hello");
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        Request::read(&stream)?;
+        let _ = told.recv();
+        Ok(())
+    });
+    let ended = put([
+        "--timeout".as_ref(),
+        "0.2".as_ref(),
+        file.as_ref(),
+        peer.url.as_ref(),
+    ]);
+    let _ = go_on.send(());
+    ended.expect(1, 5, 5, "timed out");
+    assert!(ended.time >= Duration::from_millis(200), "{:?}", ended.time);
+}
+
+#[test]
+fn a_timeout_of_zero_sends_nothing() {
+    let file = Scratch::new(b"hello");
+    let arguments = ["--timeout", "0"].map(OsStr::new);
+    let url = "http://127.0.0.1:9/".as_ref();
+    put([&arguments[..], &[file.as_ref(), url]].concat()).expect(1, 0, 5, "timed out");
+}
+
+// What goes wrong before a byte is out.
+
+#[test]
+fn wrong_usage_is_told_on_standard_error_only() {
+    let file = Scratch::new(b"hello");
+    let name = file.0.to_str().expect("it is one of ours");
+    let url = "http://127.0.0.1:9/";
+    let cases: &[&[&str]] = &[
+        &[name],
+        &[name, url, url],
+        &[name, url, "--bogus"],
+        &["--timeout", "-1", name, url],
+        &["--timeout", "nan", name, url],
+        &["--timeout", "inf", name, url],
+        &["--timeout", "1e300", name, url],
+        &["--timeout", "soon", name, url],
+        &["--timeout", "", name, url],
+        &["--timeout"],
+        &["--buffer", "0", name, url],
+        &["--buffer", "64k", name, url],
+        &["--buffer", "-1", name, url],
+        &["--depth", "0", name, url],
+        &["--depth", "1000000", name, url],
+        &["--depth", "two", name, url],
+        &[name, ""],
+        &[name, "localhost"],
+        &[name, "localhost:80/path"],
+        &[name, "/path"],
+        &[name, "http:"],
+        &[name, "http://"],
+        &[name, "http:///path"],
+        &[name, "http://:80/"],
+        &[name, "http://host:99999/"],
+        &[name, "http://host:port/"],
+        &[name, "http://[::1/"],
+        &[name, "http://[::zz]/"],
+        &[name, "http://user:password@host/"],
+        &[name, "http://host/with space"],
+        &[name, "http://host/\u{fc}"],
+        &[name, "ftp://host/"],
+    ];
+    for case in cases {
+        let ended = put(*case);
+        assert_eq!(ended.code, Some(2), "{case:?}: {}", ended.stdout);
+        assert_eq!(ended.stdout, "", "{case:?}");
+        assert!(
+            ended.stderr.starts_with("error: "),
+            "{case:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let url = "http://127.0.0.1:9/";
+    let missing = Path::new("there/is/none");
+    let result = format!("cannot read {}: there is no such file", missing.display());
+    put([missing.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+
+    let directory = std::env::temp_dir();
+    let result = format!("{} is a directory", directory.display());
+    put([directory.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_may_not_be_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = Scratch::new(b"hello");
+    fs::set_permissions(&file.0, fs::Permissions::from_mode(0o000)).expect("it is ours");
+    if File::open(&file.0).is_ok() {
+        return; // We are root, who may read everything.
+    }
+    let result = format!("cannot read {}: permission denied", file.0.display());
+    put_file(&file, "http://127.0.0.1:9/").expect(1, 0, 0, &result);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_has_no_length_is_told() {
+    let url = "http://127.0.0.1:9/";
+    let fifo = Scratch::new(b"");
+    fs::remove_file(&fifo.0).expect("it was just made");
+    let status = Command::new("mkfifo").arg(&fifo.0).status();
+    assert!(status.expect("mkfifo starts").success());
+    for path in [&*fifo.0, Path::new("/dev/zero")] {
+        let name = path.display();
+        let result = format!("{name} is not a regular file: pipe it into `put - URL`");
+        put([path.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_name_cannot_make_it_two_lines() {
+    let ended = put(["no\nsuch\u{1b}file", "http://127.0.0.1:9/"]);
+    ended.expect(1, 0, 0, "cannot read no?such?file: there is no such file");
+}
+
+#[test]
+fn a_refused_connection_is_told() {
+    let file = Scratch::new(b"hello");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let address = listener.local_addr().expect("it has an address");
+    drop(listener); // Nobody listens there now.
+    put_file(&file, &format!("http://{address}/")).expect(1, 0, 5, "connection refused");
+}
+
+#[test]
+fn a_host_that_does_not_resolve_is_told() {
+    let file = Scratch::new(b"hello");
+    put_file(&file, "http://name.invalid/").expect(1, 0, 5, "cannot resolve name.invalid");
+}
+
+#[test]
+fn https_is_not_there_yet() {
+    let file = Scratch::new(b"hello");
+    put_file(&file, "https://localhost/").expect(1, 0, 0, "https: is not supported yet");
+}
+
+// What goes wrong on this side.
+
+#[test]
+fn a_file_that_shrinks_cuts_the_upload() {
+    let file = Scratch::sparse(LARGE);
+    let (begun, has_begun) = gate();
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let request = Request::begin(&stream)?;
+        let _ = begun.send(());
+        let _ = told.recv();
+        request.rest(&stream)
+    });
+    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    has_begun.recv_timeout(LIMIT).expect("the upload begins");
+    file.resize(LARGE / 2);
+    let _ = go_on.send(());
+    let ended = upload.end();
+    let written = peer.outcome();
+    assert!(written <= LARGE / 2, "{written}");
+    let result = format!("{} shrank during the upload", file.0.display());
+    ended.expect(1, written, LARGE, &result);
+}
+
+#[test]
+fn a_file_that_grows_is_sent_as_it_was() {
+    let file = Scratch::sparse(LARGE);
+    let (begun, has_begun) = gate();
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let request = Request::begin(&stream)?;
+        let _ = begun.send(());
+        let _ = told.recv();
+        let rest = LARGE - request.body.len() as u64;
+        io::copy(&mut (&stream).take(rest), &mut io::sink())?;
+        answer(&stream, CREATED)?;
+        io::copy(&mut &stream, &mut io::sink()) // What is too much.
+    });
+    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    has_begun.recv_timeout(LIMIT).expect("the upload begins");
+    file.resize(LARGE + 1);
+    let _ = go_on.send(());
+    let ended = upload.end();
+    ended.expect(0, LARGE, LARGE, "ok (201 Created)");
+    assert!(ended.stderr.contains("the file grew"), "{}", ended.stderr);
+    assert_eq!(peer.outcome(), 0);
+}
+
+#[test]
+fn a_closed_standard_output_is_no_reason_to_panic() {
+    let file = Scratch::new(b"hello");
+    let peer = answering(CREATED);
+    let mut child = Command::new(binary("put"))
+        .args([file.as_ref(), OsStr::new(&peer.url)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("put starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it can be waited for");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+// Ctrl-C.
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_an_upload() {
+    let file = Scratch::sparse(LARGE);
+    let (begun, has_begun) = gate();
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        let request = Request::begin(&stream)?;
+        let _ = begun.send(());
+        let _ = told.recv();
+        request.rest(&stream)
+    });
+    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    has_begun.recv_timeout(LIMIT).expect("the upload begins");
+    upload.interrupt();
+    let ended = upload.end();
+    let _ = go_on.send(());
+    ended.expect(130, peer.outcome(), LARGE, "canceled");
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_the_wait_for_the_answer() {
+    let file = Scratch::new(b"hello");
+    let (read, has_read) = gate();
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |stream| {
+        Request::read(&stream)?;
+        let _ = read.send(());
+        let _ = told.recv();
+        Ok(())
+    });
+    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    has_read.recv_timeout(LIMIT).expect("the body arrives");
+    upload.interrupt();
+    upload.end().expect(130, 5, 5, "canceled");
+    let _ = go_on.send(());
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_the_reading_of_standard_input() {
+    let mut upload = Put::start(["-", "http://127.0.0.1:9/"]);
+    let mut stdin = upload.child.stdin.take().expect("it is piped");
+    // More than a pipe holds: when it is written, it is being read.
+    stdin.write_all(&[0; 1 << 20]).expect("it reads");
+    upload.interrupt();
+    upload.end().expect(130, 0, 0, "canceled");
+    drop(stdin);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    /// A listener that lets nobody in: its queue is full.
+    struct Full {
+        listener: TcpListener,
+        _first: TcpStream,
+    }
+
+    impl Full {
+        fn new() -> io::Result<Self> {
+            use socket2::{Domain, Socket, Type};
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+            socket.bind(&any.into())?;
+            socket.listen(0)?;
+            let listener = TcpListener::from(socket);
+            let first = TcpStream::connect(listener.local_addr()?)?;
+            Ok(Self {
+                listener,
+                _first: first,
+            })
+        }
+
+        fn port(&self) -> u16 {
+            self.listener.local_addr().expect("it is bound").port()
+        }
+
+        /// Waits until somebody knocks.
+        fn wait_for_connect(&self) {
+            // SYN_SENT, to our port.
+            let entry = format!(":{:04X} 02 ", self.port());
+            let start = Instant::now();
+            loop {
+                let connections = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+                if connections.contains(&entry) {
+                    return;
+                }
+                assert!(start.elapsed() < LIMIT, "nobody connects");
+                thread::sleep(Duration::from_millis(1)); // The kernel does not tell us.
+            }
+        }
+    }
+
+    #[test]
+    fn ctrl_c_ends_a_connect() {
+        let file = Scratch::new(b"hello");
+        let full = Full::new().expect("it can listen");
+        let url = format!("http://127.0.0.1:{}/", full.port());
+        let upload = Put::start([file.as_ref(), url.as_ref()]);
+        full.wait_for_connect();
+        upload.interrupt();
+        upload.end().expect(130, 0, 5, "canceled");
+    }
+
+    #[test]
+    fn the_timeout_counts_for_the_connect_too() {
+        let file = Scratch::new(b"hello");
+        let full = Full::new().expect("it can listen");
+        let url = format!("http://127.0.0.1:{}/", full.port());
+        let ended = put([
+            "--timeout".as_ref(),
+            "0.2".as_ref(),
+            file.as_ref(),
+            url.as_ref(),
+        ]);
+        ended.expect(1, 0, 5, "timed out");
+        assert!(
+            ended.time <= Duration::from_millis(200) + ALLOWANCE,
+            "{:?}",
+            ended.time
+        );
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_file() {
+        const LEN: u64 = 1 << 30;
+        const MOST_KIB: u64 = 32 << 10;
+        let file = Scratch::sparse(LEN);
+        let (read, has_read) = gate();
+        let (go_on, told) = gate();
+        let peer = Peer::new(move |stream| {
+            let request = Request::begin(&stream)?;
+            let mut rest = (&stream).take(LEN - request.body.len() as u64);
+            let mut part = vec![0; 1 << 20];
+            while rest.read(&mut part)? > 0 {}
+            let _ = read.send(());
+            let _ = told.recv();
+            answer(&stream, CREATED)
+        });
+        let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+        has_read.recv_timeout(LIMIT).expect("the body arrives");
+        let status = fs::read_to_string(format!("/proc/{}/status", upload.child.id()));
+        let _ = go_on.send(());
+        upload.end().expect(0, LEN, LEN, "ok (201 Created)");
+        let status = status.expect("it was still there");
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
+            .and_then(|peak| peak.trim().parse::<u64>().ok())
+            .expect("the kernel says so");
+        assert!(peak < MOST_KIB, "{peak} KiB");
+    }
+}
