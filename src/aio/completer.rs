@@ -59,8 +59,8 @@ impl<T: Send + 'static> Drop for Completer<T> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             let provider = slot.provider();
-            slot.finish(Err(Error::new(ErrorKind::Abandoned)))
-                .post(provider.as_deref());
+            let error = Error::new(ErrorKind::Abandoned).with_count(slot.moved());
+            slot.finish(Err(error)).post(provider.as_deref());
         }
     }
 }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 pub use self::canceller::Canceller;
 pub(crate) use self::completer::Completer;
 pub use self::future::AioFuture;
-pub(crate) use self::notice::Notice;
+pub(crate) use self::notice::{Notice, guard};
 pub(crate) use self::provider::{Call, Operation, Provider};
 pub(crate) use self::slot::Interruption;
 use self::slot::Slot;
@@ -190,19 +190,20 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// Whatever the operation failed with; [`Error::count`] says how far it got.
     /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) inside a closure of the same connection, when the
-    /// operation has not completed yet: the operation goes on, detached.
+    /// operation has not completed yet: a write goes on, detached; a read is cancelled, so that it
+    /// takes nothing.
     pub fn wait(self) -> Result<T, Error> {
         self.reclaim().0
     }
 
     /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
     pub fn reclaim(self) -> (Result<T, Error>, Aio<T>) {
-        let result = if self.would_deadlock() {
-            Err(Error::new(ErrorKind::WouldDeadlock))
-        } else {
-            self.slot
+        let result = match self.would_deadlock() {
+            Some(error) => Err(error),
+            None => self
+                .slot
                 .wait(None)
-                .unwrap_or_else(|| Err(Error::new(ErrorKind::Abandoned)))
+                .unwrap_or_else(|| Err(ErrorKind::Abandoned.into())),
         };
         (result, Aio::idle(self.slot, self.options))
     }
@@ -214,8 +215,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// `Err` is the handle itself: the operation is still running, nothing was cancelled. The
     /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
     pub fn wait_timeout(self, patience: Duration) -> Result<Result<T, Error>, Self> {
-        if self.would_deadlock() {
-            return Ok(Err(Error::new(ErrorKind::WouldDeadlock)));
+        if let Some(error) = self.would_deadlock() {
+            return Ok(Err(error));
         }
         self.slot
             .wait(Deadline::after(patience).instant())
@@ -265,12 +266,20 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         self.slot.moved()
     }
 
-    fn would_deadlock(&self) -> bool {
-        !self.slot.is_settled()
-            && self
-                .slot
-                .provider()
-                .is_some_and(|provider| provider.owns_current_thread())
+    fn would_deadlock(&self) -> Option<Error> {
+        if self.slot.is_settled() || !self.slot.provider()?.owns_current_thread() {
+            return None;
+        }
+        match self.slot.interruption() {
+            Some(Interruption::Recorded) => Some(ErrorKind::WouldDeadlock.into()),
+            Some(Interruption::Finishes) => {
+                // What it reads would go to nobody.
+                Arc::clone(&self.slot).interrupt(ErrorKind::WouldDeadlock);
+                None
+            }
+            // It completes without any help of ours.
+            Some(Interruption::Committed) | None => None,
+        }
     }
 }
 

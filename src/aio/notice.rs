@@ -66,9 +66,9 @@ fn post_alone(call: Call) {
     }
 }
 
-/// A closure that panics hurts nobody else. Its message has been printed by the panic hook; the
+/// Runs user code. One that panics hurts nobody else. Its message has been printed by the panic hook; the
 /// payload is leaked, because dropping it may panic again.
-fn guard(f: impl FnOnce()) {
+pub(crate) fn guard(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         std::mem::forget(payload);
     }

@@ -13,6 +13,7 @@
 //! | Idle | - | no effect |
 //! | Pending, `Finishes` | Done | Done, with the count so far |
 //! | Pending, `Recorded` | Done | the cause is recorded; who has the job finishes it |
+//! | Pending, `Committed` | Done | no effect: it is about to be finished |
 //! | Done, Taken | no effect | no effect |
 //!
 //! Invariants:
@@ -63,6 +64,8 @@ enum Phase<T> {
 pub(crate) enum Interruption {
     /// Settles it at once; what its thread still does is nobody's loss (reads, connects).
     Finishes,
+    /// Nothing: a read is taking its bytes, and finishes now.
+    Committed,
     /// Is recorded; whoever has the job, and so knows the exact count, settles it (writes).
     Recorded,
 }
@@ -128,6 +131,14 @@ impl<T> Slot<T> {
         self.settled.load(Ordering::Acquire)
     }
 
+    /// What an interruption would do to it now.
+    pub(crate) fn interruption(&self) -> Option<Interruption> {
+        match self.state.lock().phase {
+            Phase::Pending { interruption, .. } => Some(interruption),
+            _ => None,
+        }
+    }
+
     pub(crate) fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
@@ -144,7 +155,7 @@ impl<T> Slot<T> {
         let mut state = self.state.lock();
         match &mut state.phase {
             Phase::Pending { interruption, .. } => {
-                *interruption = Interruption::Recorded;
+                *interruption = Interruption::Committed;
                 true
             }
             _ => false,
@@ -289,7 +300,13 @@ impl<T: Send + 'static> Operation for Slot<T> {
                 drop(state);
                 Told::Waiter
             }
-            Phase::Idle | Phase::Done(_) | Phase::Taken => return,
+            Phase::Pending {
+                interruption: Interruption::Committed,
+                ..
+            }
+            | Phase::Idle
+            | Phase::Done(_)
+            | Phase::Taken => return,
         };
         let provider = self.provider();
         told.notice(Arc::clone(&self)).post(provider.as_deref());

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Conn;
 use crate::aio::Aio;
+use crate::error::{Error, ErrorKind};
 
 /// Most bytes that one `write` copies.
 const MOST: usize = 256 << 10;
@@ -17,6 +18,7 @@ const MOST: usize = 256 << 10;
 /// Those of [`Conn::read`], as [`io::Error`]; [`Error::from`](crate::Error) gives the count back.
 impl Read for &Conn {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.may_wait()?;
         match Conn::read(self, Aio::new(), buffer.len()).wait() {
             Ok(bytes) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -40,6 +42,7 @@ impl Write for &Conn {
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.may_wait()?;
         let mut copy = BytesMut::new();
         for buffer in buffers {
             let room = MOST - copy.len();
@@ -52,6 +55,16 @@ impl Write for &Conn {
 
     /// Nothing is held back: what was written is with the kernel.
     fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Conn {
+    /// What cannot be waited for must not be started: an error of `std::io` says that nothing moved.
+    fn may_wait(&self) -> io::Result<()> {
+        if self.handle.link.owner.owns_current_thread() {
+            return Err(Error::new(ErrorKind::WouldDeadlock).into());
+        }
         Ok(())
     }
 }

@@ -138,7 +138,8 @@ impl Connector {
         }
         match left {
             Some(left) => {
-                socket.connect_timeout(&address.into(), left.max(Duration::from_millis(1)))?;
+                // It counts whole milliseconds, rounded down.
+                socket.connect_timeout(&address.into(), left + Duration::from_millis(1))?;
             }
             None => socket.connect(&address.into())?,
         }

@@ -1,8 +1,11 @@
 //! What has arrived and was not handed out yet. Belongs to the reader's thread while it reads.
 
+use std::io;
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
 #[derive(Debug, Default)]
@@ -15,10 +18,11 @@ pub(crate) struct Input {
 }
 
 /// Why nothing more will arrive.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum End {
     OfStream,
-    Broken(ErrorKind),
+    /// Told again to each read, so shared.
+    Broken(Arc<io::Error>),
 }
 
 impl Input {
@@ -45,15 +49,18 @@ impl Input {
         self.end = Some(End::OfStream);
     }
 
-    pub(crate) fn broke(&mut self, kind: ErrorKind) {
-        self.end = Some(End::Broken(kind));
+    pub(crate) fn broke(&mut self, error: io::Error) {
+        self.end = Some(End::Broken(Arc::new(error)));
     }
 
     /// The error of a read for which there is not enough, if no more will come.
     pub(crate) fn end(&self) -> Option<Error> {
-        self.end.map(|end| match end {
+        self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
-            End::Broken(kind) => Error::new(kind),
+            End::Broken(error) => {
+                let kind = Error::from(io::Error::from(error.kind())).kind();
+                Error::new(kind).with_source(Arc::clone(error))
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use super::lane::Job;
 use crate::aio::{Call, Completer, Notice, Operation, Written};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::proto::limits::Limits;
 
 /// When a write is complete.
@@ -49,15 +49,6 @@ impl WriteJob {
     pub(crate) fn succeed(self) -> Notice<Written> {
         self.completer.finish(Ok(Written::new(self.moved)))
     }
-
-    /// Fails with the exact count. A cause that the caller gave goes before what came of it.
-    pub(crate) fn fail_with(self, error: Error) -> Notice<Written> {
-        let error = match self.completer.cause() {
-            Some(cause) => error.with_kind(cause),
-            None => error,
-        };
-        self.completer.finish(Err(error.with_count(self.moved)))
-    }
 }
 
 impl Job for WriteJob {
@@ -69,8 +60,17 @@ impl Job for WriteJob {
         self.deadline
     }
 
-    fn fail(self, kind: ErrorKind) -> Option<Call> {
-        self.fail_with(kind.into()).into_call()
+    fn is_cut(&self) -> bool {
+        self.moved > 0
+    }
+
+    fn fail(self, error: Error) -> Option<Call> {
+        let error = match self.completer.cause() {
+            Some(cause) => error.with_kind(cause),
+            None => error,
+        };
+        let result = Err(error.with_count(self.moved));
+        self.completer.finish(result).into_call()
     }
 }
 
@@ -99,7 +99,12 @@ macro_rules! with_completer {
         }
     };
 }
-pub(crate) use with_completer;
+
+impl Want {
+    pub(crate) fn is_settled(&self) -> bool {
+        with_completer!(self, completer => completer.is_settled())
+    }
+}
 
 impl ReadJob {
     pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
@@ -127,7 +132,11 @@ impl Job for ReadJob {
         self.deadline
     }
 
-    fn fail(self, kind: ErrorKind) -> Option<Call> {
-        with_completer!(self.want, completer => completer.finish(Err(kind.into())).into_call())
+    fn is_cut(&self) -> bool {
+        false
+    }
+
+    fn fail(self, error: Error) -> Option<Call> {
+        with_completer!(self.want, completer => completer.finish(Err(error)).into_call())
     }
 }

@@ -184,10 +184,17 @@ impl Conn {
     /// count, and so do operations that are submitted later. What the kernel has accepted is still
     /// delivered. See shutdown(2).
     pub fn close(&self) {
-        self.handle.writer.end();
-        self.handle.reader.end();
+        let Handle {
+            link,
+            writer,
+            reader,
+            ..
+        } = &*self.handle;
+        let (writes, reads) = (writer.lane.end(), reader.lane.end());
         // Fails when the peer is gone already, and then there is nobody to wake.
-        let _ = self.handle.link.transport.shutdown(Shutdown::Both);
+        let _ = link.transport.shutdown(Shutdown::Both);
+        writer.fail_queued(writes);
+        reader.fail_queued(reads);
     }
 
     /// Gives the stream back, with what has been read from it and not handed out.
@@ -195,8 +202,7 @@ impl Conn {
     /// # Errors
     ///
     /// The connection itself, unchanged, if there are other handles, if an operation is in flight or
-    /// queued, if a cancelled read still waits in the kernel for input, or if the stream cannot be
-    /// duplicated.
+    /// queued, or if the stream cannot be duplicated.
     ///
     /// # Examples
     ///
@@ -258,8 +264,8 @@ impl From<UnixStream> for Conn {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.writer.drain();
-        self.reader.drain();
+        self.writer.lane.drain();
+        self.reader.lane.drain();
     }
 }
 

@@ -6,8 +6,8 @@
 //! Invariants:
 //!
 //! 1. Bytes leave the input only after `commit`, when no interruption can settle the read any more.
-//! 2. An interruption settles a read at once. Its thread may stay in the call, on behalf of whoever
-//!    reads next; the timer guards the deadlines of reads that queue behind it.
+//! 2. An interruption settles a read at once, and wakes its call: nothing is shut down, and the
+//!    thread goes on with the next read.
 //! 3. No failure of a read ends anything but that read. An end of stream, and an error of the
 //!    socket, is found by every later read that needs more than there is.
 
@@ -19,8 +19,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::input::Input;
-use super::job::{ReadJob, Want, with_completer};
-use super::lane::Work;
+use super::job::{ReadJob, Want};
+use super::lane::{Job, Work};
 use super::side::{Direction, Side};
 use crate::aio::{Call, Completer};
 use crate::error::{Error, ErrorKind};
@@ -51,13 +51,15 @@ impl Direction for Reader {
                 Work::Exit => return,
             };
             if let Some(call) = call {
-                side.run_call(call);
+                side.run(call);
             }
         }
     }
 
-    /// Nothing to do: the read is settled, and the call serves the next.
-    fn interrupt_call(_: &Side<Self>, _: usize) {}
+    /// The read is settled. If the call is another's by now, that one goes round.
+    fn interrupt_call(side: &Side<Self>, _: usize) {
+        side.link.transport.wake_reader();
+    }
 }
 
 impl Side<Reader> {
@@ -71,8 +73,9 @@ impl Side<Reader> {
 
     fn read(&self, mut job: ReadJob, input: &mut Input) -> Option<Call> {
         if job.deadline.is_past() {
-            return job.fail_with(ErrorKind::TimedOut.into(), input);
+            return job.fail_at(ErrorKind::TimedOut.into(), input);
         }
+        job.progress(input);
         let mut search = HeadSearch::default();
         loop {
             let room;
@@ -81,17 +84,20 @@ impl Side<Reader> {
                 Fulfilled::NotYet(job, room) => (job, room),
             };
             if let Some(error) = input.end() {
-                return job.fail_with(error, input);
+                return job.fail_at(error, input);
             }
             let Some(wait) = job.deadline.wait() else {
-                return job.fail_with(ErrorKind::TimedOut.into(), input);
+                return job.fail_at(ErrorKind::TimedOut.into(), input);
             };
             match self.lane.enter(job.operation()?) {
                 Ok(away) => self.see_to(&away),
-                Err(kind) => return job.fail_with(kind.into(), input),
+                Err(kind) => return job.fail_at(kind.into(), input),
             }
-            // Settled before the lane knew of it, with no handle left: nobody would wake the call.
-            self.release_if_unwanted();
+            // Settled before the lane knew of it: nobody would wake the call.
+            if job.want.is_settled() {
+                self.lane.leave();
+                return None;
+            }
             let result = self.link.transport.read(input.spare(room), wait);
             let ended = self.lane.leave();
             match result {
@@ -101,12 +107,12 @@ impl Side<Reader> {
                     io::ErrorKind::WouldBlock
                     | io::ErrorKind::TimedOut
                     | io::ErrorKind::Interrupted => {}
-                    _ => input.broke(Error::from(error).kind()),
+                    _ => input.broke(error),
                 },
             }
             job.progress(input);
             if let Some(kind) = ended {
-                return job.fail_with(kind.into(), input);
+                return job.fail_at(kind.into(), input);
             }
         }
     }
@@ -129,9 +135,7 @@ impl ReadJob {
         };
         let arrived = input.unread().len();
         match want {
-            want if with_completer!(&want, completer => completer.is_settled()) => {
-                Fulfilled::Yes(None)
-            }
+            want if want.is_settled() => Fulfilled::Yes(None),
             Want::Some(most, completer) if arrived > 0 || most == 0 => {
                 Fulfilled::Yes(hand_out(input, most, completer))
             }
@@ -151,9 +155,9 @@ impl ReadJob {
         }
     }
 
-    fn fail_with(self, error: Error, input: &Input) -> Option<Call> {
+    fn fail_at(self, error: Error, input: &Input) -> Option<Call> {
         let error = error.with_count(self.progress(input));
-        with_completer!(self.want, completer => completer.finish(Err(error)).into_call())
+        self.fail(error)
     }
 }
 

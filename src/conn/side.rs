@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::lane::{Away, Found, Job, Lane, Runner, Submitted};
+use super::lane::{Away, Ended, Found, Job, Lane, Runner, Submitted};
 use super::thread::Owner;
-use crate::aio::{Call, Provider};
+use crate::aio::{Call, Provider, guard};
 use crate::deadline::Deadline;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
 use crate::transport::Transport;
 
@@ -96,30 +96,39 @@ impl<D: Direction> Side<D> {
         }
     }
 
-    /// Fails a job that no thread has.
+    /// Fails a job. If a part of it is out, its direction ends with it: nothing can follow.
     pub(crate) fn fail(&self, job: D::Job, kind: ErrorKind) {
-        if let Some(call) = job.fail(kind) {
+        if job.is_cut() {
+            return self.end_with(job, kind.into());
+        }
+        self.tell(job.fail(kind.into()));
+    }
+
+    /// Fails a job in flight, and with it its direction: first the end of the stream, so that
+    /// nothing follows what was counted, then those who are to be told.
+    pub(crate) fn end_with(&self, job: D::Job, error: Error) {
+        let ended = self.lane.end();
+        // Fails when the peer is gone already, and then there is nobody to see it.
+        let _ = self.link.transport.shutdown(D::HOW);
+        // Closed meanwhile: that is the reason, whatever the call made of it.
+        let error = match ended.before {
+            Some(kind) => error.with_kind(kind),
+            None => error,
+        };
+        self.tell(job.fail(error));
+        self.fail_queued(ended);
+    }
+
+    /// Fails what an ended lane had queued.
+    pub(crate) fn fail_queued(&self, ended: Ended<D::Job>) {
+        for job in ended.queue {
+            self.tell(job.fail(ErrorKind::Closed.into()));
+        }
+    }
+
+    fn tell(&self, call: Option<Call>) {
+        if let Some(call) = call {
             self.post(call);
-        }
-    }
-
-    /// Accepts nothing more, and fails what is queued.
-    pub(crate) fn end(&self) {
-        for job in self.lane.end(ErrorKind::Closed) {
-            self.fail(job, ErrorKind::Closed);
-        }
-    }
-
-    /// No handle is left: the thread ends when it has done what was submitted.
-    pub(crate) fn drain(&self) {
-        self.lane.drain();
-        self.release_if_unwanted();
-    }
-
-    /// A call that still blocks for a read that was cancelled keeps nobody's connection open.
-    pub(crate) fn release_if_unwanted(&self) {
-        if self.lane.is_unwanted() {
-            let _ = self.link.transport.shutdown(D::HOW);
         }
     }
 
@@ -134,10 +143,10 @@ impl<D: Direction> Side<D> {
     }
 
     /// Runs user code on the side's own thread, between jobs.
-    pub(crate) fn run_call(&self, call: Call) {
-        let away = self.lane.away(false);
+    pub(crate) fn run(&self, user_code: impl FnOnce()) {
+        let away = self.lane.away();
         self.see_to(&away);
-        call();
+        user_code();
     }
 
     fn arm(&self, at: Option<Instant>) -> bool {
@@ -180,7 +189,6 @@ impl<D: Direction> Provider for Side<D> {
             Found::InCall => D::interrupt_call(self, operation),
             Found::Elsewhere => {}
         }
-        self.release_if_unwanted();
     }
 
     fn post(&self, call: Call) {
@@ -198,12 +206,12 @@ impl<D: Direction> Expire for Side<D> {
     fn expire(&self) {
         let (due, next) = self.lane.take_due(Instant::now());
         for job in due {
-            self.fail(job, ErrorKind::TimedOut);
+            // Lets go of its buffers, which may be of a user's type: the timer outlives that.
+            guard(|| self.fail(job, ErrorKind::TimedOut));
         }
         if !self.arm(next) {
             self.lane.not_armed();
         }
-        self.release_if_unwanted();
     }
 }
 
@@ -214,10 +222,15 @@ struct Lost<'a, D: Direction>(&'a Side<D>);
 impl<D: Direction> Drop for Lost<'_, D> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for job in self.0.lane.lost() {
-                self.0.fail(job, ErrorKind::Closed);
-            }
+            let (queue, stand_in) = self.0.lane.lost();
             let _ = self.0.link.transport.shutdown(D::HOW);
+            self.0.fail_queued(Ended {
+                before: None,
+                queue,
+            });
+            if stand_in {
+                self.0.stand_in();
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A round: take what is queued, as many small writes as fit in one call; offer them to the kernel
 //! without blocking; complete what it has accepted. If it has not accepted all, the first write
 //! that is left is in flight, alone, in calls that may block; those behind it go back to the queue.
+//! If closures are due, all go back until these have run.
 //!
 //! Invariants:
 //!
@@ -10,14 +11,15 @@
 //!    that one and no other.
 //! 2. An operation that fails in flight ends the write side, because the stream is cut in the
 //!    middle of it: `shutdown(Write)` first, then the completion, then `Closed` for those behind it.
-//! 3. An operation of which nothing was offered in a blocking call is queued, whatever is done to it.
+//! 3. An operation is in flight once a blocking call has offered it, or a part of it is out; before
+//!    that it is queued, whatever is done to it.
 //! 4. `moved` is the sum of what the calls have returned, so every count is exact.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 
-use super::job::WriteJob;
+use super::job::{Until, WriteJob};
 use super::lane::Work;
 use super::side::{Direction, Side};
 use crate::aio::{Notice, Provider, Written};
@@ -27,6 +29,9 @@ use crate::transport::Wait;
 
 /// Most bytes a call. Bounds how stale a live `count()` is, and stays below what macOS refuses.
 const CALL_BYTES: usize = 1 << 20;
+
+/// What an operation that wants to write some blocks for. Fits wherever there is any room.
+const FIRST_BYTES: usize = 512;
 
 /// Writes up to this size are coalesced, up to `BATCH_BYTES` a call.
 const SMALL: u64 = 16 << 10;
@@ -51,7 +56,7 @@ impl Direction for Writer {
             };
             match side.lane.next(&mut batch, joins) {
                 Work::Jobs => side.write(&mut batch, &mut notices),
-                Work::Call(call) => side.run_call(call),
+                Work::Call(call) => side.run(call),
                 Work::Exit => return,
             }
         }
@@ -67,28 +72,42 @@ impl Direction for Writer {
 
 impl Side<Writer> {
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
-        expire(batch, notices);
-        let mut failure = None;
-        match self.offer(batch) {
-            Ok(count) => accept(batch, count),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                _ => failure = Some(Error::from(error)),
-            },
-        }
+        self.expire(batch);
+        let failure = match self.offer(batch) {
+            Ok(count) => {
+                accept(batch, count);
+                None
+            }
+            Err(error) => failure(error),
+        };
         while batch.front().is_some_and(WriteJob::is_complete) {
             notices.extend(batch.pop_front().map(WriteJob::succeed));
         }
-        // Closures come first, and may take their time: only what is in flight waits for them here.
-        let in_flight = batch.front().is_some_and(|job| job.moved > 0);
-        let keep = failure.is_some() || in_flight || notices.iter().all(Notice::is_none);
-        let first = if keep { batch.pop_front() } else { None };
-        self.put_off(batch, notices);
-        self.tell(notices, first.is_some());
+        // Closures may take their time: what is left waits for them in the queue, where it can
+        // expire and be cancelled.
+        let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
+        let first = if wait { None } else { batch.pop_front() };
+        self.put_off(batch);
         match (first, failure) {
             (Some(job), Some(error)) => self.end_with(job, error),
-            (Some(job), None) => self.write_blocking(job),
+            (Some(job), None) => self.write_blocking(job, notices),
             (None, _) => {}
+        }
+        self.notify(notices);
+    }
+
+    /// Takes out what has expired in the queue.
+    fn expire(&self, batch: &mut VecDeque<WriteJob>) {
+        if !batch.iter().any(|job| job.deadline.is_past()) {
+            return;
+        }
+        for _ in 0..batch.len() {
+            let Some(job) = batch.pop_front() else { break };
+            if job.deadline.is_past() {
+                self.fail(job, ErrorKind::TimedOut);
+            } else {
+                batch.push_back(job);
+            }
         }
     }
 
@@ -106,8 +125,8 @@ impl Side<Writer> {
         }
     }
 
-    /// Those that were not reached wait on, as if nothing had been.
-    fn put_off(&self, rest: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
+    /// Back to the queue, in front.
+    fn put_off(&self, rest: &mut VecDeque<WriteJob>) {
         if rest.is_empty() {
             return;
         }
@@ -116,7 +135,9 @@ impl Side<Writer> {
             .filter_map(|job| job.completer.operation())
             .collect();
         if let Err(kind) = self.lane.give_back(rest) {
-            notices.extend(rest.drain(..).map(|job| job.fail_with(kind.into())));
+            for job in rest.drain(..) {
+                self.fail(job, kind);
+            }
         }
         // Whoever interrupted one of them meanwhile did not find it in the queue.
         for operation in operations
@@ -128,33 +149,26 @@ impl Side<Writer> {
     }
 
     /// The operation in flight, alone, until it is complete or fails.
-    fn write_blocking(&self, mut job: WriteJob) {
-        let mut blocked = job.moved > 0;
-        loop {
-            if job.is_complete() {
-                let mut notices = vec![job.succeed()];
-                return self.tell(&mut notices, false);
-            }
+    fn write_blocking(&self, mut job: WriteJob, notices: &mut Vec<Notice<Written>>) {
+        let mut in_flight = job.moved > 0;
+        while !job.is_complete() {
             let Some(operation) = job.completer.operation() else {
                 return;
             };
             let Some(wait) = job.deadline.wait() else {
-                return self.stop(job, ErrorKind::TimedOut, blocked);
+                return self.stop(job, ErrorKind::TimedOut, in_flight);
             };
             match self.lane.enter(operation) {
                 Ok(away) => self.see_to(&away),
-                Err(kind) => return self.stop(job, kind, blocked),
+                Err(kind) => return self.stop(job, kind, in_flight),
             }
             // Recorded before the lane knew that this operation may block: nobody will wake it.
             if let Some(cause) = job.completer.cause() {
                 let ended = self.lane.leave();
-                return self.stop(job, cause, blocked || ended.is_some());
+                return self.stop(job, cause, in_flight || ended.is_some());
             }
-            blocked = true;
-            let mut slices = Slices::new();
-            job.bufs.gather(&mut slices, CALL_BYTES);
-            let result = self.link.transport.write(&slices, wait);
-            drop(slices);
+            in_flight = true;
+            let result = self.call(&job, wait);
             let ended = self.lane.leave();
             let failure = match result {
                 Ok(0) => Some(Error::from(io::Error::from(io::ErrorKind::WriteZero))),
@@ -162,67 +176,65 @@ impl Side<Writer> {
                     job.accept(count);
                     None
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::Interrupted => None,
-                    _ => Some(Error::from(error)),
-                },
+                Err(error) => failure(error),
             };
-            // Cancelled or closed: that is the reason, whatever the call made of it.
             if let Some(error) = ended.map(Error::new).or(failure) {
                 return self.end_with(job, error);
             }
+            if job.until == Until::Some && job.moved > 0 {
+                self.add(&mut job);
+            }
+        }
+        notices.push(job.succeed());
+    }
+
+    /// One call that may block. It returns when all that it was given is accepted: an operation that
+    /// wants some is given little.
+    fn call(&self, job: &WriteJob, wait: Wait) -> io::Result<usize> {
+        let budget = match job.until {
+            Until::All => CALL_BYTES,
+            Until::Some => FIRST_BYTES,
+        };
+        let mut slices = Slices::new();
+        job.bufs.gather(&mut slices, budget);
+        self.link.transport.write(&slices, wait)
+    }
+
+    /// What else goes without blocking, now that there is room.
+    fn add(&self, job: &mut WriteJob) {
+        let mut slices = Slices::new();
+        job.bufs.gather(&mut slices, CALL_BYTES);
+        if !slices.is_empty() {
+            let result = self.link.transport.write(&slices, Wait::Never);
+            drop(slices);
+            // A failure is for the next operation to find: this one has what it wanted.
+            job.accept(result.unwrap_or(0));
         }
     }
 
     /// Fails the job; in flight, the write side with it.
     fn stop(&self, job: WriteJob, kind: ErrorKind, in_flight: bool) {
         if in_flight {
-            return self.end_with(job, kind.into());
+            self.end_with(job, kind.into());
+        } else {
+            self.fail(job, kind);
         }
-        let mut notices = vec![job.fail_with(kind.into())];
-        self.tell(&mut notices, false);
     }
 
-    fn end_with(&self, job: WriteJob, error: Error) {
-        let queued = self.lane.end(ErrorKind::Closed);
-        let _ = self.link.transport.shutdown(Shutdown::Write);
-        let mut notices = vec![job.fail_with(error)];
-        notices.extend(
-            queued
-                .into_iter()
-                .map(|job| job.fail_with(ErrorKind::Closed.into())),
-        );
-        self.tell(&mut notices, false);
-    }
-
-    /// Runs the closures that are due. `serving`: a job is still in hand.
-    fn tell(&self, notices: &mut Vec<Notice<Written>>, serving: bool) {
-        if notices.iter().all(Notice::is_none) {
-            notices.clear();
-            return;
+    /// Runs the closures that are due.
+    fn notify(&self, notices: &mut Vec<Notice<Written>>) {
+        if notices.iter().any(|notice| !notice.is_none()) {
+            self.run(|| notices.drain(..).for_each(Notice::run));
         }
-        let away = self.lane.away(serving);
-        self.see_to(&away);
-        for notice in notices.drain(..) {
-            notice.run();
-        }
+        notices.clear();
     }
 }
 
-/// Takes out what has expired in the queue.
-fn expire(batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
-    if !batch.iter().any(|job| job.deadline.is_past()) {
-        return;
-    }
-    for _ in 0..batch.len() {
-        let Some(job) = batch.pop_front() else { break };
-        if job.deadline.is_past() {
-            notices.push(job.fail_with(ErrorKind::TimedOut.into()));
-        } else {
-            batch.push_back(job);
-        }
+/// What a call that moved nothing means; `None`: go round, the deadline alone decides.
+fn failure(error: io::Error) -> Option<Error> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => None,
+        _ => Some(Error::from(error)),
     }
 }
 

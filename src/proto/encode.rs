@@ -6,6 +6,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
 use super::Reason;
@@ -31,8 +32,7 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
     put_version(&mut head, request.version())?;
     head.put_slice(b"\r\n");
     if let (Some(authority), false) = (uri.authority(), headers.contains_key(HOST)) {
-        // Credentials in a URI are not for the wire (RFC 9110 section 4.2.4).
-        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let host = without_credentials(authority);
         head.put_slice(b"host: ");
         put_visible(&mut head, host.as_bytes(), "the host must not be written")?;
         head.put_slice(b"\r\n");
@@ -76,7 +76,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
 /// RFC 9112 section 3.2: authority-form for CONNECT, otherwise origin-form or `*`.
 fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Error> {
     let target = match uri.authority() {
-        Some(authority) if *method == Method::CONNECT => authority.as_str(),
+        Some(authority) if *method == Method::CONNECT => without_credentials(authority),
         _ => uri.path_and_query().map_or("/", |target| target.as_str()),
     };
     match target.as_bytes().first() {
@@ -85,6 +85,11 @@ fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Err
         Some(_) => {}
     }
     put_visible(head, target.as_bytes(), "the target must not be written")
+}
+
+/// Credentials in a URI are not for the wire (RFC 9110 section 4.2.4).
+fn without_credentials(authority: &Authority) -> &str {
+    authority.as_str().rsplit('@').next().unwrap_or_default()
 }
 
 fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
@@ -119,34 +124,42 @@ fn put_length(
     expects_body: bool,
 ) -> Result<(), Error> {
     let coded = headers.contains_key(TRANSFER_ENCODING);
-    let mut declared = headers.get_all(CONTENT_LENGTH).iter().peekable();
-    if coded && declared.peek().is_some() {
+    let declared = declared_length(headers)?;
+    if coded && declared.is_some() {
         return Err(refused(
             "Content-Length and Transfer-Encoding exclude each other",
         ));
     }
-    if body.is_empty() {
-        if expects_body && !coded && declared.peek().is_none() {
-            head.put_slice(b"content-length: 0\r\n");
-        }
-        return Ok(());
-    }
-    if coded {
-        return Err(refused(
+    let length = body.len() as u64;
+    match declared {
+        None if length > 0 && coded => Err(refused(
             "an attached body has a Content-Length, not a Transfer-Encoding",
-        ));
-    }
-    let length = body.len().to_string();
-    if declared.peek().is_none() {
-        head.put_slice(b"content-length: ");
-        head.put_slice(length.as_bytes());
-        head.put_slice(b"\r\n");
-    } else if !declared.all(|value| value.as_bytes() == length.as_bytes()) {
-        return Err(refused(
+        )),
+        None if length > 0 || (expects_body && !coded) => {
+            head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+            Ok(())
+        }
+        Some(declared) if length > 0 && declared != length => Err(refused(
             "Content-Length is not the length of the attached body",
-        ));
+        )),
+        None | Some(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// Only digits (RFC 9110 section 8.6), not two that differ, and as anybody would write it: peers do
+/// not agree about the rest.
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+    let mut declared = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
+        let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
+        let length = length.ok_or_else(|| refused("Content-Length is not a length"))?;
+        if declared.is_some_and(|before| before != length) {
+            return Err(refused("there are two values of Content-Length"));
+        }
+        declared = Some(length);
+    }
+    Ok(declared)
 }
 
 /// `token` (RFC 9110 section 5.6.2).

@@ -26,6 +26,8 @@ pub(crate) trait Head: Sized + Send + 'static {
 /// Finds out when parsing is worth while, remembering what it has looked at.
 #[derive(Debug, Default)]
 pub(crate) struct HeadSearch {
+    /// Line ends before the head.
+    blank: usize,
     searched: usize,
     tried: usize,
 }
@@ -41,12 +43,15 @@ impl HeadSearch {
         input: &[u8],
         limits: &Limits,
     ) -> Result<Option<(H, usize)>, Error> {
+        if input.is_empty() {
+            return Ok(None);
+        }
         let ended = self.finds_end(input);
         let too_large = input.len() > limits.head_bytes;
         if !ended && !too_large && input.len() < self.tried.saturating_mul(2) {
             return Ok(None);
         }
-        self.tried = input.len().max(1);
+        self.tried = input.len();
         match H::parse(input, limits)? {
             Some((_, size)) if size > limits.head_bytes => Err(ErrorKind::TooLarge.into()),
             None if too_large => Err(ErrorKind::TooLarge.into()),
@@ -56,12 +61,11 @@ impl HeadSearch {
 
     /// Whether a blank line ends something; the blank lines before a head do not.
     fn finds_end(&mut self, input: &[u8]) -> bool {
-        let is_line_end = |b: &u8| matches!(b, b'\r' | b'\n');
-        let start = input
-            .iter()
-            .position(|b| !is_line_end(b))
-            .unwrap_or(input.len());
-        let from = self.searched.saturating_sub(3).max(start);
+        let is_line_end = |b: &&u8| matches!(**b, b'\r' | b'\n');
+        if self.blank == self.searched {
+            self.blank += input[self.blank..].iter().take_while(is_line_end).count();
+        }
+        let from = self.searched.saturating_sub(2).max(self.blank);
         self.searched = input.len();
         let rest = &input[from..];
         rest.windows(2).any(|two| two == b"\n\n") || rest.windows(3).any(|three| three == b"\n\r\n")
@@ -157,7 +161,7 @@ mod tests {
             .map_err(|e| e.kind());
         let mut search = HeadSearch::default();
         let mut stepped = Ok(None);
-        for end in 1..=input.len() {
+        for end in 0..=input.len() {
             stepped = search
                 .parse::<H>(&input[..end], limits)
                 .map_err(|e| e.kind());
@@ -242,6 +246,7 @@ mod tests {
             "GET / HTTP/1.10\r\n\r\n",
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}",
+            "\0",
             "GET /\0 HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
             "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",

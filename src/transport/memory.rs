@@ -78,6 +78,7 @@ struct PipeState {
     bytes: Vec<u8>,
     no_more_writes: bool,
     no_more_reads: bool,
+    woken: bool,
 }
 
 /// Two connected ends; each direction holds at most `capacity` bytes. The first has the faults.
@@ -144,6 +145,10 @@ impl Transport for MemoryStream {
         self.outgoing.write(buffers, self.faults.call_bytes, wait)
     }
 
+    fn wake_reader(&self) {
+        self.incoming.change(|state| state.woken = true);
+    }
+
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if matches!(how, Shutdown::Write | Shutdown::Both) {
             self.outgoing.change(|state| state.no_more_writes = true);
@@ -187,6 +192,9 @@ impl Pipe {
         let mut state = self.state.lock();
         let until = deadline(wait);
         while state.bytes.is_empty() && !state.no_more_writes && !state.no_more_reads {
+            if std::mem::take(&mut state.woken) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             self.block(&mut state, wait, until)?;
         }
         let count = buffer.len().min(state.bytes.len());

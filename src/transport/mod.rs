@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 pub(crate) mod socket;
+mod waker;
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -18,11 +19,13 @@ use std::time::Duration;
 /// * `read` and `write` move at least one byte, or fail; `Ok(0)` from `read` is the end of the stream.
 /// * A call that may block returns what it has moved so far when its time is up, and fails with
 ///   `WouldBlock` or `TimedOut` only when it has moved nothing.
+/// * `wake_reader` may be called from any thread: the read that blocks, or the next one that would,
+///   fails with `Interrupted`.
 /// * `shutdown` may be called from any thread, wakes a call that blocks in that direction, and does
 ///   not take back what was accepted: the peer receives it, then the end of the stream.
 /// * No call raises SIGPIPE.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Reads into `buffer`. Never called with [`Wait::Never`].
+    /// Reads into `buffer`.
     ///
     /// # Errors
     ///
@@ -35,6 +38,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// As the operating system reports them.
     fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize>;
+
+    /// Wakes a read that blocks, and shuts nothing down.
+    fn wake_reader(&self);
 
     /// Ends one direction or both.
     ///
@@ -76,7 +82,16 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// The value for `SO_SNDTIMEO` / `SO_RCVTIMEO`.
+    /// The value for `poll`, which is precise.
+    pub(crate) fn timeout(self) -> Option<Duration> {
+        match self {
+            Self::Never => Some(Duration::ZERO),
+            Self::For(left) => Some(left),
+            Self::Forever => None,
+        }
+    }
+
+    /// The value for `SO_SNDTIMEO`.
     ///
     /// Not all that is left: the kernel's timers are late by up to an eighth of their length, so a
     /// long wait is asked for in parts, each of which leaves an eighth for the next. Whole

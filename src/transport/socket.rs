@@ -1,20 +1,33 @@
-//! TCP and Unix sockets through `socket2`. They differ in their addresses only.
+//! TCP and Unix sockets through `socket2`.
 //!
-//! Facts of Linux that this rests on: a blocked `sendmsg` is woken at once by `shutdown(SHUT_WR)` and
-//! returns its partial count; when `SO_SNDTIMEO` runs out `sendmsg` returns the partial count, and
+//! Facts of Linux that writing rests on: a blocked `sendmsg` is woken at once by `shutdown(SHUT_WR)`
+//! and returns its partial count; when `SO_SNDTIMEO` runs out `sendmsg` returns the partial count, and
 //! only a call that moved nothing fails, with `EAGAIN`; changing the option does not affect a call
-//! that is already blocked. See socket(7), sendmsg(2), shutdown(2).
+//! that is already blocked. On a Unix socket the timeout begins anew with each piece that the kernel
+//! allocates, so a call that has a deadline carries no more than one. See socket(7), sendmsg(2),
+//! shutdown(2), unix(7).
+//!
+//! A read that blocks is a `poll` on the socket and on a waker, so that it can be ended without
+//! touching the stream.
+//!
+//! The kernel tells of a reset once: to whichever direction asks first. The other finds an orderly
+//! end, so what has been told is remembered.
 
-use std::io::{self, IoSlice, Read as _};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::RecvFlags;
 use socket2::{SockAddr, Socket};
 
+use super::waker::Waker;
 use super::{Addr, Stream, Transport, Wait};
+use crate::bufs::Slices;
 
 #[cfg(any(
     target_os = "linux",
@@ -23,7 +36,7 @@ use super::{Addr, Stream, Transport, Wait};
     target_os = "netbsd"
 ))]
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
-/// Elsewhere `SO_NOSIGPIPE` is set on the socket, or there are no signals.
+/// Elsewhere `SO_NOSIGPIPE` is set on the socket.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -32,37 +45,120 @@ const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 )))]
 const NO_SIGNAL: libc::c_int = 0;
 
-/// Reads of 4 KiB before a connection is closed with input still coming in.
-const DISCARDED_READS: usize = 64;
+/// Reads of 16 KiB before a connection is closed with input still coming in.
+const DISCARDED_READS: usize = 1024;
+
+/// Most that the kernel puts into one piece of a Unix stream, or less.
+const UNIX_PIECE: usize = 16 << 10;
 
 #[derive(Debug)]
 pub(crate) struct SocketTransport {
     socket: Socket,
     make_stream: fn(Socket) -> Stream,
-    /// The timeouts that are set, in microseconds, so that they are set only when they change. Each
-    /// is used by the thread of its direction only.
+    /// Most bytes of a write that has a deadline.
+    timed_bytes: usize,
+    /// The `SO_SNDTIMEO` that is set, in microseconds, so that it is set only when it changes.
     send_timeout: AtomicU64,
-    receive_timeout: AtomicU64,
+    waker: OnceLock<Waker>,
+    wake: AtomicBool,
+    /// One direction has been told that the peer is gone.
+    reset: AtomicBool,
+    /// We have ended our own stream, so that the connection may come to its end in order.
+    ended: AtomicBool,
 }
 
 impl SocketTransport {
-    fn new(socket: Socket, make_stream: fn(Socket) -> Stream) -> Self {
-        // Neither can fail on a socket that is open, and a socket in another mode still works.
+    fn new(socket: Socket, make_stream: fn(Socket) -> Stream, timed_bytes: usize) -> Self {
+        // Cannot fail on a socket that is open.
         let _ = socket.set_nonblocking(false);
         #[cfg(target_vendor = "apple")]
         let _ = socket.set_nosigpipe(true);
         let send_timeout = AtomicU64::new(micros(socket.write_timeout().ok().flatten()));
-        let receive_timeout = AtomicU64::new(micros(socket.read_timeout().ok().flatten()));
         Self {
             socket,
             make_stream,
+            timed_bytes,
             send_timeout,
-            receive_timeout,
+            waker: OnceLock::new(),
+            wake: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn tcp(socket: Socket) -> Self {
-        Self::new(socket, |socket| Stream::Tcp(socket.into()))
+        Self::new(socket, |socket| Stream::Tcp(socket.into()), usize::MAX)
+    }
+
+    fn send(&self, buffers: &[IoSlice<'_>], flags: libc::c_int) -> io::Result<usize> {
+        self.socket
+            .send_vectored_with_flags(buffers, NO_SIGNAL | flags)
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) if !buffer.is_empty() && self.is_reset() => {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+            Ok((count, _)) => Ok(count),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the socket is readable; `Interrupted` if the waker is.
+    fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let waker = match self.waker.get() {
+            Some(waker) => waker,
+            None => {
+                let new = Waker::new()?;
+                self.waker.get_or_init(|| new)
+            }
+        };
+        // After the waker is there: whoever wakes sets this first, and looks for the waker then.
+        if self.wake.swap(false, Ordering::SeqCst) {
+            waker.reset();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let mut both = [
+            PollFd::new(&self.socket, PollFlags::IN),
+            PollFd::new(waker, PollFlags::IN),
+        ];
+        // Longer than the kernel can count is for ever.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        if poll(&mut both, timeout.as_ref())? == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if !both[1].revents().is_empty() {
+            self.wake.store(false, Ordering::SeqCst);
+            waker.reset();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(())
+    }
+
+    fn is_reset(&self) -> bool {
+        // The other direction may be about to learn of it: then the kernel has no peer any more.
+        self.reset.load(Ordering::Relaxed)
+            || (!self.ended.load(Ordering::Relaxed) && self.socket.peer_addr().is_err())
+    }
+
+    /// Remembers a reset. A connection that the kernel gives up is one, and no deadline.
+    fn told(&self, error: io::Error) -> io::Error {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                self.reset.store(true, Ordering::Relaxed);
+                error
+            }
+            io::ErrorKind::BrokenPipe if !self.ended.load(Ordering::Relaxed) => {
+                self.reset.store(true, Ordering::Relaxed);
+                error
+            }
+            io::ErrorKind::TimedOut => {
+                self.reset.store(true, Ordering::Relaxed);
+                io::Error::new(io::ErrorKind::ConnectionReset, error)
+            }
+            _ => error,
+        }
     }
 }
 
@@ -74,42 +170,60 @@ impl From<TcpStream> for SocketTransport {
 
 impl From<UnixStream> for SocketTransport {
     fn from(stream: UnixStream) -> Self {
-        Self::new(stream.into(), |socket| Stream::Unix(socket.into()))
+        let socket = Socket::from(stream);
+        // A piece is not larger than half of the buffer, less its own accounting.
+        let buffer = socket.send_buffer_size().unwrap_or_default();
+        let piece = (buffer / 4).clamp(1, UNIX_PIECE);
+        Self::new(socket, |socket| Stream::Unix(socket.into()), piece)
     }
 }
 
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let timeout = wait.socket_timeout();
-        if self
-            .receive_timeout
-            .swap(micros(timeout), Ordering::Relaxed)
-            != micros(timeout)
-        {
-            self.socket.set_read_timeout(timeout)?;
-        }
-        (&self.socket).read(buffer)
+        let result = match self.receive(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && wait != Wait::Never => self
+                .wait_readable(wait.timeout())
+                .and_then(|()| self.receive(buffer)),
+            result => result,
+        };
+        result.map_err(|error| self.told(error))
     }
 
     fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
-        if wait == Wait::Never {
-            return self
-                .socket
-                .send_vectored_with_flags(buffers, NO_SIGNAL | libc::MSG_DONTWAIT);
+        let result = if wait == Wait::Never {
+            self.send(buffers, libc::MSG_DONTWAIT)
+        } else {
+            let timeout = wait.socket_timeout();
+            if self.send_timeout.swap(micros(timeout), Ordering::Relaxed) != micros(timeout) {
+                self.socket.set_write_timeout(timeout)?;
+            }
+            if timeout.is_some()
+                && buffers.iter().map(|b| b.len()).sum::<usize>() > self.timed_bytes
+            {
+                self.send(&prefix(buffers, self.timed_bytes), 0)
+            } else {
+                self.send(buffers, 0)
+            }
+        };
+        result.map_err(|error| self.told(error))
+    }
+
+    fn wake_reader(&self) {
+        self.wake.store(true, Ordering::SeqCst);
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
         }
-        let timeout = wait.socket_timeout();
-        if self.send_timeout.swap(micros(timeout), Ordering::Relaxed) != micros(timeout) {
-            self.socket.set_write_timeout(timeout)?;
-        }
-        self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            self.ended.store(true, Ordering::Relaxed);
+        }
         self.socket.shutdown(how)
     }
 
     fn discard_input(&self) {
-        let mut scrap = [MaybeUninit::uninit(); 4096];
+        let mut scrap = [MaybeUninit::uninit(); 16 << 10];
         for _ in 0..DISCARDED_READS {
             match self.socket.recv_with_flags(&mut scrap, libc::MSG_DONTWAIT) {
                 Ok(1..) => {}
@@ -136,6 +250,21 @@ impl Transport for SocketTransport {
         socket.set_read_timeout(None)?;
         Ok((self.make_stream)(socket))
     }
+}
+
+/// The first `most` bytes of `buffers`.
+fn prefix<'a>(buffers: &'a [IoSlice<'_>], most: usize) -> Slices<'a> {
+    let mut room = most;
+    let mut first = Slices::new();
+    for buffer in buffers {
+        if room == 0 {
+            break;
+        }
+        let part = &buffer[..buffer.len().min(room)];
+        room -= part.len();
+        first.push(IoSlice::new(part));
+    }
+    first
 }
 
 fn micros(timeout: Option<Duration>) -> u64 {

@@ -22,16 +22,19 @@ use parking_lot::Mutex;
 
 use crate::aio::{Call, Operation};
 use crate::deadline::Deadline;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// What a lane knows of a job.
 pub(crate) trait Job: Send + 'static {
     fn id(&self) -> usize;
     fn deadline(&self) -> Deadline;
 
-    /// Completes it without success; returns the closure that is to be told, if there is one. For a
-    /// cause that the caller has given, rather than for `kind`.
-    fn fail(self, kind: ErrorKind) -> Option<Call>;
+    /// Whether a part of it is out, so that the stream is cut if it fails.
+    fn is_cut(&self) -> bool;
+
+    /// Completes it without success; returns the closure that is to be told, if there is one. A
+    /// cause that the caller has given goes before the error's kind.
+    fn fail(self, error: Error) -> Option<Call>;
 }
 
 pub(crate) struct Lane<J> {
@@ -87,6 +90,13 @@ pub(crate) enum Found<J> {
     Queued(J),
     InCall,
     Elsewhere,
+}
+
+/// What the end of a lane found.
+pub(crate) struct Ended<J> {
+    /// Why it had ended before.
+    pub(crate) before: Option<ErrorKind>,
+    pub(crate) queue: VecDeque<J>,
 }
 
 /// What the thread is to do next.
@@ -199,13 +209,13 @@ impl<J: Job> Lane<J> {
         found
     }
 
-    /// Accepts no more. Returns what was queued.
-    pub(crate) fn end(&self, kind: ErrorKind) -> VecDeque<J> {
+    /// Accepts no more.
+    pub(crate) fn end(&self) -> Ended<J> {
         let mut state = self.state.lock();
-        state.ended.get_or_insert(kind);
+        let before = state.ended.replace(ErrorKind::Closed);
         let queue = std::mem::take(&mut state.queue);
         self.rouse(state);
-        queue
+        Ended { before, queue }
     }
 
     /// No more submissions will come.
@@ -213,16 +223,6 @@ impl<J: Job> Lane<J> {
         let mut state = self.state.lock();
         state.draining = true;
         self.rouse(state);
-    }
-
-    /// Whether the thread blocks on behalf of nobody.
-    pub(crate) fn is_unwanted(&self) -> bool {
-        let state = self.state.lock();
-        let abandoned = state
-            .current
-            .as_ref()
-            .is_some_and(|current| current.is_settled());
-        state.draining && abandoned && state.queue.is_empty()
     }
 
     /// Whether no operation is queued or in flight. Waits while the thread is between two calls: who

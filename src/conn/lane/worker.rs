@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Away, Job, Lane, Thread, Work};
+use super::{Away, Job, Lane, Runner, Thread, Work};
 use crate::aio::Operation;
 use crate::deadline::Deadline;
 use crate::error::ErrorKind;
@@ -87,23 +87,24 @@ impl<J: Job> Lane<J> {
         ended
     }
 
-    /// Before user code: every job that the thread had is finished or will be, as `serving` says.
-    pub(crate) fn away(&self, serving: bool) -> Away {
+    /// Before user code: the thread has no job in hand.
+    pub(crate) fn away(&self) -> Away {
         let mut state = self.state.lock();
-        state.serving = serving;
+        state.serving = false;
         state.go_away()
     }
 
-    /// The thread is lost. Returns what was queued.
-    pub(crate) fn lost(&self) -> VecDeque<J> {
+    /// The thread is lost. Returns what was queued, and whether calls are left that need a stand-in.
+    pub(crate) fn lost(&self) -> (VecDeque<J>, bool) {
         let mut state = self.state.lock();
         state.thread = Thread::Gone;
         state.serving = false;
         state.ended.get_or_insert(ErrorKind::Closed);
         let queue = std::mem::take(&mut state.queue);
         let current = state.current.take();
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
         drop(state);
         drop(current);
-        queue
+        (queue, stand_in)
     }
 }
