@@ -225,14 +225,18 @@ impl<J: Job> Lane<J> {
         self.rouse(state);
     }
 
-    /// Whether no operation is queued or in flight. Waits while the thread is between two calls: who
-    /// has just been told that the last operation is complete must not be told that one is not.
+    /// Whether no operation is queued or in flight. Waits while the thread is between two calls, or
+    /// on its way back from one: who has just been told that the last operation is complete must not
+    /// be told that one is not.
     pub(crate) fn is_quiet(&self) -> bool {
         loop {
             let state = self.state.lock();
-            let serving = state.serving;
-            if !serving || state.thread != Thread::Busy {
-                return !serving && state.queue.is_empty();
+            let returns = match &state.current {
+                Some(current) => current.is_settled(),
+                None => state.thread == Thread::Busy,
+            };
+            if !state.serving || !returns {
+                return !state.serving && state.queue.is_empty();
             }
             drop(state);
             std::thread::yield_now();
@@ -307,15 +311,6 @@ pub(crate) struct Away {
 }
 
 impl<J> State<J> {
-    fn go_away(&mut self) -> Away {
-        self.thread = Thread::Away;
-        let stand_in = !self.calls.is_empty() && matches!(self.runner(), Runner::StandIn);
-        Away {
-            arm: self.time_to_arm(),
-            stand_in,
-        }
-    }
-
     /// When to arm the timer for the queue, unless it will come early enough.
     fn time_to_arm(&mut self) -> Option<Instant> {
         let at = self.earliest?;

@@ -18,8 +18,11 @@ impl<J: Job> Lane<J> {
             let mut state = self.state.lock();
             state.serving = false;
             state.thread = Thread::Busy;
-            if let Some(call) = state.calls.pop_front() {
-                return Work::Call(call);
+            // One that stands in keeps them until it is done, so that they run in their order.
+            if !state.standing_in {
+                if let Some(call) = state.calls.pop_front() {
+                    return Work::Call(call);
+                }
             }
             if let Some(first) = state.queue.pop_front() {
                 state.serving = true;
@@ -73,7 +76,12 @@ impl<J: Job> Lane<J> {
             return Err(kind);
         }
         state.current = Some(current);
-        Ok(state.go_away())
+        state.thread = Thread::Away;
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        Ok(Away {
+            arm: state.time_to_arm(),
+            stand_in,
+        })
     }
 
     /// After it. The reason, if the lane has ended meanwhile.
@@ -87,11 +95,16 @@ impl<J: Job> Lane<J> {
         ended
     }
 
-    /// Before user code: the thread has no job in hand.
+    /// Before user code: the thread has no job in hand. Calls that are due wait for it, so that they
+    /// run in their order.
     pub(crate) fn away(&self) -> Away {
         let mut state = self.state.lock();
         state.serving = false;
-        state.go_away()
+        state.thread = Thread::Away;
+        Away {
+            arm: state.time_to_arm(),
+            stand_in: false,
+        }
     }
 
     /// The thread is lost. Returns what was queued, and whether calls are left that need a stand-in.
