@@ -1,4 +1,19 @@
 //! Everything that goes through the public API, in one binary.
+//!
+//! A test that needs the in-memory transport is behind the feature `test-util`.
 
+mod callback;
+mod cancel;
+mod close;
+mod connect;
+mod deadline;
 mod examples;
+#[cfg(feature = "test-util")]
+mod invariant;
+mod message;
+mod nng_parity;
 mod put;
+mod read;
+mod scale;
+mod support;
+mod write_all;
