@@ -204,14 +204,12 @@ impl<D: Direction> Provider for Side<D> {
 
 impl<D: Direction> Expire for Side<D> {
     fn expire(&self) {
-        let (due, next) = self.lane.take_due(Instant::now());
-        for job in due {
+        let due = self.lane.take_due(Instant::now());
+        for job in due.jobs {
             // Lets go of its buffers, which may be of a user's type: the timer outlives that.
             guard(|| self.fail(job, ErrorKind::TimedOut));
         }
-        if !self.arm(next) {
-            self.lane.not_armed();
-        }
+        self.see_to(&due.away);
     }
 }
 

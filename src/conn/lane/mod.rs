@@ -243,25 +243,33 @@ impl<J: Job> Lane<J> {
         }
     }
 
-    /// The jobs whose deadline has passed, and when to come back.
-    pub(crate) fn take_due(&self, now: Instant) -> (Vec<J>, Option<Instant>) {
+    /// What has fallen due while the thread is away.
+    pub(crate) fn take_due(&self, now: Instant) -> Due<J> {
         let mut state = self.state.lock();
         state.armed = None;
         let is_due = |job: &J| job.deadline().instant().is_some_and(|at| at <= now);
-        let mut due = Vec::new();
+        let mut jobs = Vec::new();
         if state.queue.iter().any(is_due) {
             let (taken, kept): (VecDeque<J>, VecDeque<J>) = std::mem::take(&mut state.queue)
                 .into_iter()
                 .partition(is_due);
             state.queue = kept;
-            due = taken.into();
+            jobs = taken.into();
         }
         state.earliest = state
             .queue
             .iter()
             .filter_map(|job| job.deadline().instant())
             .min();
-        (due, state.time_to_arm())
+        let waiting = state.thread == Thread::Away && !state.calls.is_empty();
+        let stand_in = waiting && matches!(state.runner(), Runner::StandIn);
+        Due {
+            jobs,
+            away: Away {
+                arm: state.time_to_arm(),
+                stand_in,
+            },
+        }
     }
 
     /// Leaves user code for the thread, or for one that is to stand in for it.
@@ -304,7 +312,13 @@ impl<J: Job> Lane<J> {
     }
 }
 
-/// What there is to see to when the thread goes away.
+/// What the timer is to see to.
+pub(crate) struct Due<J> {
+    pub(crate) jobs: Vec<J>,
+    pub(crate) away: Away,
+}
+
+/// What there is to see to while the thread is away.
 pub(crate) struct Away {
     pub(crate) arm: Option<Instant>,
     pub(crate) stand_in: bool,

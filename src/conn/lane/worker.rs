@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::{Away, Job, Lane, Runner, Thread, Work};
 use crate::aio::Operation;
 use crate::deadline::Deadline;
 use crate::error::ErrorKind;
 use crate::sync::spin_until;
+
+/// How long calls wait for the thread to come back from user code.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 impl<J: Job> Lane<J> {
     /// Waits for work. Jobs: the first, and those after it for which `joins` holds.
@@ -96,13 +100,21 @@ impl<J: Job> Lane<J> {
     }
 
     /// Before user code: the thread has no job in hand. Calls that are due wait for it, so that they
-    /// run in their order.
+    /// run in their order, but not for long.
     pub(crate) fn away(&self) -> Away {
         let mut state = self.state.lock();
         state.serving = false;
         state.thread = Thread::Away;
+        let mut arm = state.time_to_arm();
+        if !state.calls.is_empty() && !state.standing_in {
+            let soon = Instant::now() + PATIENCE;
+            if state.armed.is_none_or(|armed| armed > soon) {
+                state.armed = Some(soon);
+                arm = Some(soon);
+            }
+        }
         Away {
-            arm: state.time_to_arm(),
+            arm,
             stand_in: false,
         }
     }
