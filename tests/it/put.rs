@@ -16,9 +16,10 @@ use crate::examples::binary;
 /// Nothing here takes this long, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// `put --timeout 1` has 1.1 s. It is measured around the process, on machines that run other tests
-/// at the same time: starting, scheduling and ending it may add this much.
+/// What `put --timeout 1` may take, measured around the process.
 const TIMEOUT_1: Duration = Duration::from_millis(1100);
+
+/// What scheduling may add where nothing depends on it.
 const ALLOWANCE: Duration = Duration::from_millis(500);
 
 /// More than the kernel buffers on loopback.
@@ -571,37 +572,45 @@ fn a_reset_midway_is_one() {
 
 // Deadlines.
 
+/// `put --timeout 1` against a server that is told when it has ended. The result must be right each
+/// time; in time, on machines with other things to do, it need only be once of three times.
 #[track_caller]
-fn expect_timeout(ended: &Ended, written: u64) {
-    ended.expect(1, written, LARGE, "timed out");
-    assert!(written > 0);
-    assert!(ended.time >= Duration::from_secs(1), "{:?}", ended.time);
-    assert!(ended.time <= TIMEOUT_1 + ALLOWANCE, "{:?}", ended.time);
+fn check_timeout(serve: fn(TcpStream, Receiver<()>) -> io::Result<u64>) {
+    let file = Scratch::sparse(LARGE);
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let (go_on, told) = gate();
+        let peer = Peer::new(move |stream| serve(stream, told));
+        let ended = put([
+            "--timeout".as_ref(),
+            "1".as_ref(),
+            file.as_ref(),
+            peer.url.as_ref(),
+        ]);
+        let _ = go_on.send(());
+        let written = peer.outcome();
+        ended.expect(1, written, LARGE, "timed out");
+        assert!(written > 0);
+        assert!(ended.time >= Duration::from_secs(1), "{:?}", ended.time);
+        times.push(ended.time);
+        if ended.time <= TIMEOUT_1 {
+            return;
+        }
+    }
+    panic!("too late, three times: {times:?}");
 }
 
 #[test]
 fn a_server_that_never_reads_costs_the_timeout_and_no_more() {
-    let file = Scratch::sparse(LARGE);
-    let (go_on, told) = gate();
-    let peer = Peer::new(move |stream| {
+    check_timeout(|stream, told| {
         let _ = told.recv();
         Request::begin(&stream)?.rest(&stream)
     });
-    let ended = put([
-        "--timeout".as_ref(),
-        "1".as_ref(),
-        file.as_ref(),
-        peer.url.as_ref(),
-    ]);
-    let _ = go_on.send(());
-    expect_timeout(&ended, peer.outcome());
 }
 
 #[test]
 fn a_server_that_drips_cannot_stretch_the_timeout() {
-    let file = Scratch::sparse(LARGE);
-    let (go_on, told) = gate();
-    let peer = Peer::new(move |stream| {
+    check_timeout(|stream, told| {
         let mut request = Request::begin(&stream)?;
         let mut part = vec![0; 64 << 10];
         // The pace is the test: 64 KiB each 100 ms, until the upload has ended.
@@ -611,14 +620,6 @@ fn a_server_that_drips_cannot_stretch_the_timeout() {
         }
         request.rest(&stream)
     });
-    let ended = put([
-        "--timeout".as_ref(),
-        "1".as_ref(),
-        file.as_ref(),
-        peer.url.as_ref(),
-    ]);
-    let _ = go_on.send(());
-    expect_timeout(&ended, peer.outcome());
 }
 
 #[test]
