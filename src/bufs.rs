@@ -5,6 +5,8 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
+use crate::unwind::guard;
+
 /// Most slices a call: `IOV_MAX` of Linux and the BSDs. `sendmsg` fails with more.
 pub(crate) const SLICES: usize = 1024;
 
@@ -55,13 +57,23 @@ impl Bufs {
             left -= step;
             buffer.advance(step);
             if buffer.is_empty() {
-                *buffer = Bytes::new();
+                let used = std::mem::take(buffer);
                 self.first += 1;
+                guard(|| drop(used));
             }
         }
         let consumed = count - left;
         self.remaining -= consumed as u64;
         consumed
+    }
+}
+
+/// What a buffer is made of may be a type of the user's.
+impl Drop for Bufs {
+    fn drop(&mut self) {
+        for buffer in self.list.drain(self.first..) {
+            guard(|| drop(buffer));
+        }
     }
 }
 

@@ -82,6 +82,7 @@ pub mod transport;
     reason = "public with the feature, and then used by tests"
 )]
 mod transport;
+mod unwind;
 
 pub use bytes;
 pub use http;

@@ -1,12 +1,12 @@
 //! What is left to do once a slot is settled: somebody's code to run, outside every lock.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::provider::{Call, Provider};
 use super::slot::{Closure, Slot};
 use crate::error::Error;
+use crate::unwind::guard;
 
 #[must_use = "somebody waits for this"]
 pub(crate) enum Notice<T> {
@@ -63,13 +63,5 @@ fn post_alone(call: Call) {
         .is_err()
     {
         run();
-    }
-}
-
-/// Runs user code. One that panics hurts nobody else. Its message has been printed by the panic hook; the
-/// payload is leaked, because dropping it may panic again.
-pub(crate) fn guard(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        std::mem::forget(payload);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use super::lane::{Away, Ended, Found, Job, Lane, Runner, Submitted};
 use super::thread::Owner;
-use crate::aio::{Call, Provider, guard};
+use crate::aio::{Call, Provider};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
@@ -206,8 +206,7 @@ impl<D: Direction> Expire for Side<D> {
     fn expire(&self) {
         let due = self.lane.take_due(Instant::now());
         for job in due.jobs {
-            // Lets go of its buffers, which may be of a user's type: the timer outlives that.
-            guard(|| self.fail(job, ErrorKind::TimedOut));
+            self.fail(job, ErrorKind::TimedOut);
         }
         self.see_to(&due.away);
     }

@@ -48,6 +48,9 @@ const NO_SIGNAL: libc::c_int = 0;
 /// Reads of 16 KiB before a connection is closed with input still coming in.
 const DISCARDED_READS: usize = 1024;
 
+/// How long a read sleeps that nothing can wake.
+const UNWOKEN: Duration = Duration::from_millis(50);
+
 /// Most that the kernel puts into one piece of a Unix stream, or less.
 const UNIX_PIECE: usize = 16 << 10;
 
@@ -63,8 +66,8 @@ pub(crate) struct SocketTransport {
     wake: AtomicBool,
     /// One direction has been told that the peer is gone.
     reset: AtomicBool,
-    /// We have ended our own stream, so that the connection may come to its end in order.
-    ended: AtomicBool,
+    /// A write is under way.
+    writing: AtomicBool,
 }
 
 impl SocketTransport {
@@ -82,7 +85,7 @@ impl SocketTransport {
             waker: OnceLock::new(),
             wake: AtomicBool::new(false),
             reset: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
+            writing: AtomicBool::new(false),
         }
     }
 
@@ -90,9 +93,21 @@ impl SocketTransport {
         Self::new(socket, |socket| Stream::Tcp(socket.into()), usize::MAX)
     }
 
-    fn send(&self, buffers: &[IoSlice<'_>], flags: libc::c_int) -> io::Result<usize> {
-        self.socket
-            .send_vectored_with_flags(buffers, NO_SIGNAL | flags)
+    fn send(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
+        if wait == Wait::Never {
+            let flags = NO_SIGNAL | libc::MSG_DONTWAIT;
+            return self.socket.send_vectored_with_flags(buffers, flags);
+        }
+        let timeout = wait.socket_timeout();
+        if self.send_timeout.swap(micros(timeout), Ordering::Relaxed) != micros(timeout) {
+            self.socket.set_write_timeout(timeout)?;
+        }
+        let offered: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        if timeout.is_some() && offered > self.timed_bytes {
+            let first = prefix(buffers, self.timed_bytes);
+            return self.socket.send_vectored_with_flags(&first, NO_SIGNAL);
+        }
+        self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -107,27 +122,19 @@ impl SocketTransport {
 
     /// Waits until the socket is readable; `Interrupted` if the waker is.
     fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let waker = match self.waker.get() {
-            Some(waker) => waker,
-            None => {
-                let new = Waker::new()?;
-                self.waker.get_or_init(|| new)
-            }
-        };
+        let waker = self.waker();
         // After the waker is there: whoever wakes sets this first, and looks for the waker then.
         if self.wake.swap(false, Ordering::SeqCst) {
-            waker.reset();
+            waker.inspect(|waker| waker.reset());
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let mut both = [
-            PollFd::new(&self.socket, PollFlags::IN),
-            PollFd::new(waker, PollFlags::IN),
-        ];
-        // Longer than the kernel can count is for ever.
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        if poll(&mut both, timeout.as_ref())? == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
+        let socket = PollFd::new(&self.socket, PollFlags::IN);
+        let Some(waker) = waker else {
+            let timeout = timeout.map_or(UNWOKEN, |timeout| timeout.min(UNWOKEN));
+            return wait(&mut [socket], Some(timeout));
+        };
+        let mut both = [socket, PollFd::new(waker, PollFlags::IN)];
+        wait(&mut both, timeout)?;
         if !both[1].revents().is_empty() {
             self.wake.store(false, Ordering::SeqCst);
             waker.reset();
@@ -136,29 +143,39 @@ impl SocketTransport {
         Ok(())
     }
 
+    /// `None` while the process has no descriptor left for it: no reason to fail a read.
+    fn waker(&self) -> Option<&Waker> {
+        if self.waker.get().is_none() {
+            let new = Waker::new().ok()?;
+            return Some(self.waker.get_or_init(|| new));
+        }
+        self.waker.get()
+    }
+
+    /// Whether an end of the stream is none. A write that is under way may have been told just now.
     fn is_reset(&self) -> bool {
-        // The other direction may be about to learn of it: then the kernel has no peer any more.
-        self.reset.load(Ordering::Relaxed)
-            || (!self.ended.load(Ordering::Relaxed) && self.socket.peer_addr().is_err())
+        loop {
+            let writing = self.writing.load(Ordering::Acquire);
+            if self.reset.load(Ordering::Acquire) {
+                return true;
+            }
+            // The kernel has a peer until the connection is over for both directions.
+            if !writing || self.socket.peer_addr().is_ok() {
+                return false;
+            }
+            std::thread::yield_now(); // It returns at once: the connection is over.
+        }
     }
 
     /// Remembers a reset. A connection that the kernel gives up is one, and no deadline.
     fn told(&self, error: io::Error) -> io::Error {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                self.reset.store(true, Ordering::Relaxed);
-                error
-            }
-            io::ErrorKind::BrokenPipe if !self.ended.load(Ordering::Relaxed) => {
-                self.reset.store(true, Ordering::Relaxed);
-                error
-            }
-            io::ErrorKind::TimedOut => {
-                self.reset.store(true, Ordering::Relaxed);
-                io::Error::new(io::ErrorKind::ConnectionReset, error)
-            }
-            _ => error,
-        }
+        let error = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => error,
+            io::ErrorKind::TimedOut => io::Error::new(io::ErrorKind::ConnectionReset, error),
+            _ => return error,
+        };
+        self.reset.store(true, Ordering::Release);
+        error
     }
 }
 
@@ -190,22 +207,10 @@ impl Transport for SocketTransport {
     }
 
     fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
-        let result = if wait == Wait::Never {
-            self.send(buffers, libc::MSG_DONTWAIT)
-        } else {
-            let timeout = wait.socket_timeout();
-            if self.send_timeout.swap(micros(timeout), Ordering::Relaxed) != micros(timeout) {
-                self.socket.set_write_timeout(timeout)?;
-            }
-            if timeout.is_some()
-                && buffers.iter().map(|b| b.len()).sum::<usize>() > self.timed_bytes
-            {
-                self.send(&prefix(buffers, self.timed_bytes), 0)
-            } else {
-                self.send(buffers, 0)
-            }
-        };
-        result.map_err(|error| self.told(error))
+        self.writing.store(true, Ordering::Release);
+        let result = self.send(buffers, wait).map_err(|error| self.told(error));
+        self.writing.store(false, Ordering::Release);
+        result
     }
 
     fn wake_reader(&self) {
@@ -216,9 +221,6 @@ impl Transport for SocketTransport {
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        if matches!(how, Shutdown::Write | Shutdown::Both) {
-            self.ended.store(true, Ordering::Relaxed);
-        }
         self.socket.shutdown(how)
     }
 
@@ -249,6 +251,15 @@ impl Transport for SocketTransport {
         socket.set_write_timeout(None)?;
         socket.set_read_timeout(None)?;
         Ok((self.make_stream)(socket))
+    }
+}
+
+fn wait(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
+    // Longer than the kernel can count is for ever.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(descriptors, timeout.as_ref())? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
     }
 }
 
