@@ -19,7 +19,7 @@ use bytes::Bytes;
 pub use self::canceller::Canceller;
 pub(crate) use self::completer::Completer;
 pub use self::future::AioFuture;
-pub(crate) use self::notice::Notice;
+pub(crate) use self::notice::{Notice, post_alone};
 pub(crate) use self::provider::{Call, Operation, Provider};
 pub(crate) use self::slot::Interruption;
 use self::slot::Slot;

@@ -46,9 +46,9 @@ impl<T: Send + 'static> Notice<T> {
     }
 }
 
-/// For a closure that is attached after the connection is gone. The caller's thread is the last
-/// resort, when there is no other to be had: late is worse than never, here is better than both.
-fn post_alone(call: Call) {
+/// Runs a call where there is no connection's thread for it: it is not there yet, or no more. The
+/// caller's own is the last resort, when there is no other to be had.
+pub(crate) fn post_alone(call: Call) {
     let shared = Arc::new(parking_lot::Mutex::new(Some(call)));
     let theirs = Arc::clone(&shared);
     let run = move || {

@@ -14,7 +14,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Conn;
 use super::thread::Owner;
-use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Notice, Operation, Provider};
+use crate::aio::{
+    Aio, Call, Completer, InFlight, Interruption, Notice, Operation, Provider, post_alone,
+};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
@@ -27,9 +29,11 @@ struct Connector {
     attempt: Mutex<Attempt>,
 }
 
-/// What a cancel must end.
 #[derive(Default)]
 struct Attempt {
+    /// Until the thread takes it.
+    completer: Option<Completer<Conn>>,
+    /// What the timer, and what a cancel must end.
     operation: Option<Arc<dyn Operation>>,
     socket: Option<Arc<Socket>>,
 }
@@ -49,37 +53,35 @@ where
         let _ = completer.finish(Err(ErrorKind::TimedOut.into())); // No listener can be there yet.
         return aio;
     }
-    connector.attempt.lock().operation = completer.operation();
+    let attempt = Attempt {
+        operation: completer.operation(),
+        completer: Some(completer),
+        socket: None,
+    };
+    *connector.attempt.lock() = attempt;
     let armed = match deadline {
         Deadline::Never => Ok(()),
         Deadline::At(at) => timer::arm(at, weak),
     };
-    // The completer goes with the closure: if there is no thread, dropping it is not the answer.
-    let job = Arc::new(Mutex::new(Some(completer)));
-    let theirs = Arc::clone(&job);
+    let theirs = Arc::clone(&connector);
     let spawned = armed.and_then(|()| {
-        connector.owner.spawn("http-aio:connect".into(), move || {
-            let completer = theirs.lock().take();
-            if let Some(completer) = completer {
-                connector.run(&address, deadline, completer).run();
-            }
-        })
+        let run = move || theirs.run(&address, deadline).run();
+        connector.owner.spawn("http-aio:connect".into(), run)
     });
     if let Err(error) = spawned {
         let error = Error::new(ErrorKind::NoMemory).with_source(error);
-        let completer = job.lock().take();
+        let completer = connector.attempt.lock().completer.take();
         drop(completer.map(|completer| completer.finish(Err(error))));
     }
     aio
 }
 
 impl Connector {
-    fn run(
-        &self,
-        address: &impl ToSocketAddrs,
-        deadline: Deadline,
-        completer: Completer<Conn>,
-    ) -> Notice<Conn> {
+    fn run(&self, address: &impl ToSocketAddrs, deadline: Deadline) -> Notice<Conn> {
+        let taken = self.attempt.lock().completer.take();
+        let Some(completer) = taken else {
+            return Notice::None;
+        };
         let result = resolve(address).and_then(|all| self.try_each(&all, deadline, &completer));
         let mut attempt = self.attempt.lock();
         let (operation, socket) = (attempt.operation.take(), attempt.socket.take());
@@ -173,21 +175,7 @@ impl Provider for Connector {
     }
 
     fn post(&self, call: Call) {
-        let call = Arc::new(Mutex::new(Some(call)));
-        let theirs = Arc::clone(&call);
-        let run = move || {
-            let call = theirs.lock().take();
-            if let Some(call) = call {
-                call();
-            }
-        };
-        if self
-            .owner
-            .spawn("http-aio:call".into(), run.clone())
-            .is_err()
-        {
-            run();
-        }
+        post_alone(call);
     }
 
     fn owns_current_thread(&self) -> bool {
