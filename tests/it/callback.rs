@@ -352,6 +352,15 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// A buffer whose owner does something when it goes away.
+struct Body<F: FnMut()>(OnDrop<F>);
+
+impl<F: FnMut()> AsRef<[u8]> for Body<F> {
+    fn as_ref(&self) -> &[u8] {
+        b"body"
+    }
+}
+
 #[test]
 fn what_a_closure_owns_may_submit_when_it_is_dropped() {
     for inside in Inside::ALL {
@@ -368,12 +377,6 @@ fn what_a_closure_owns_may_submit_when_it_is_dropped() {
 /// found it expired.
 #[test]
 fn what_a_vector_owns_may_submit_when_it_is_dropped() {
-    struct Body<F: FnMut()>(OnDrop<F>);
-    impl<F: FnMut()> AsRef<[u8]> for Body<F> {
-        fn as_ref(&self) -> &[u8] {
-            b"body"
-        }
-    }
     let body = |conn: &Conn| {
         let mine = conn.clone();
         let words = move || drop(mine.write_all(Aio::new().iov(["last words"])));
@@ -647,31 +650,54 @@ fn an_aio_can_be_awaited() {
     }
 }
 
-/// Dropped on the timer's thread, it takes nobody's deadline with it.
+/// Lent to a vector, it panics when the library lets go of it.
+struct Bomb(&'static [u8]);
+
+impl AsRef<[u8]> for Bomb {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic_quietly();
+        }
+    }
+}
+
+/// Its owner is user code as a closure is. On the writer's thread, and on the timer's.
+#[test]
+fn a_vector_that_panics_when_it_is_dropped_hurts_nobody_else() {
+    let bomb = || Bytes::from_owner(Bomb(b"bomb"));
+    let (conn, mut peer) = pair(Family::Tcp);
+    let told = tell(conn.write_all(Aio::new().iov([bomb(), bomb()]))).0;
+    assert_eq!(once(&told).result.unwrap().count(), 8);
+    assert_eq!(peer.expect(8), b"bombbomb");
+    assert_alive(&conn, &mut peer);
+
+    let stuck = jam(&conn, Aio::new());
+    let aio = Aio::new().iov([bomb(), bomb()]).timeout(SOON);
+    let told = tell(conn.write_all(aio)).0;
+    assert_eq!(failure(once(&told).result), (ErrorKind::TimedOut, 0));
+    assert!(!stuck.is_done());
+    peer.expect(MORE_THAN_FITS);
+    settle(stuck).unwrap();
+    assert_alive(&conn, &mut peer);
+}
+
 #[test]
 fn a_vector_that_panics_when_it_is_dropped_stops_no_timer() {
     if !alone("callback::a_vector_that_panics_when_it_is_dropped_stops_no_timer") {
         return;
-    }
-    struct Panics;
-    impl AsRef<[u8]> for Panics {
-        fn as_ref(&self) -> &[u8] {
-            b"body"
-        }
-    }
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            if !thread::panicking() {
-                panic_quietly();
-            }
-        }
     }
     let (other, _silent) = pair(Family::Tcp);
     let _front = other.read(Aio::new(), 1);
     let (told, _) = tell(other.read(Aio::new().timeout(3 * SOON), 1));
     let (conn, _stuck) = pair(Family::Tcp);
     let _front = jam(&conn, Aio::new());
-    let body = Bytes::from_owner(Panics);
+    let body = Bytes::from_owner(Bomb(b"bomb"));
     let aio = conn.write_all(Aio::new().iov([body]).timeout(SOON));
     assert_eq!(failure(settle(aio)).0, ErrorKind::TimedOut);
     assert!(receive(&told).result.unwrap_err().is_timeout());
@@ -739,6 +765,22 @@ fn an_aio_that_was_not_waited_for_can_be_submitted_again() {
     });
     assert_eq!(settle(again).unwrap().count(), 5);
     assert_eq!(peer.expect(14), b"detached again");
+}
+
+/// A read has its bytes to itself, so one that nobody waits for would lose them.
+#[test]
+fn a_read_that_was_not_waited_for_takes_nothing() {
+    for inside in Inside::ALL {
+        let (conn, mut peer) = pair(Family::Tcp);
+        let mine = conn.clone();
+        let (result, aio) = inside.call(&conn, &mut peer, move || {
+            mine.read(Aio::new().timeout(SOON), 9).reclaim()
+        });
+        assert_eq!(failure(result), (ErrorKind::WouldDeadlock, 0));
+        peer.say("kept");
+        assert_eq!(settle(conn.read_all(aio, 4)).unwrap(), "kept");
+        assert_alive(&conn, &mut peer);
+    }
 }
 
 /// `std::io` has no handle left that the bytes could go to, so nothing may be under way after it.
@@ -855,9 +897,14 @@ fn operations_behind_a_closure_that_blocks_still_end_in_time() {
     }
     check(
         |conn, peer, gate| {
+            let (sender, started) = unbounded();
             let aio = conn.write_all(Aio::new().iov(["a"]));
-            aio.on_complete(move |_, _| receive(&gate));
+            aio.on_complete(move |_, _| {
+                let _ = sender.send(());
+                receive(&gate);
+            });
             peer.expect(1);
+            receive(&started);
         },
         |conn, aio| conn.write_all(aio.iov(["b"])),
     );
@@ -874,6 +921,28 @@ fn operations_behind_a_closure_that_blocks_still_end_in_time() {
         },
         |conn, aio| conn.read(aio, 1),
     );
+}
+
+/// Cancelled while the thread is on its way from the completion of one operation to its closure,
+/// which then blocks: what fell due in that moment must not be left waiting.
+#[test]
+fn a_closure_that_falls_due_just_before_another_blocks_does_not_wait_for_it() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    let (sender, canceller) = unbounded::<http_aio::Canceller>();
+    // The thread lets go of the buffer when it is written, and that is the moment.
+    let cancel = OnDrop(move || receive(&canceller).cancel());
+    let (let_go, gate) = gate();
+    let first = conn.write_all(Aio::new().iov([Bytes::from_owner(Body(cancel))]));
+    first.on_complete(move |_, _| receive(&gate));
+    // Too long to go out together with the first.
+    let (told, canceller) = tell(write_pattern(&conn, Aio::new(), 0, 20 << 10));
+    sender.send(canceller).unwrap();
+    assert_eq!(peer.expect(4), b"body");
+    // The gate is closed all the while; only a closure that waits for it takes so long.
+    let told = told.recv_timeout(PATIENCE / 6).expect("it does not wait");
+    assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
+    let_go.send(()).unwrap();
+    assert_alive(&conn, &mut peer);
 }
 
 // ------------------------------------------------------------------------------------- everything

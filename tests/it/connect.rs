@@ -365,6 +365,16 @@ fn the_thread_of_a_connect_that_was_given_up_ends() {
         ]) {
             assert_eq!(failure(settle(aio)).0, kind);
         }
+        // Wherever the thread is: starting, resolving, about to connect, connecting.
+        for round in 0..8000 {
+            let aio = Conn::connect(Aio::new(), hole);
+            for _ in 0..round % 200 * 50 {
+                std::hint::spin_loop();
+            }
+            aio.cancel();
+            assert_eq!(failure(settle(aio)).0, ErrorKind::Canceled);
+        }
+        wait_until("the threads end", || threads() == 0);
     });
     let (listener, there) = listen();
     let conn = settle(Conn::connect(Aio::new(), there)).unwrap();

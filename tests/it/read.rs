@@ -405,6 +405,21 @@ fn a_reset_by_the_peer_is_not_an_end() {
     }
 }
 
+/// Whoever has ended his own stream, before there was a connection, still hears the end of the other.
+#[test]
+fn a_stream_that_was_half_closed_before_ends_in_order() {
+    let (near, far) = tcp_pair();
+    near.shutdown(Shutdown::Write).unwrap();
+    let conn = Conn::from(near);
+    let mut peer = Peer::from(far);
+    assert_eq!(peer.drain().end, End::OfStream);
+    peer.say("abc");
+    drop(peer);
+    assert_eq!(settle(conn.read_all(Aio::new(), 3)).unwrap(), "abc");
+    let error = settle(conn.read(Aio::new(), 1)).unwrap_err();
+    assert!(error.is_end_of_stream(), "{error:?}");
+}
+
 #[test]
 fn close_ends_reads_in_flight_and_queued_and_later_ones() {
     for family in FAMILIES {
@@ -929,6 +944,28 @@ fn a_gibibyte_that_is_asked_for_is_not_allocated() {
     peer.shutdown(Shutdown::Write);
     assert_eq!(failure(settle(aio)), (ErrorKind::Reset, 6));
     expect(&conn, "abcdef");
+}
+
+/// Having none is a state of the process that passes, and no fault of the connection's.
+#[test]
+#[cfg(target_os = "linux")]
+fn running_out_of_descriptors_breaks_no_connection() {
+    if !alone("read::running_out_of_descriptors_breaks_no_connection") {
+        return;
+    }
+    let (conn, mut peer) = pair(Family::Tcp);
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    let failed = settle(conn.read(Aio::new().timeout(SOON), 1)).unwrap_err();
+    drop(files);
+    peer.say("abc");
+    let read = settle(conn.read(Aio::new().timeout(PATIENCE), 3));
+    match read {
+        Ok(bytes) => assert_eq!(bytes, "abc"),
+        Err(error) => panic!("first {failed:?}, and now {error:?}"),
+    }
 }
 
 /// What was handed out is the caller's, and keeps nothing of what is read later from being reused.

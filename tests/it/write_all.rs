@@ -566,6 +566,7 @@ fn awaited_in_a_tiny_executor() {
     );
     let error = block_on(aio.into_future()).expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
+    drop(conn);
     assert_eq!(peer.drain().count(), 1 + error.count());
 }
 
