@@ -10,6 +10,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Conn;
@@ -134,17 +136,17 @@ impl Connector {
         let socket = Arc::new(socket);
         let last = self.attempt.lock().socket.replace(Arc::clone(&socket));
         drop(last);
-        // A cancel before this line found no socket to end; one after it does.
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        // Only a connect that is under way is ended by a shutdown. A cancel that came before that
+        // is seen here; one that comes later is seen by the poll.
         if completer.is_settled() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        match left {
-            Some(left) => {
-                // It counts whole milliseconds, rounded down.
-                socket.connect_timeout(&address.into(), left + Duration::from_millis(1))?;
-            }
-            None => socket.connect(&address.into())?,
-        }
+        wait_connected(&socket, left)?;
         // Each operation is gathered already; waiting for more to send would only delay it.
         socket.set_tcp_nodelay(true)?;
         Ok(Conn::new(SocketTransport::tcp(socket.try_clone()?)))
@@ -155,6 +157,31 @@ impl Connector {
         let socket = self.attempt.lock().socket.take();
         if let Some(socket) = socket {
             let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Waits until a connect that is under way has come to its end.
+fn wait_connected(socket: &Socket, left: Option<Duration>) -> io::Result<()> {
+    let until = left.map_or(Deadline::Never, Deadline::after);
+    loop {
+        let Some(wait) = until.wait() else {
+            return Err(io::ErrorKind::TimedOut.into());
+        };
+        let timeout = wait
+            .timeout()
+            .and_then(|left| Timespec::try_from(left).ok());
+        let mut socket_only = [PollFd::new(socket, PollFlags::OUT)];
+        match poll(&mut socket_only, timeout.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => {
+                return match socket.take_error()? {
+                    Some(error) => Err(error),
+                    // Shut down under way, which is no error of the socket's.
+                    None => socket.peer_addr().map(drop),
+                };
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -20,6 +20,9 @@ use crate::error::{Error, ErrorKind};
 /// `InvalidInput`, with a detail that says what of it must not be written.
 pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    if headers.get_all(HOST).iter().count() > 1 {
+        return Err(refused("there are two values of Host"));
+    }
     let mut head = BytesMut::with_capacity(256);
     put_token(
         &mut head,
@@ -57,6 +60,10 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
     if bodiless && !response.body().is_empty() {
         return Err(refused("a response of this status has no body"));
     }
+    let declares = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if bodiless && status != StatusCode::NOT_MODIFIED && declares {
+        return Err(refused("a response of this status declares no body"));
+    }
     let mut head = BytesMut::with_capacity(256);
     put_version(&mut head, response.version())?;
     head.put_u8(b' ');
@@ -77,6 +84,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
 fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Error> {
     let target = match uri.authority() {
         Some(authority) if *method == Method::CONNECT => without_credentials(authority),
+        None if *method == Method::CONNECT => return Err(refused("CONNECT needs an authority")),
         _ => uri.path_and_query().map_or("/", |target| target.as_str()),
     };
     match target.as_bytes().first() {
@@ -146,15 +154,15 @@ fn put_length(
     }
 }
 
-/// Only digits (RFC 9110 section 8.6), not two that differ, and as anybody would write it: peers do
-/// not agree about the rest.
+/// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about
+/// the rest.
 fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut declared = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
         let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
         let length = length.ok_or_else(|| refused("Content-Length is not a length"))?;
-        if declared.is_some_and(|before| before != length) {
+        if declared.is_some() {
             return Err(refused("there are two values of Content-Length"));
         }
         declared = Some(length);

@@ -83,7 +83,7 @@ impl Head for Request<Bytes> {
         let mut request = Self::new(Bytes::new());
         *request.method_mut() =
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
-        *request.uri_mut() = Uri::try_from(target).map_err(malformed)?;
+        *request.uri_mut() = parse_target(request.method(), target)?;
         *request.version_mut() = version(parsed.version);
         *request.headers_mut() = headers(parsed.headers)?;
         Ok(Some((request, size)))
@@ -115,6 +115,19 @@ impl Head for Response<Bytes> {
 /// Room for as many lines as are allowed and as can be there: none is shorter than three bytes.
 fn header_lines<'a>(input: &[u8], limits: &Limits) -> Vec<httparse::Header<'a>> {
     vec![httparse::EMPTY_HEADER; limits.headers.min(input.len() / 3)]
+}
+
+/// RFC 9112 section 3.2: authority-form for CONNECT and for nothing else, `*` for OPTIONS only.
+fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
+    let uri = Uri::try_from(target).map_err(malformed)?;
+    let is_authority = uri.authority().is_some() && uri.scheme().is_none();
+    let fits = is_authority == (*method == Method::CONNECT)
+        && (target != "*" || *method == Method::OPTIONS);
+    if fits {
+        Ok(uri)
+    } else {
+        Err(Error::new(ErrorKind::Protocol).with_detail("the target does not fit the method"))
+    }
 }
 
 fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
@@ -202,7 +215,10 @@ mod tests {
 
     #[test]
     fn targets_of_all_forms() {
-        for (line, path) in [("GET * HTTP/1.1", "*"), ("GET http://h/p HTTP/1.0", "/p")] {
+        for (line, path) in [
+            ("OPTIONS * HTTP/1.1", "*"),
+            ("GET http://h/p HTTP/1.0", "/p"),
+        ] {
             let (request, _) = request(&format!("{line}\r\n\r\n")).unwrap().unwrap();
             assert_eq!(request.uri().path(), path);
         }
@@ -248,6 +264,9 @@ mod tests {
             "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}",
             "\0",
             "GET /\0 HTTP/1.1\r\n\r\n",
+            "GET * HTTP/1.1\r\n\r\n",
+            "GET h:80 HTTP/1.1\r\n\r\n",
+            "CONNECT /x HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
             "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
             "GET / HTTP/1.1\r\nno colon\r\n\r\n",
