@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, Written};
+use http_aio::{Aio, Canceller, Conn, ErrorKind};
+#[cfg(feature = "test-util")]
+use http_aio::{Error, Written};
 
 use crate::support::*;
 
