@@ -21,7 +21,7 @@ use http_aio::{Aio, Conn, Written};
 
 const KIB: usize = 1 << 10;
 const DEPTH: usize = 64;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 41;
 
 fn main() -> io::Result<()> {
     let wanted: Vec<String> = std::env::args()
@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
         )?;
     }
     if is_wanted("bulk") {
-        let (size, count) = (64 << 20, 8);
+        let (size, count) = (64 << 20, 2);
         compare(
             "bulk: 64 MiB a body",
             count,
