@@ -87,6 +87,7 @@ impl<D: Direction> Side<D> {
                     }
                 }
                 if !self.arm(arm) {
+                    self.lane.not_armed();
                     if let Found::Queued(job) = self.lane.withdraw(id) {
                         self.fail(job, ErrorKind::NoMemory);
                     }

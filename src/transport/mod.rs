@@ -115,7 +115,7 @@ pub enum Addr {
     Ip(SocketAddr),
     /// A Unix socket; most clients' have no path.
     Unix(Option<PathBuf>),
-    /// Not known, because the socket is no longer connected for example.
+    /// Not known, because the socket was not connected for example.
     Unknown,
 }
 

@@ -58,6 +58,10 @@ const UNIX_PIECE: usize = 16 << 10;
 pub(crate) struct SocketTransport {
     socket: Socket,
     make_stream: fn(Socket) -> Stream,
+    /// Asked for once: submitting makes no system call on the socket, and a peer that is gone still
+    /// has a name.
+    peer_addr: Addr,
+    local_addr: Addr,
     /// Most bytes of a write that has a deadline.
     timed_bytes: usize,
     /// The `SO_SNDTIMEO` that is set, in microseconds, so that it is set only when it changes.
@@ -78,6 +82,8 @@ impl SocketTransport {
         let _ = socket.set_nosigpipe(true);
         let send_timeout = AtomicU64::new(micros(socket.write_timeout().ok().flatten()));
         Self {
+            peer_addr: name(socket.peer_addr()),
+            local_addr: name(socket.local_addr()),
             socket,
             make_stream,
             timed_bytes,
@@ -235,15 +241,11 @@ impl Transport for SocketTransport {
     }
 
     fn peer_addr(&self) -> Addr {
-        self.socket
-            .peer_addr()
-            .map_or(Addr::Unknown, |address| addr(&address))
+        self.peer_addr.clone()
     }
 
     fn local_addr(&self) -> Addr {
-        self.socket
-            .local_addr()
-            .map_or(Addr::Unknown, |address| addr(&address))
+        self.local_addr.clone()
     }
 
     fn stream(&self) -> io::Result<Stream> {
@@ -284,7 +286,10 @@ fn micros(timeout: Option<Duration>) -> u64 {
     })
 }
 
-fn addr(address: &SockAddr) -> Addr {
+fn name(address: io::Result<SockAddr>) -> Addr {
+    let Ok(address) = address else {
+        return Addr::Unknown;
+    };
     match address.as_socket() {
         Some(address) => Addr::Ip(address),
         None if address.is_unix() => Addr::Unix(address.as_pathname().map(Into::into)),

@@ -184,12 +184,13 @@ impl<J: Job> Lane<J> {
         {
             return Found::InCall;
         }
-        match state
-            .queue
-            .iter()
-            .position(|job| job.id() == id)
-            .and_then(|i| state.queue.remove(i))
-        {
+        // From both ends: whoever cancels many does so in order, or in the reverse.
+        let queue = &state.queue;
+        let last = queue.len().saturating_sub(1);
+        let place = (0..queue.len().div_ceil(2))
+            .flat_map(|i| [i, last - i])
+            .find(|i| queue[*i].id() == id);
+        match place.and_then(|i| state.queue.remove(i)) {
             Some(job) => Found::Queued(job),
             None => Found::Elsewhere,
         }
