@@ -24,6 +24,9 @@ use crate::aio::{Call, Operation};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 
+/// How often to look whether a thread has come back: for milliseconds, where microseconds do.
+const SETTLING_TURNS: u32 = 10_000;
+
 /// What a lane knows of a job.
 pub(crate) trait Job: Send + 'static {
     fn id(&self) -> usize;
@@ -226,11 +229,11 @@ impl<J: Job> Lane<J> {
         self.rouse(state);
     }
 
-    /// Whether no operation is queued or in flight. Waits while the thread is between two calls, or
-    /// on its way back from one: who has just been told that the last operation is complete must not
-    /// be told that one is not.
+    /// Whether no operation is queued or in flight. Waits a little while the thread is between two
+    /// calls, or on its way back from one: who has just been told that the last operation is complete
+    /// must not be told that one is not. Not for ever: the caller may be what the thread is running.
     pub(crate) fn is_quiet(&self) -> bool {
-        loop {
+        for _ in 0..SETTLING_TURNS {
             let state = self.state.lock();
             let returns = match &state.current {
                 Some(current) => current.is_settled(),
@@ -242,6 +245,7 @@ impl<J: Job> Lane<J> {
             drop(state);
             std::thread::yield_now();
         }
+        false
     }
 
     /// What has fallen due while the thread is away.
