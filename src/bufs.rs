@@ -32,19 +32,13 @@ impl Bufs {
         self.list.len() - self.first
     }
 
-    /// Appends what is left to `slices`, up to `SLICES` in all and `budget` bytes; returns the bytes
-    /// appended.
+    /// Appends what is left to `slices`, as `gather` does.
     pub(crate) fn gather<'a>(&'a self, slices: &mut Slices<'a>, budget: usize) -> usize {
-        let mut room = budget;
-        for buffer in &self.list[self.first..] {
-            if slices.len() >= SLICES || room == 0 {
-                break;
-            }
-            let part = &buffer[..buffer.len().min(room)];
-            room -= part.len();
-            slices.push(IoSlice::new(part));
-        }
-        budget - room
+        gather(
+            self.list[self.first..].iter().map(|b| &b[..]),
+            slices,
+            budget,
+        )
     }
 
     /// Consumes up to `count` bytes and says how many: fewer only when no more were left. The
@@ -66,6 +60,24 @@ impl Bufs {
         self.remaining -= consumed as u64;
         consumed
     }
+}
+
+/// Appends `parts` to `slices`, up to `SLICES` in all and `budget` bytes; returns the bytes appended.
+pub(crate) fn gather<'a>(
+    parts: impl Iterator<Item = &'a [u8]>,
+    slices: &mut Slices<'a>,
+    budget: usize,
+) -> usize {
+    let mut room = budget;
+    for part in parts {
+        if slices.len() >= SLICES || room == 0 {
+            break;
+        }
+        let part = &part[..part.len().min(room)];
+        room -= part.len();
+        slices.push(IoSlice::new(part));
+    }
+    budget - room
 }
 
 /// What a buffer is made of may be a type of the user's.

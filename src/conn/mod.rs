@@ -193,8 +193,8 @@ impl Conn {
         let (writes, reads) = (writer.lane.end(), reader.lane.end());
         // Fails when the peer is gone already, and then there is nobody to wake.
         let _ = link.transport.shutdown(Shutdown::Both);
-        writer.fail_queued(writes);
-        reader.fail_queued(reads);
+        writer.fail_queued(writes.queue);
+        reader.fail_queued(reads.queue);
     }
 
     /// Gives the stream back, with what has been read from it and not handed out.

@@ -5,16 +5,16 @@
 //! weakly. Locks: the lane's and the slot's, never both at once, and none while anything here calls
 //! the transport, the timer, or user code.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::lane::{Away, Ended, Found, Job, Lane, Runner, Submitted};
+use super::lane::{Away, Found, Job, Lane, Runner, Submitted};
 use super::thread::Owner;
 use crate::aio::{Call, Provider};
-use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
 use crate::transport::Transport;
@@ -75,7 +75,7 @@ impl<D: Direction> Side<D> {
 
     /// Hands a job to the thread; starts it if it is the first.
     pub(crate) fn submit(&self, job: D::Job, limit: usize) {
-        if job.deadline() != Deadline::Never && job.deadline().is_past() {
+        if job.deadline().is_past() {
             return self.fail(job, ErrorKind::TimedOut);
         }
         let id = job.id();
@@ -117,12 +117,12 @@ impl<D: Direction> Side<D> {
             None => error,
         };
         self.tell(job.fail(error));
-        self.fail_queued(ended);
+        self.fail_queued(ended.queue);
     }
 
     /// Fails what an ended lane had queued.
-    pub(crate) fn fail_queued(&self, ended: Ended<D::Job>) {
-        for job in ended.queue {
+    pub(crate) fn fail_queued(&self, queue: VecDeque<D::Job>) {
+        for job in queue {
             self.tell(job.fail(ErrorKind::Closed.into()));
         }
     }
@@ -222,10 +222,7 @@ impl<D: Direction> Drop for Lost<'_, D> {
         if std::thread::panicking() {
             let (queue, stand_in) = self.0.lane.lost();
             let _ = self.0.link.transport.shutdown(D::HOW);
-            self.0.fail_queued(Ended {
-                before: None,
-                queue,
-            });
+            self.0.fail_queued(queue);
             if stand_in {
                 self.0.stand_in();
             }

@@ -27,7 +27,7 @@ use socket2::{SockAddr, Socket};
 
 use super::waker::Waker;
 use super::{Addr, Stream, Transport, Wait};
-use crate::bufs::Slices;
+use crate::bufs::{Slices, gather};
 
 #[cfg(any(
     target_os = "linux",
@@ -110,7 +110,8 @@ impl SocketTransport {
         }
         let offered: usize = buffers.iter().map(|buffer| buffer.len()).sum();
         if timeout.is_some() && offered > self.timed_bytes {
-            let first = prefix(buffers, self.timed_bytes);
+            let mut first = Slices::new();
+            gather(buffers.iter().map(|b| &b[..]), &mut first, self.timed_bytes);
             return self.socket.send_vectored_with_flags(&first, NO_SIGNAL);
         }
         self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
@@ -263,21 +264,6 @@ fn wait(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result
         0 => Err(io::ErrorKind::WouldBlock.into()),
         _ => Ok(()),
     }
-}
-
-/// The first `most` bytes of `buffers`.
-fn prefix<'a>(buffers: &'a [IoSlice<'_>], most: usize) -> Slices<'a> {
-    let mut room = most;
-    let mut first = Slices::new();
-    for buffer in buffers {
-        if room == 0 {
-            break;
-        }
-        let part = &buffer[..buffer.len().min(room)];
-        room -= part.len();
-        first.push(IoSlice::new(part));
-    }
-    first
 }
 
 fn micros(timeout: Option<Duration>) -> u64 {
