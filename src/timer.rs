@@ -14,6 +14,8 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
+use crate::unwind::guard;
+
 /// Something with deadlines. `expire` is called at or after the time that was asked for.
 pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
@@ -32,22 +34,21 @@ static FEED: Mutex<Option<Sender<Entry>>> = Mutex::new(None);
 ///
 /// No thread is to be had for the timer.
 pub(crate) fn arm(at: Instant, whom: Weak<dyn Expire>) -> io::Result<()> {
+    feed()?.send(Entry { at, whom }).map_err(io::Error::other)
+}
+
+/// The way to the thread, which the first call starts: the only time that the lock is held for long.
+fn feed() -> io::Result<Sender<Entry>> {
     let mut feed = FEED.lock();
-    let mut entry = Entry { at, whom };
     if let Some(sender) = &*feed {
-        match sender.send(entry) {
-            Ok(()) => return Ok(()),
-            Err(returned) => entry = returned.0,
-        }
+        return Ok(sender.clone());
     }
     let (sender, receiver) = unbounded();
     std::thread::Builder::new()
         .name("http-aio:timer".into())
         .spawn(move || run(&receiver))?;
-    // The receiver may only be gone if the thread is, and then the next call starts another.
-    let _ = sender.send(entry);
-    *feed = Some(sender);
-    Ok(())
+    *feed = Some(sender.clone());
+    Ok(sender)
 }
 
 fn run(feed: &Receiver<Entry>) {
@@ -65,7 +66,11 @@ fn run(feed: &Receiver<Entry>) {
         let now = Instant::now();
         while heap.peek().is_some_and(|Reverse(next)| next.at <= now) {
             if let Some(whom) = heap.pop().and_then(|Reverse(entry)| entry.whom.upgrade()) {
-                whom.expire();
+                // It may be the last to let go of a lane, and of a transport of somebody's.
+                guard(|| {
+                    whom.expire();
+                    drop(whom);
+                });
             }
         }
     }
