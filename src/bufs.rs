@@ -19,6 +19,8 @@ pub(crate) type Slices<'a> = SmallVec<[IoSlice<'a>; 64]>;
 pub(crate) struct Bufs {
     list: SmallVec<[Bytes; 1]>,
     first: usize,
+    /// Those from here on are held back.
+    shown: usize,
     remaining: u64,
 }
 
@@ -29,23 +31,29 @@ impl Bufs {
 
     /// Buffers that are left.
     pub(crate) fn len(&self) -> usize {
-        self.list.len() - self.first
+        self.shown - self.first
     }
 
     /// Appends what is left to `slices`, as `gather` does.
     pub(crate) fn gather<'a>(&'a self, slices: &mut Slices<'a>, budget: usize) -> usize {
         gather(
-            self.list[self.first..].iter().map(|b| &b[..]),
+            self.list[self.first..self.shown].iter().map(|b| &b[..]),
             slices,
             budget,
         )
+    }
+
+    /// Holds back all but the first `count` buffers. Before anything is consumed.
+    pub(crate) fn show(&mut self, count: usize) {
+        self.shown = count.min(self.list.len());
+        self.remaining = sum(&self.list[..self.shown]);
     }
 
     /// Consumes up to `count` bytes and says how many: fewer only when no more were left. The
     /// memory of a buffer is let go as soon as the buffer is used up.
     pub(crate) fn advance(&mut self, count: usize) -> usize {
         let mut left = count;
-        while left > 0 && self.first < self.list.len() {
+        while left > 0 && self.first < self.shown {
             let buffer = &mut self.list[self.first];
             let step = left.min(buffer.len());
             left -= step;
@@ -73,11 +81,18 @@ pub(crate) fn gather<'a>(
         if slices.len() >= SLICES || room == 0 {
             break;
         }
+        if part.is_empty() {
+            continue;
+        }
         let part = &part[..part.len().min(room)];
         room -= part.len();
         slices.push(IoSlice::new(part));
     }
     budget - room
+}
+
+fn sum(buffers: &[Bytes]) -> u64 {
+    buffers.iter().map(|buffer| buffer.len() as u64).sum()
 }
 
 /// What a buffer is made of may be a type of the user's.
@@ -95,10 +110,11 @@ impl FromIterator<Bytes> for Bufs {
             .into_iter()
             .filter(|buffer| !buffer.is_empty())
             .collect();
-        let remaining = list.iter().map(|buffer| buffer.len() as u64).sum();
+        let (shown, remaining) = (list.len(), sum(&list));
         Self {
             list,
             first: 0,
+            shown,
             remaining,
         }
     }

@@ -1,5 +1,6 @@
 //! What an operation that did not succeed says: a kind, the exact count, and the cause.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -36,8 +37,9 @@ pub struct Error(Box<Repr>);
 struct Repr {
     kind: ErrorKind,
     count: u64,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    incomplete: bool,
 }
 
 /// The kind's sentence, then the detail and the count where there are any.
@@ -62,7 +64,7 @@ struct Sentence<'a>(&'a Repr);
 /// | `NNG_EPROTO` | [`Protocol`](Self::Protocol) |
 /// | `NNG_EMSGSIZE` | [`TooLarge`](Self::TooLarge) |
 /// | `NNG_EINTERNAL` | [`Abandoned`](Self::Abandoned) |
-/// | none | [`Io`](Self::Io), [`WouldDeadlock`](Self::WouldDeadlock) |
+/// | none | [`EndOfBody`](Self::EndOfBody), [`Io`](Self::Io), [`WouldDeadlock`](Self::WouldDeadlock) |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -72,7 +74,10 @@ pub enum ErrorKind {
     Canceled,
     /// The connection, or its write side after a failed write, was closed on our side before or during the operation.
     Closed,
-    /// What was to be sent cannot be sent: no vector was set, or a head that must not be written. Nothing was.
+    /// The body ended before what was asked for. The connection is in order: the next message can be read.
+    EndOfBody,
+    /// What was asked for cannot be done, and nothing was: no vector was set, a head must not be written, more body
+    /// than was declared, a head in the middle of a body.
     InvalidInput,
     /// The operating system reported something that has no kind of its own here; the source says what.
     Io,
@@ -90,7 +95,7 @@ pub enum ErrorKind {
     Resolve,
     /// The deadline passed.
     TimedOut,
-    /// The peer sent a head beyond the [limits](crate::Limits).
+    /// The peer sent a head, a body or a part of its framing beyond the [limits](crate::Limits).
     TooLarge,
     /// The network or the host cannot be reached.
     Unreachable,
@@ -121,7 +126,7 @@ impl ErrorKind {
             Self::Reset => 19,
             Self::Canceled => 20,
             Self::Abandoned => 1000,
-            Self::Io | Self::WouldDeadlock => return None,
+            Self::EndOfBody | Self::Io | Self::WouldDeadlock => return None,
         })
     }
 }
@@ -137,7 +142,8 @@ impl fmt::Display for ErrorKind {
             Self::Abandoned => "the operation was lost with its thread",
             Self::Canceled => "the operation was canceled",
             Self::Closed => "the connection was closed on this side",
-            Self::InvalidInput => "the operation was given something that cannot be sent",
+            Self::EndOfBody => "the body ended before that",
+            Self::InvalidInput => "this cannot be done",
             Self::Io => "the operating system reported an error",
             Self::NoMemory => "there is no memory, thread or queue place left",
             Self::NotSupported => "this is not supported",
@@ -146,7 +152,7 @@ impl fmt::Display for ErrorKind {
             Self::Reset => "the peer closed the connection",
             Self::Resolve => "the host name cannot be resolved",
             Self::TimedOut => "the deadline passed",
-            Self::TooLarge => "the peer sent a head beyond the limit",
+            Self::TooLarge => "the peer sent more than the limit allows",
             Self::Unreachable => "the peer cannot be reached",
             Self::WouldDeadlock => "a closure waited for its own connection",
         })
@@ -160,6 +166,7 @@ impl Error {
             count: 0,
             detail: None,
             source: None,
+            incomplete: false,
         }))
     }
 
@@ -168,8 +175,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
-        self.0.detail = Some(detail);
+    pub(crate) fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(detail.into());
         self
     }
 
@@ -183,6 +190,11 @@ impl Error {
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn incomplete(mut self) -> Self {
+        self.0.incomplete = true;
         self
     }
 
@@ -226,6 +238,12 @@ impl Error {
             .and_then(|source| source.downcast_ref::<io::Error>());
         self.0.kind == ErrorKind::Reset
             && source.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
+    /// Whether the stream ended in the middle of a message, in order or not: what was read of it is
+    /// not the whole.
+    pub fn is_incomplete_message(&self) -> bool {
+        self.0.incomplete
     }
 }
 
@@ -290,6 +308,7 @@ impl From<Error> for io::Error {
             ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
             ErrorKind::NoMemory => io::ErrorKind::OutOfMemory,
             ErrorKind::NotSupported => io::ErrorKind::Unsupported,
+            ErrorKind::EndOfBody => io::ErrorKind::UnexpectedEof,
             ErrorKind::Protocol | ErrorKind::TooLarge => io::ErrorKind::InvalidData,
             ErrorKind::Refused => io::ErrorKind::ConnectionRefused,
             ErrorKind::Reset if error.is_end_of_stream() => io::ErrorKind::UnexpectedEof,

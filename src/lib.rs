@@ -70,6 +70,9 @@ mod conn;
 mod deadline;
 pub mod docs;
 mod error;
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+pub mod fuzz;
 mod proto;
 mod sync;
 mod timer;
@@ -88,10 +91,10 @@ pub use bytes;
 pub use http;
 
 pub use self::aio::{Aio, AioFuture, Canceller, Idle, InFlight, Written};
-pub use self::conn::{Conn, Parts};
+pub use self::conn::{BodyReader, Conn, Parts};
 pub use self::error::{Error, ErrorKind};
-pub use self::proto::Reason;
 pub use self::proto::limits::Limits;
+pub use self::proto::{Interim, Reason};
 pub use self::transport::{Addr, Stream};
 
 #[cfg(doctest)]

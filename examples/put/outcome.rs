@@ -117,7 +117,7 @@ pub(crate) fn sentence(error: &Error) -> String {
         ErrorKind::Reset => "reset by peer",
         ErrorKind::Refused => "connection refused",
         ErrorKind::Protocol => "the answer is not HTTP/1",
-        ErrorKind::TooLarge => "the head of the answer is too large",
+        ErrorKind::TooLarge => "the answer is too large",
         kind => {
             return match std::error::Error::source(error) {
                 Some(source) => plain(source),

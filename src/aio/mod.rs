@@ -93,7 +93,8 @@ impl Written {
     }
 
     /// Bytes that the kernel accepted: for [`write_all`](crate::Conn::write_all) the whole vector,
-    /// for [`write_request`](crate::Conn::write_request) head and body.
+    /// without the framing of a chunk; for [`write_request`](crate::Conn::write_request), and in the
+    /// extensions of the response of a [`transact`](crate::Conn::transact), head and body.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -115,6 +116,15 @@ impl<T> Aio<T> {
             options,
             state: Idle { iov: None },
         }
+    }
+
+    /// With a deadline that was computed already.
+    pub(crate) fn bounded(deadline: Deadline) -> Self {
+        let options = Options {
+            timeout: None,
+            deadline,
+        };
+        Self::idle(Arc::new(Slot::new()), options)
     }
 
     /// Gives each operation this long in total, from its submission, time in the queue included.
@@ -198,12 +208,16 @@ impl<T: Send + 'static> Aio<T, InFlight> {
 
     /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
     pub fn reclaim(self) -> (Result<T, Error>, Aio<T>) {
-        let result = match self.would_deadlock() {
+        let provider = self.unsettled();
+        let result = match self.would_deadlock(provider.as_deref()) {
             Some(error) => Err(error),
-            None => self
-                .slot
-                .wait(None)
-                .unwrap_or_else(|| Err(ErrorKind::Abandoned.into())),
+            None => {
+                if let Some(provider) = provider {
+                    provider.awaited(self.slot.id());
+                }
+                let result = self.slot.wait(None);
+                result.unwrap_or_else(|| Err(ErrorKind::Abandoned.into()))
+            }
         };
         (result, Aio::idle(self.slot, self.options))
     }
@@ -215,8 +229,12 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// `Err` is the handle itself: the operation is still running, nothing was cancelled. The
     /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
     pub fn wait_timeout(self, patience: Duration) -> Result<Result<T, Error>, Self> {
-        if let Some(error) = self.would_deadlock() {
+        let provider = self.unsettled();
+        if let Some(error) = self.would_deadlock(provider.as_deref()) {
             return Ok(Err(error));
+        }
+        if let Some(provider) = provider {
+            provider.detached(self.slot.id());
         }
         self.slot
             .wait(Deadline::after(patience).instant())
@@ -237,8 +255,10 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         let options = self.options;
         let closure = Box::new(move |result, slot| f(result, Aio::idle(slot, options)));
         let notice = self.slot.attach(closure);
-        if !notice.is_none() {
-            notice.post(self.slot.provider().as_deref());
+        match self.slot.provider() {
+            provider if !notice.is_none() => notice.post(provider.as_deref()),
+            Some(provider) => provider.detached(self.slot.id()),
+            None => {}
         }
         Canceller::new(self.slot)
     }
@@ -266,8 +286,16 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         self.slot.moved()
     }
 
-    fn would_deadlock(&self) -> Option<Error> {
-        if self.slot.is_settled() || !self.slot.provider()?.owns_current_thread() {
+    /// Who works on it, if it is not settled.
+    fn unsettled(&self) -> Option<Arc<dyn Provider>> {
+        if self.slot.is_settled() {
+            return None;
+        }
+        self.slot.provider()
+    }
+
+    fn would_deadlock(&self, provider: Option<&dyn Provider>) -> Option<Error> {
+        if !provider?.owns_current_thread() {
             return None;
         }
         match self.slot.interruption() {
@@ -289,6 +317,9 @@ impl<T: Send + 'static> IntoFuture for Aio<T, InFlight> {
     type IntoFuture = AioFuture<T>;
 
     fn into_future(self) -> AioFuture<T> {
+        if let Some(provider) = self.unsettled() {
+            provider.detached(self.slot.id());
+        }
         AioFuture::new(self.slot)
     }
 }

@@ -16,6 +16,12 @@ pub(crate) trait Provider: Send + Sync {
     /// Runs `call` on a thread of the connection, soon, and never on the caller's.
     fn post(&self, call: Call);
 
+    /// The caller is about to block until the operation is settled: it may work on it meanwhile.
+    fn awaited(&self, _operation: usize) {}
+
+    /// Nobody is going to block for the operation.
+    fn detached(&self, _operation: usize) {}
+
     /// Whether the caller is a thread of the connection, so that waiting here cannot end well.
     fn owns_current_thread(&self) -> bool;
 }

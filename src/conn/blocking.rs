@@ -11,22 +11,15 @@ use crate::error::{Error, ErrorKind};
 /// Most bytes that one `write` copies.
 const MOST: usize = 256 << 10;
 
-/// Blocking reads, without a deadline. The end of the peer's stream is `Ok(0)`.
+/// Blocking reads, without a deadline: [`Conn::body`] has one. `Ok(0)` is the end of the body, or,
+/// where no message was read, of the peer's stream.
 ///
 /// # Errors
 ///
 /// Those of [`Conn::read`], as [`io::Error`]; [`Error::from`](crate::Error) gives the count back.
 impl Read for &Conn {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.may_wait()?;
-        match Conn::read(self, Aio::new(), buffer.len()).wait() {
-            Ok(bytes) => {
-                buffer[..bytes.len()].copy_from_slice(&bytes);
-                Ok(bytes.len())
-            }
-            Err(error) if error.is_end_of_stream() => Ok(0),
-            Err(error) => Err(error.into()),
-        }
+        self.read_into(Aio::new(), buffer)
     }
 }
 
@@ -60,6 +53,18 @@ impl Write for &Conn {
 }
 
 impl Conn {
+    pub(super) fn read_into(&self, aio: Aio<Bytes>, buffer: &mut [u8]) -> io::Result<usize> {
+        self.may_wait()?;
+        match self.read(aio, buffer.len()).wait() {
+            Ok(bytes) => {
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
+            Err(error) if error.is_end_of_stream() && !error.is_incomplete_message() => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// What cannot be waited for must not be started: an error of `std::io` says that nothing moved.
     fn may_wait(&self) -> io::Result<()> {
         if self.handle.link.owner.owns_current_thread() {

@@ -1,18 +1,25 @@
-//! What has arrived and was not handed out yet. Belongs to the reader's thread while it reads.
+//! The bytes that have arrived and were not handed out yet. Belongs to the reader's thread while it
+//! reads.
 
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
 
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
+///
+/// ```text
+/// | content, decoded | gap: framing that was skipped | raw: as it arrived | room |
+/// ```
 #[derive(Debug, Default)]
 pub(crate) struct Input {
     /// Initialised memory, of which the first `filled` bytes have arrived. The rest has been zeroed
     /// once and is read into; it is not zeroed again.
     buffer: BytesMut,
+    content: usize,
+    gap: usize,
     filled: usize,
     end: Option<End>,
 }
@@ -26,13 +33,64 @@ enum End {
 }
 
 impl Input {
-    pub(crate) fn unread(&self) -> &[u8] {
-        &self.buffer[..self.filled]
+    /// What nobody has looked into yet.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.buffer[self.content + self.gap..self.filled]
     }
 
-    /// Room to read into, `size` bytes or more.
+    /// Bytes that were decoded and are not handed out.
+    pub(crate) fn content(&self) -> usize {
+        self.content
+    }
+
+    /// The front of what is raw is framing.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.gap += count;
+        self.close_gap();
+    }
+
+    /// The front of what is raw is content: it goes behind the content that is there. Moves bytes
+    /// only if there is some already, with framing in between.
+    pub(crate) fn admit(&mut self, count: usize) {
+        if self.gap > 0 {
+            let from = self.content + self.gap;
+            self.buffer.copy_within(from..from + count, self.content);
+        }
+        self.content += count;
+    }
+
+    /// Hands out content, without copying it; all there is if that is fewer.
+    pub(crate) fn take_content(&mut self, count: usize) -> Bytes {
+        let count = count.min(self.content);
+        self.content -= count;
+        self.filled -= count;
+        let content = self.buffer.split_to(count).freeze();
+        self.close_gap();
+        content
+    }
+
+    /// Hands out what is raw, without copying it; all there is if that is fewer. With content in
+    /// front of it there is none to have.
+    pub(crate) fn take_raw(&mut self, count: usize) -> Bytes {
+        if self.content > 0 {
+            return Bytes::new();
+        }
+        let count = count.min(self.filled);
+        self.filled -= count;
+        self.buffer.split_to(count).freeze()
+    }
+
+    fn close_gap(&mut self) {
+        if self.content == 0 && self.gap > 0 {
+            self.buffer.advance(self.gap);
+            self.filled -= self.gap;
+            self.gap = 0;
+        }
+    }
+
+    /// Room to read into: `size` bytes, or what is left of an earlier room if that will do.
     pub(crate) fn spare(&mut self, size: usize) -> &mut [u8] {
-        if self.buffer.len() - self.filled < size {
+        if self.buffer.len() - self.filled < size / 4 + 1 {
             if self.buffer.capacity() - self.filled < size {
                 self.buffer.truncate(self.filled); // So that growing copies what arrived only.
             }
@@ -53,6 +111,11 @@ impl Input {
         self.end = Some(End::Broken(Arc::new(error)));
     }
 
+    /// The peer has ended its stream in order.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.end, Some(End::OfStream))
+    }
+
     /// The error of a read for which there is not enough, if no more will come.
     pub(crate) fn end(&self) -> Option<Error> {
         self.end.as_ref().map(|end| match end {
@@ -63,32 +126,46 @@ impl Input {
             }
         })
     }
-
-    /// Hands out the first `count` bytes without copying them; all there are if that is fewer.
-    pub(crate) fn take(&mut self, count: usize) -> Bytes {
-        let count = count.min(self.filled);
-        self.filled -= count;
-        self.buffer.split_to(count).freeze()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn fill(input: &mut Input, bytes: &[u8]) {
+        input.spare(4 * bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        input.arrived(bytes.len());
+    }
+
     #[test]
     fn what_is_taken_is_what_arrived() {
         let mut input = Input::default();
         let mut taken = Vec::new();
         for round in 0_u8..100 {
-            let part = [round; 7];
-            input.spare(usize::from(round) + 7)[..7].copy_from_slice(&part);
-            input.arrived(7);
-            taken.extend_from_slice(&input.take(5));
+            fill(&mut input, &[round; 7]);
+            taken.extend_from_slice(&input.take_raw(5));
         }
-        taken.extend_from_slice(&input.take(usize::MAX));
+        taken.extend_from_slice(&input.take_raw(usize::MAX));
         let expected: Vec<u8> = (0_u8..100).flat_map(|round| [round; 7]).collect();
         assert_eq!(taken, expected);
-        assert!(input.unread().is_empty());
+        assert!(input.raw().is_empty());
+    }
+
+    #[test]
+    fn content_is_contiguous_whatever_was_between() {
+        let mut input = Input::default();
+        fill(&mut input, b"..ab...c.de");
+        for (framing, content) in [(2, 2), (3, 1), (1, 1)] {
+            input.skip(framing);
+            input.admit(content);
+        }
+        assert_eq!((input.content(), input.raw()), (4, &b"e"[..]));
+        assert_eq!(input.take_raw(1), "", "content comes first");
+        assert_eq!(input.take_content(1), "a");
+        fill(&mut input, b"f!");
+        input.admit(2);
+        assert_eq!(input.take_content(9), "bcdef");
+        input.skip(1);
+        assert!(input.raw().is_empty());
     }
 }

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
+use smallvec::SmallVec;
 
-use super::input::Input;
+use super::exchange::{Answer, Exchange};
 use super::lane::Job;
+use super::outgoing::Body;
 use crate::aio::{Call, Completer, Notice, Operation, Written};
-use crate::bufs::Bufs;
+use crate::bufs::{Bufs, Slices, gather};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::proto::encode::Encoded;
+use crate::proto::framing::{Asked, Framing};
 use crate::proto::limits::Limits;
 
 /// When a write is complete.
@@ -24,30 +28,211 @@ pub(crate) enum Until {
 }
 
 pub(crate) struct WriteJob {
+    pub(crate) content: Content,
     pub(crate) bufs: Bufs,
     pub(crate) until: Until,
     pub(crate) deadline: Deadline,
     pub(crate) completer: Completer<Written>,
-    pub(crate) moved: u64,
+    /// What goes around `bufs` and does not count.
+    pub(crate) frame: Option<Box<Frame>>,
+    /// Bytes that the kernel has accepted, those of the frame included.
+    moved: u64,
+}
+
+/// What is written, which decides what may be written after it.
+pub(crate) enum Content {
+    /// Bytes: of a body, or of whatever is spoken when no message is.
+    Vector,
+    /// A head, and the body that is attached to it.
+    Message(Box<Message>),
+    /// The end of a body. Holds the last chunk, in case it is chunked.
+    Finish(Bytes),
+}
+
+pub(crate) struct Message {
+    pub(crate) role: Role,
+    /// What follows the message by its own account.
+    pub(crate) declared: Framing,
+    pub(crate) persists: bool,
+    /// What follows it. Known when it is admitted.
+    pub(crate) then: Body,
+    pub(crate) exchange: Option<Arc<Exchange>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    Request(Asked),
+    Response(StatusCode),
+}
+
+impl Message {
+    pub(crate) fn new(role: Role, encoded: &Encoded, exchange: Option<Arc<Exchange>>) -> Self {
+        Self {
+            role,
+            declared: encoded.then,
+            persists: encoded.persists,
+            then: Body::Complete,
+            exchange,
+        }
+    }
+
+    /// The number of the request, for whoever waits for its answer.
+    pub(crate) fn number(&self, number: Option<u64>) {
+        if let Some(exchange) = &self.exchange {
+            exchange.number(number);
+        }
+    }
+}
+
+/// The framing of a chunk.
+pub(crate) struct Frame {
+    prefix: SmallVec<[u8; 18]>,
+    suffix: Bytes,
+    /// Bytes of prefix and suffix that are out.
+    sent: usize,
+}
+
+impl Frame {
+    pub(crate) fn new(prefix: SmallVec<[u8; 18]>, suffix: Bytes) -> Self {
+        Self {
+            prefix,
+            suffix,
+            sent: 0,
+        }
+    }
+
+    /// The last chunk: nothing but framing.
+    pub(crate) fn last(chunk: Bytes) -> Self {
+        Self::new(SmallVec::new(), chunk)
+    }
+
+    fn prefix(&self) -> &[u8] {
+        &self.prefix[self.sent.min(self.prefix.len())..]
+    }
+
+    fn suffix(&self) -> &[u8] {
+        &self.suffix[self.sent.saturating_sub(self.prefix.len())..]
+    }
+
+    fn advance_prefix(&mut self, count: usize) -> usize {
+        let mine = count.min(self.prefix().len());
+        self.sent += mine;
+        mine
+    }
+
+    fn advance_suffix(&mut self, count: usize) -> usize {
+        let mine = count.min(self.suffix().len());
+        self.sent += mine;
+        mine
+    }
 }
 
 impl WriteJob {
+    pub(crate) fn new(
+        content: Content,
+        bufs: Bufs,
+        until: Until,
+        deadline: Deadline,
+        completer: Completer<Written>,
+    ) -> Self {
+        Self {
+            content,
+            bufs,
+            until,
+            deadline,
+            completer,
+            frame: None,
+            moved: 0,
+        }
+    }
+
+    /// Appends what is left to `slices`, up to `budget` bytes; returns the bytes appended.
+    pub(crate) fn gather<'a>(&'a self, slices: &mut Slices<'a>, budget: usize) -> usize {
+        let Some(frame) = &self.frame else {
+            return self.bufs.gather(slices, budget);
+        };
+        let before = gather(std::iter::once(frame.prefix()), slices, budget);
+        let content = self.bufs.gather(slices, budget - before);
+        // Only behind all of the content.
+        if content as u64 == self.bufs.remaining() {
+            let after = gather(
+                std::iter::once(frame.suffix()),
+                slices,
+                budget - before - content,
+            );
+            return before + content + after;
+        }
+        before + content
+    }
+
     /// Takes up to `count` bytes that the kernel has accepted off the front; returns the rest.
     pub(crate) fn accept(&mut self, count: usize) -> usize {
-        let mine = self.bufs.advance(count);
-        if mine > 0 {
-            self.moved += mine as u64;
-            self.completer.progress(self.moved);
+        let mut left = count;
+        if let Some(frame) = &mut self.frame {
+            left -= frame.advance_prefix(left);
         }
-        count - mine
+        left -= self.bufs.advance(left);
+        if let Some(frame) = &mut self.frame {
+            if self.bufs.remaining() == 0 {
+                left -= frame.advance_suffix(left);
+            }
+        }
+        if left < count {
+            self.moved += (count - left) as u64;
+            self.completer.progress(self.counted());
+            if let Content::Message(message) = &self.content {
+                if let Some(exchange) = &message.exchange {
+                    exchange.progress(self.counted());
+                }
+            }
+        }
+        left
+    }
+
+    /// Buffers and bytes that are left, but for the frame.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        (self.bufs.len(), self.bufs.remaining())
+    }
+
+    /// Bytes that are left.
+    fn remaining(&self) -> u64 {
+        let frame = self
+            .frame
+            .as_ref()
+            .map_or(0, |frame| frame.prefix().len() + frame.suffix().len());
+        self.bufs.remaining() + frame as u64
+    }
+
+    /// Bytes that count, when all are out.
+    pub(crate) fn payload(&self) -> u64 {
+        self.counted() + self.bufs.remaining()
+    }
+
+    /// Bytes that count and are out.
+    pub(crate) fn counted(&self) -> u64 {
+        let frame = self.frame.as_ref().map_or(0, |frame| frame.sent);
+        self.moved - frame as u64
+    }
+
+    /// A part of it is out.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.moved > 0
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.bufs.remaining() == 0 || (self.until == Until::Some && self.moved > 0)
+        self.remaining() == 0 || (self.until == Until::Some && self.is_begun())
+    }
+
+    /// It has not been offered, or nothing of it was taken: the request has no number yet.
+    pub(crate) fn withdrawn(&self) {
+        if let Content::Message(message) = &self.content {
+            message.number(None);
+        }
     }
 
     pub(crate) fn succeed(self) -> Notice<Written> {
-        self.completer.finish(Ok(Written::new(self.moved)))
+        let written = Written::new(self.counted());
+        self.completer.finish(Ok(written))
     }
 }
 
@@ -61,7 +246,7 @@ impl Job for WriteJob {
     }
 
     fn is_cut(&self) -> bool {
-        self.moved > 0
+        self.is_begun()
     }
 
     fn fail(self, error: Error) -> Option<Call> {
@@ -69,24 +254,31 @@ impl Job for WriteJob {
             Some(cause) => error.with_kind(cause),
             None => error,
         };
-        let result = Err(error.with_count(self.moved));
+        let result = Err(error.with_count(self.counted()));
         self.completer.finish(result).into_call()
     }
 }
 
 pub(crate) struct ReadJob {
     pub(crate) want: Want,
+    pub(crate) limits: Limits,
     pub(crate) deadline: Deadline,
 }
 
 /// What a read asks for, with the completer that takes it.
 pub(crate) enum Want {
-    /// At least one byte and at most this many.
+    /// At least one byte of content and at most this many; none at the end of a body.
     Some(usize, Completer<Bytes>),
     /// Exactly this many.
     All(usize, Completer<Bytes>),
-    Request(Limits, Completer<Request<Bytes>>),
-    Response(Limits, Completer<Response<Bytes>>),
+    Trailers(Completer<HeaderMap>),
+    Request(Completer<Request<Bytes>>),
+    /// The next final response.
+    Response(Completer<Response<Bytes>>),
+    /// The next response, interim ones too.
+    AnyResponse(Completer<Response<Bytes>>),
+    /// The response to one request of ours.
+    Answer(Box<Answer>, Completer<Response<Bytes>>),
 }
 
 /// Does the same to the completer of whatever type.
@@ -94,8 +286,10 @@ macro_rules! with_completer {
     ($want:expr, $completer:ident => $body:expr) => {
         match $want {
             Want::Some(_, $completer) | Want::All(_, $completer) => $body,
-            Want::Request(_, $completer) => $body,
-            Want::Response(_, $completer) => $body,
+            Want::Trailers($completer) => $body,
+            Want::Request($completer) => $body,
+            Want::Response($completer) | Want::AnyResponse($completer) => $body,
+            Want::Answer(_, $completer) => $body,
         }
     };
 }
@@ -104,22 +298,15 @@ impl Want {
     pub(crate) fn is_settled(&self) -> bool {
         with_completer!(self, completer => completer.is_settled())
     }
+
+    pub(crate) fn progress(&self, moved: u64) {
+        with_completer!(self, completer => completer.progress(moved));
+    }
 }
 
 impl ReadJob {
     pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
         with_completer!(&self.want, completer => completer.operation())
-    }
-
-    /// Bytes of `input` that count towards this read.
-    pub(crate) fn progress(&self, input: &Input) -> u64 {
-        let arrived = input.unread().len();
-        let counted = match &self.want {
-            Want::Some(len, _) | Want::All(len, _) => arrived.min(*len),
-            Want::Request(..) | Want::Response(..) => arrived,
-        };
-        with_completer!(&self.want, completer => completer.progress(counted as u64));
-        counted as u64
     }
 }
 

@@ -1,14 +1,20 @@
 //! The connection: a handle, and one lazy thread for each direction behind it.
 
 mod blocking;
+mod body;
 mod connect;
+mod exchange;
+mod incoming;
 mod input;
 mod job;
 mod lane;
+mod ledger;
+mod outgoing;
 mod read;
 mod reader;
 mod side;
 mod thread;
+mod transact;
 mod write;
 mod writer;
 
@@ -19,7 +25,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
+pub use self::body::BodyReader;
+use self::exchange::Exchanges;
+use self::ledger::Ledger;
 use self::reader::Reader;
 use self::side::{Link, Side};
 use self::thread::Owner;
@@ -85,6 +95,9 @@ struct Handle {
     reader: Arc<Side<Reader>>,
     writes: Weak<dyn Provider>,
     reads: Weak<dyn Provider>,
+    exchanges: Arc<Exchanges>,
+    /// Held while the two operations of an exchange are submitted.
+    pairing: Mutex<()>,
 }
 
 /// A connection taken apart by [`Conn::into_parts`].
@@ -102,17 +115,21 @@ impl Conn {
         let link = Arc::new(Link {
             owner: Owner::new(),
             transport: Box::new(transport),
+            ledger: Ledger::default(),
             released: AtomicBool::new(false),
         });
-        let writer = Side::new(Arc::clone(&link), Writer);
+        let writer = Side::new(Arc::clone(&link), Writer::default());
         let reader = Side::new(Arc::clone(&link), Reader::default());
         let (writes, reads) = (writer.provider(), reader.provider());
+        let exchanges = Exchanges::new(Arc::clone(&reader));
         let handle = Handle {
             link,
             writer,
             reader,
             writes,
             reads,
+            exchanges,
+            pairing: Mutex::new(()),
         };
         Self {
             handle: Arc::new(handle),
@@ -197,12 +214,36 @@ impl Conn {
         reader.fail_queued(reads.queue);
     }
 
+    /// Whether another exchange can follow: nothing is in flight, both directions are between two
+    /// messages, no message asked for the connection to close (RFC 9112 section 9.3), and nothing
+    /// came from the peer that was not asked for, its end of stream included, as far as was read.
+    pub fn is_reusable(&self) -> bool {
+        let Handle {
+            link,
+            writer,
+            reader,
+            ..
+        } = &*self.handle;
+        let ledger = &link.ledger;
+        let settled = writer.lane.is_quiet() && reader.lane.is_quiet();
+        settled
+            && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
+            && !(writer.lane.has_ended() || reader.lane.has_ended())
+            && reader
+                .direction
+                .incoming
+                .lock()
+                .as_ref()
+                .is_none_or(|incoming| incoming.is_idle())
+    }
+
     /// Gives the stream back, with what has been read from it and not handed out.
     ///
     /// # Errors
     ///
     /// The connection itself, unchanged, if there are other handles, if an operation is in flight or
-    /// queued, or if the stream cannot be duplicated.
+    /// queued, if a chunked body has not been read to its end, or if the stream cannot be
+    /// duplicated.
     ///
     /// # Examples
     ///
@@ -215,7 +256,7 @@ impl Conn {
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let mut peer = TcpStream::connect(listener.local_addr()?)?;
     /// let conn = Conn::from(listener.accept()?.0);
-    /// peer.write_all(b"GET / HTTP/1.1\r\n\r\nand more")?;
+    /// peer.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\nand more")?;
     /// drop(peer);
     ///
     /// let (request, aio) = conn.read_request(Aio::new()).reclaim();
@@ -241,9 +282,19 @@ impl Conn {
         let Ok(stream) = handle.link.transport.stream() else {
             return Err(back(Arc::new(handle)));
         };
-        handle.link.released.store(true, Ordering::Relaxed);
-        let unread = handle.reader.direction.input.lock().take(usize::MAX);
-        Ok(Parts { stream, unread })
+        let mut incoming = handle.reader.direction.incoming.lock();
+        let unread = match &mut *incoming {
+            Some(incoming) => incoming.take_unread(),
+            None => Some(Bytes::new()),
+        };
+        drop(incoming);
+        match unread {
+            Some(unread) => {
+                handle.link.released.store(true, Ordering::Relaxed);
+                Ok(Parts { stream, unread })
+            }
+            None => Err(back(Arc::new(handle))),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Submitting reads.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 
 use super::Conn;
 use super::job::{ReadJob, Want};
@@ -13,20 +13,31 @@ use crate::proto::limits::Limits;
 
 /// Reading.
 ///
-/// Reads never lose data. A read that is cancelled, expires or meets the end of the stream takes
-/// nothing: what had arrived stays for the next read, [`Error::count`] says how much that is, and
-/// neither the connection nor the other direction is harmed.
+/// After a head, what is read is the *content* of its body: framing is taken off, the end of the
+/// body is an end, and what comes behind it belongs to the next message. On a connection where no
+/// head was read, or that was upgraded (101, or a success for CONNECT), bytes are read as they come.
+///
+/// Reads never lose data. A read that is cancelled, expires or meets an end takes nothing: what had
+/// arrived stays for the next read, [`Error::count`] says how much that is, and neither the
+/// connection nor the other direction is harmed.
+///
+/// A stream that ends in the middle of a message fails the read, and
+/// [`is_incomplete_message`](Error::is_incomplete_message) says so.
 impl Conn {
-    /// Reads at least one byte and at most `most` (`nng_http_conn_read`).
+    /// Reads at least one byte and at most `most` (`nng_http_conn_read`). No bytes are the end of the
+    /// body.
     ///
-    /// The result shares the connection's buffer, it is not copied. `most` of 0 yields no bytes.
+    /// The result shares the connection's buffer, it is not copied (but for small chunks). `most` of
+    /// 0 yields no bytes.
     ///
     /// # Errors
     ///
     /// [`Reset`](ErrorKind::Reset) when the peer has ended its stream
     /// ([`is_end_of_stream`](Error::is_end_of_stream)) or reset it, [`TimedOut`](ErrorKind::TimedOut),
     /// [`Canceled`](ErrorKind::Canceled), [`Closed`](ErrorKind::Closed),
-    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io).
+    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io); [`Protocol`](ErrorKind::Protocol) and
+    /// [`TooLarge`](ErrorKind::TooLarge) for a chunked body that is none, and then again for every
+    /// read that follows.
     ///
     /// # Cancellation
     ///
@@ -41,7 +52,8 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read).
+    /// [`EndOfBody`](ErrorKind::EndOfBody) if the body ends before; what there is of it stays to be
+    /// read. Otherwise those of [`read`](Self::read).
     ///
     /// # Cancellation
     ///
@@ -50,25 +62,60 @@ impl Conn {
         self.submit_read(aio, |completer| Want::All(count, completer))
     }
 
-    /// Reads a request's head (RFC 9112 section 3). The body is empty, and what of it has arrived
-    /// is next to be read.
+    /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
+    /// Fields that belong into a head are left out. Other bodies have none.
+    ///
+    /// They can be read until the next head is.
     ///
     /// # Errors
     ///
-    /// [`Protocol`](ErrorKind::Protocol) for what is no HTTP/1 head, [`TooLarge`](ErrorKind::TooLarge)
-    /// beyond the [`Limits`]; what was sent stays to be read as bytes. Otherwise those of
-    /// [`read`](Self::read).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if content is left to be read, or no message was.
+    /// Otherwise those of [`read`](Self::read).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
+        self.submit_read(aio, Want::Trailers)
+    }
+
+    /// Reads a request's head (RFC 9112 section 3). The body is empty; its content is next to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) for what is no HTTP/1 head or announces a body that peers
+    /// could disagree about (RFC 9112 section 6.3), [`TooLarge`](ErrorKind::TooLarge) beyond the
+    /// [`Limits`]; nothing is taken, and [`into_parts`](Self::into_parts) has what was sent.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if
+    /// content of the message before it is left to be read. Otherwise those of [`read`](Self::read).
     ///
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
     pub fn read_request(&self, aio: Aio<Request<Bytes>>) -> Aio<Request<Bytes>, InFlight> {
-        let limits = self.limits;
-        self.submit_read(aio, |completer| Want::Request(limits, completer))
+        self.submit_read(aio, Want::Request)
     }
 
-    /// Reads a response's head (RFC 9112 section 4). The body is empty, and what of it has arrived
-    /// is next to be read. Interim responses (1xx) are responses too.
+    /// Reads the head of the next final response (RFC 9112 section 4). The body is empty; its content
+    /// is next to be read.
+    ///
+    /// Interim responses (1xx, but for 101) before it are skipped, and are among its extensions, as
+    /// [`Interim`](crate::Interim). Whether there is a body depends on the request too: on HEAD and
+    /// CONNECT, if it was written with [`write_request`](Self::write_request).
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_request`](Self::read_request); [`TooLarge`](ErrorKind::TooLarge) also for more
+    /// interim responses than the [limit](Limits::interim).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_response(&self, aio: Aio<Response<Bytes>>) -> Aio<Response<Bytes>, InFlight> {
+        self.submit_read(aio, Want::Response)
+    }
+
+    /// Reads the head of the next response, be it interim or final.
     ///
     /// # Errors
     ///
@@ -77,9 +124,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
-    pub fn read_response(&self, aio: Aio<Response<Bytes>>) -> Aio<Response<Bytes>, InFlight> {
-        let limits = self.limits;
-        self.submit_read(aio, |completer| Want::Response(limits, completer))
+    pub fn read_any_response(&self, aio: Aio<Response<Bytes>>) -> Aio<Response<Bytes>, InFlight> {
+        self.submit_read(aio, Want::AnyResponse)
     }
 
     fn submit_read<T: Send + 'static>(
@@ -90,6 +136,7 @@ impl Conn {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
         let job = ReadJob {
             want: want(completer),
+            limits: self.limits,
             deadline,
         };
         self.handle.reader.submit(job, self.limits.queued);

@@ -1,11 +1,12 @@
 //! The reader's thread.
 //!
 //! One read at a time: what has arrived already is handed out first; if it does not do, a call
-//! blocks for more. What arrives belongs to the connection, not to the read that waited for it.
+//! blocks for more. What arrives belongs to the connection, not to the read that waited for it;
+//! `incoming` knows the messages it is made of.
 //!
 //! Invariants:
 //!
-//! 1. Bytes leave the input only after `commit`, when no interruption can settle the read any more.
+//! 1. Bytes are taken only after `commit`, when no interruption can settle the read any more.
 //! 2. An interruption settles a read at once, and wakes its call: nothing is shut down, and the
 //!    thread goes on with the next read.
 //! 3. No failure of a read ends anything but that read. An end of stream, and an error of the
@@ -16,16 +17,18 @@ use std::io;
 use std::net::Shutdown;
 
 use bytes::Bytes;
+use http::Response;
 use parking_lot::Mutex;
 
-use super::input::Input;
+use super::exchange::{Answer, Extent};
+use super::incoming::{Available, Incoming, Search};
 use super::job::{ReadJob, Want};
 use super::lane::{Job, Work};
+use super::ledger::Ledger;
 use super::side::{Direction, Side};
 use crate::aio::{Call, Completer};
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
-use crate::proto::parse::{Head, HeadSearch};
 
 /// Room for one call: at least, and at most.
 const LEAST_ROOM: usize = 16 << 10;
@@ -33,8 +36,8 @@ const MOST_ROOM: usize = 256 << 10;
 
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// With the thread while it serves a read, here in between.
-    pub(crate) input: Mutex<Input>,
+    /// With the thread while it serves a read, here in between; none before the first.
+    pub(crate) incoming: Mutex<Option<Box<Incoming>>>,
 }
 
 impl Direction for Reader {
@@ -65,39 +68,51 @@ impl Direction for Reader {
 impl Side<Reader> {
     /// Serves one read to its end; returns the closure that is to be told.
     fn serve(&self, job: ReadJob) -> Option<Call> {
-        let mut input = std::mem::take(&mut *self.direction.input.lock());
-        let call = self.read(job, &mut input);
-        *self.direction.input.lock() = input;
+        let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
+        let call = self.read(job, &mut incoming);
+        *self.direction.incoming.lock() = Some(incoming);
         call
     }
 
-    fn read(&self, mut job: ReadJob, input: &mut Input) -> Option<Call> {
-        if job.deadline.is_past() {
-            return job.fail_at(ErrorKind::TimedOut.into(), input);
+    /// Serves a deferred read in place of the thread, for the caller, who waits for it. Its closure
+    /// is run here: it must be one of ours. Nothing if somebody else is to serve it.
+    pub(crate) fn serve_as_guest(&self, id: usize) {
+        let Some(job) = self.lane.enter_for(id) else {
+            return;
+        };
+        if let Some(call) = self.be_guest(|| self.serve(job)).flatten() {
+            call();
         }
-        job.progress(input);
-        let mut search = HeadSearch::default();
+    }
+
+    fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Option<Call> {
+        if job.deadline.is_past() {
+            return job.fail_at(ErrorKind::TimedOut.into(), incoming);
+        }
+        let mut search = Search::default();
         loop {
             let room;
-            (job, room) = match job.fulfil(input, &mut search) {
+            (job, room) = match job.fulfil(incoming, &mut search, &self.link.ledger) {
                 Fulfilled::Yes(call) => return call,
-                Fulfilled::NotYet(job, room) => (job, room),
+                Fulfilled::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
-            if let Some(error) = input.end() {
-                return job.fail_at(error, input);
+            job.progress(incoming);
+            if let Some(error) = incoming.end(job.want.is_head()) {
+                return job.fail_at(error, incoming);
             }
             let Some(wait) = job.deadline.wait() else {
-                return job.fail_at(ErrorKind::TimedOut.into(), input);
+                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
             };
             match self.lane.enter(job.operation()?) {
                 Ok(away) => self.see_to(&away),
-                Err(kind) => return job.fail_at(kind.into(), input),
+                Err(kind) => return job.fail_at(kind.into(), incoming),
             }
             // Settled before the lane knew of it: nobody would wake the call.
             if job.want.is_settled() {
                 self.lane.leave();
                 return None;
             }
+            let input = &mut incoming.input;
             let result = self.link.transport.read(input.spare(room), wait);
             let ended = self.lane.leave();
             match result {
@@ -110,9 +125,8 @@ impl Side<Reader> {
                     _ => input.broke(error),
                 },
             }
-            job.progress(input);
             if let Some(kind) = ended {
-                return job.fail_at(kind.into(), input);
+                return job.fail_at(kind.into(), incoming);
             }
         }
     }
@@ -124,70 +138,267 @@ enum Fulfilled {
     NotYet(ReadJob, usize),
 }
 
+/// What became of a read that looked at what is there.
+enum Looked<T> {
+    /// With its outcome.
+    Completed(Option<Call>),
+    /// Needs more, in calls with this much room.
+    NotYet(T, usize),
+}
+
+use Looked::{Completed, NotYet};
+
+impl<T> Looked<T> {
+    fn or_again(self, job: impl FnOnce(T) -> ReadJob) -> Fulfilled {
+        match self {
+            Completed(call) => Fulfilled::Yes(call),
+            NotYet(back, room) => Fulfilled::NotYet(job(back), room),
+        }
+    }
+}
+
 impl ReadJob {
-    /// Completes the read if `input` has what it wants, or what it cannot want, or if it has been
+    /// Completes the read if there is what it wants, or what it cannot want, or if it has been
     /// settled meanwhile.
-    fn fulfil(self, input: &mut Input, search: &mut HeadSearch) -> Fulfilled {
-        let Self { want, deadline } = self;
-        let not_yet = |want, room: usize| {
-            let room = room.clamp(LEAST_ROOM, MOST_ROOM);
-            Fulfilled::NotYet(Self { want, deadline }, room)
+    fn fulfil(self, incoming: &mut Incoming, search: &mut Search, ledger: &Ledger) -> Fulfilled {
+        let Self {
+            want,
+            limits,
+            deadline,
+        } = self;
+        let again = |want| Self {
+            want,
+            limits,
+            deadline,
         };
-        let arrived = input.unread().len();
+        incoming.heed(ledger);
         match want {
             want if want.is_settled() => Fulfilled::Yes(None),
-            Want::Some(most, completer) if arrived > 0 || most == 0 => {
-                Fulfilled::Yes(hand_out(input, most, completer))
+            Want::Some(most, completer) => {
+                let available = incoming.some(most, &limits);
+                some(incoming, available, most, completer)
+                    .or_again(|completer| again(Want::Some(most, completer)))
             }
-            Want::All(len, completer) if arrived >= len => {
-                Fulfilled::Yes(hand_out(input, len, completer))
+            Want::All(count, completer) => {
+                let available = incoming.available(count, &limits);
+                all(incoming, available, count, completer)
+                    .or_again(|completer| again(Want::All(count, completer)))
             }
-            Want::Some(len, _) => not_yet(want, len),
-            Want::All(len, _) => not_yet(want, len - arrived),
-            Want::Request(limits, completer) => match head(input, search, &limits, completer) {
-                Ok(call) => Fulfilled::Yes(call),
-                Err(completer) => not_yet(Want::Request(limits, completer), 0),
-            },
-            Want::Response(limits, completer) => match head(input, search, &limits, completer) {
-                Ok(call) => Fulfilled::Yes(call),
-                Err(completer) => not_yet(Want::Response(limits, completer), 0),
-            },
+            Want::Trailers(completer) => {
+                let looked = match incoming.trailers(&limits) {
+                    Ok(None) => NotYet(completer, 0),
+                    Ok(Some(trailers)) => finish(completer, Ok(trailers)),
+                    Err(error) => finish(completer, Err(error)),
+                };
+                looked.or_again(|completer| again(Want::Trailers(completer)))
+            }
+            Want::Request(completer) => {
+                let looked = match incoming.request(search, &limits) {
+                    Ok(None) => NotYet(completer, 0),
+                    Ok(Some(found)) => hand_over(completer, found.size(), || {
+                        incoming.take_request(found, ledger)
+                    }),
+                    Err(error) => finish(completer, Err(error)),
+                };
+                looked.or_again(|completer| again(Want::Request(completer)))
+            }
+            Want::AnyResponse(completer) => {
+                let looked = match incoming.response(search, &limits, ledger) {
+                    Ok(None) => NotYet(completer, 0),
+                    Ok(Some(found)) => hand_over(completer, found.size(), || {
+                        incoming.take_response(found, ledger)
+                    }),
+                    Err(error) => finish(completer, Err(error)),
+                };
+                looked.or_again(|completer| again(Want::AnyResponse(completer)))
+            }
+            Want::Response(completer) => {
+                let looked = match incoming.final_response(search, &limits, ledger, |_| ()) {
+                    Ok(None) => NotYet(completer, 0),
+                    Ok(Some(found)) => hand_over(completer, found.size(), || {
+                        incoming.take_response(found, ledger)
+                    }),
+                    Err(error) => finish(completer, Err(error)),
+                };
+                looked.or_again(|completer| again(Want::Response(completer)))
+            }
+            Want::Answer(answer, completer) => answer
+                .look(incoming, search, &limits, ledger, completer)
+                .or_again(|(answer, completer)| again(Want::Answer(answer, completer))),
         }
     }
 
-    fn fail_at(self, error: Error, input: &Input) -> Option<Call> {
-        let error = error.with_count(self.progress(input));
+    /// Bytes that have arrived towards this read.
+    fn progress(&self, incoming: &mut Incoming) -> u64 {
+        let mut content = |want| {
+            let available = incoming.available(want, &self.limits);
+            match available {
+                Ok(available) => available.count.min(want) as u64,
+                Err(error) => error.count(),
+            }
+        };
+        let count = match &self.want {
+            Want::Some(count, _) | Want::All(count, _) => content(*count),
+            Want::Trailers(_) => 0,
+            Want::Request(_) | Want::Response(_) | Want::AnyResponse(_) | Want::Answer(..) => {
+                incoming.input.raw().len() as u64
+            }
+        };
+        self.want.progress(count);
+        count
+    }
+
+    fn fail_at(self, error: Error, incoming: &mut Incoming) -> Option<Call> {
+        let error = error.with_count(self.progress(incoming));
         self.fail(error)
     }
 }
 
-fn hand_out(input: &mut Input, count: usize, completer: Completer<Bytes>) -> Option<Call> {
-    if !completer.commit() {
-        return None;
+impl Want {
+    fn is_head(&self) -> bool {
+        !matches!(self, Self::Some(..) | Self::All(..) | Self::Trailers(_))
     }
-    let bytes = input.take(count);
-    completer.progress(bytes.len() as u64);
-    completer.finish(Ok(bytes)).into_call()
 }
 
-/// `Err`: the head is not complete.
-fn head<H: Head>(
-    input: &mut Input,
-    search: &mut HeadSearch,
-    limits: &Limits,
-    completer: Completer<H>,
-) -> Result<Option<Call>, Completer<H>> {
-    let result = match search.parse::<H>(input.unread(), limits) {
-        Ok(None) => return Err(completer),
-        Ok(Some((head, size))) => {
-            if !completer.commit() {
-                return Ok(None);
-            }
-            input.take(size);
-            completer.progress(size as u64);
-            Ok(head)
+fn some(
+    incoming: &mut Incoming,
+    available: Result<Available, Error>,
+    most: usize,
+    completer: Completer<Bytes>,
+) -> Looked<Completer<Bytes>> {
+    match available {
+        Err(error) => finish(completer, Err(error)),
+        Ok(Available { count, ended }) if count > 0 || ended || most == 0 => {
+            hand_out(incoming, count.min(most), completer)
         }
-        Err(error) => Err(error.with_count(input.unread().len() as u64)),
-    };
-    Ok(completer.finish(result).into_call())
+        Ok(_) => NotYet(completer, most),
+    }
+}
+
+fn all(
+    incoming: &mut Incoming,
+    available: Result<Available, Error>,
+    want: usize,
+    completer: Completer<Bytes>,
+) -> Looked<Completer<Bytes>> {
+    match available {
+        Err(error) => finish(completer, Err(error)),
+        Ok(Available { count, .. }) if count >= want => hand_out(incoming, want, completer),
+        Ok(Available { count, ended: true }) => {
+            let error = Error::new(ErrorKind::EndOfBody).with_count(count as u64);
+            finish(completer, Err(error))
+        }
+        Ok(Available { count, .. }) => NotYet(completer, want - count),
+    }
+}
+
+fn hand_out<B>(incoming: &mut Incoming, count: usize, completer: Completer<Bytes>) -> Looked<B> {
+    if !completer.commit() {
+        return Completed(None);
+    }
+    let bytes = incoming.take(count);
+    completer.progress(bytes.len() as u64);
+    finish(completer, Ok(bytes))
+}
+
+/// Takes a head, unless the read is settled.
+fn hand_over<H: Send + 'static>(
+    completer: Completer<H>,
+    size: usize,
+    take: impl FnOnce() -> H,
+) -> Looked<Completer<H>> {
+    if !completer.commit() {
+        return Completed(None);
+    }
+    completer.progress(size as u64);
+    finish(completer, Ok(take()))
+}
+
+fn finish<T: Send + 'static, B>(completer: Completer<T>, result: Result<T, Error>) -> Looked<B> {
+    Completed(completer.finish(result).into_call())
+}
+
+type AnswerBack = (Box<Answer>, Completer<Response<Bytes>>);
+
+impl Answer {
+    fn look(
+        mut self: Box<Self>,
+        incoming: &mut Incoming,
+        search: &mut Search,
+        limits: &Limits,
+        ledger: &Ledger,
+        completer: Completer<Response<Bytes>>,
+    ) -> Looked<AnswerBack> {
+        if self.head.is_none() {
+            let seen = |interim: &Response<Bytes>| self.exchange.saw_interim(interim.status());
+            match incoming.final_response(search, limits, ledger, seen) {
+                Ok(None) => return NotYet((self, completer), 0),
+                Err(error) => return finish(completer, Err(error)),
+                Ok(Some(_)) if !self.exchange.has_number(incoming.next_answer()) => {
+                    let detail = "a response came that was not asked for";
+                    let error = Error::new(ErrorKind::Protocol).with_detail(detail);
+                    return finish(completer, Err(error));
+                }
+                Ok(Some(found)) => {
+                    self.exchange.saw_answer(found.head.status());
+                    if self.extent == Extent::Head {
+                        return match hand_over(completer, found.size(), || {
+                            incoming.take_response(found, ledger)
+                        }) {
+                            Completed(call) => Completed(call),
+                            NotYet(completer, room) => NotYet((self, completer), room),
+                        };
+                    }
+                    // Taken for good: an exchange that fails from here on closes the connection.
+                    self.head = Some(incoming.take_response(found, ledger));
+                }
+            }
+        }
+        self.collect(incoming, limits, completer)
+    }
+
+    fn collect(
+        mut self: Box<Self>,
+        incoming: &mut Incoming,
+        limits: &Limits,
+        completer: Completer<Response<Bytes>>,
+    ) -> Looked<AnswerBack> {
+        if incoming.is_raw() {
+            return self.deliver(Bytes::new(), completer);
+        }
+        let most = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
+        let available = match incoming.available(most.saturating_add(1), limits) {
+            Ok(available) => available,
+            Err(error) => return finish(completer, Err(error)),
+        };
+        let too_large = incoming.length().unwrap_or(0) > limits.body_bytes;
+        if too_large || available.count > most {
+            let error = Error::new(ErrorKind::TooLarge).with_detail("a body");
+            return finish(completer, Err(error));
+        }
+        if !available.ended {
+            let left = incoming
+                .length()
+                .and_then(|left| usize::try_from(left).ok());
+            let room = left.map_or(available.count, |left| left - available.count);
+            return NotYet((self, completer), room);
+        }
+        let body = incoming.take(available.count);
+        // What is left is the end of it, and trailers.
+        match incoming.available(1, limits) {
+            Ok(_) => self.deliver(body, completer),
+            Err(error) => finish(completer, Err(error)),
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        body: Bytes,
+        completer: Completer<Response<Bytes>>,
+    ) -> Looked<AnswerBack> {
+        let Some(head) = self.head.take() else {
+            return finish(completer, Err(ErrorKind::Abandoned.into()));
+        };
+        finish(completer, Ok(head.map(|_| body)))
+    }
 }

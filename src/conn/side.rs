@@ -12,18 +12,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::lane::{Away, Found, Job, Lane, Runner, Submitted};
+use super::lane::{Away, Found, Job, Lane, Left, Runner, Submitted};
+use super::ledger::Ledger;
 use super::thread::Owner;
 use crate::aio::{Call, Provider};
 use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
 use crate::transport::Transport;
+use crate::unwind::guard;
 
 /// What both directions share.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) owner: Owner,
     pub(crate) transport: Box<dyn Transport>,
+    pub(crate) ledger: Ledger,
     /// The stream was given back: it is no longer ours to close.
     pub(crate) released: AtomicBool,
 }
@@ -79,12 +82,15 @@ impl<D: Direction> Side<D> {
             return self.fail(job, ErrorKind::TimedOut);
         }
         let id = job.id();
-        match self.lane.submit(job, limit) {
+        self.see_to_submission(id, self.lane.submit(job, limit));
+    }
+
+    /// What a submission asks for, once no lock is held.
+    pub(crate) fn see_to_submission(&self, id: usize, submitted: Submitted<D::Job>) {
+        match submitted {
             Submitted::Accepted { start, arm } => {
-                if start && self.spawn(D::ROLE, |side| side.work()).is_err() {
-                    for job in self.lane.no_thread() {
-                        self.fail(job, ErrorKind::NoMemory);
-                    }
+                if start {
+                    self.start();
                 }
                 if !self.arm(arm) {
                     self.lane.not_armed();
@@ -94,6 +100,61 @@ impl<D: Direction> Side<D> {
                 }
             }
             Submitted::Rejected(job, kind) => self.fail(job, kind),
+        }
+    }
+
+    /// As `see_to_submission`, for a job that was deferred.
+    pub(crate) fn see_to_deferral(&self, id: usize, submitted: Submitted<D::Job>) {
+        match submitted {
+            Submitted::Accepted {
+                start: false,
+                arm: Some(at),
+            } => {
+                if !self.arm(Some(at)) {
+                    self.undefer(); // Nobody would look after it.
+                }
+            }
+            other => self.see_to_submission(id, other),
+        }
+    }
+
+    /// Nobody is going to wait for what is deferred.
+    pub(crate) fn undefer(&self) {
+        if self.lane.undefer() {
+            self.start();
+        }
+    }
+
+    /// Has the caller, who was admitted to the lane, work in place of the thread.
+    pub(crate) fn be_guest<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let mut done = None;
+        guard(|| done = Some(work()));
+        if done.is_none() {
+            self.lose(); // A transport may panic; its caller must not.
+        }
+        match self.lane.guest_leaves() {
+            Left::Nothing => {}
+            Left::Start => self.start(),
+        }
+        done
+    }
+
+    fn start(&self) {
+        if self.spawn(D::ROLE, |side| side.work()).is_err() {
+            for job in self.lane.no_thread() {
+                self.fail(job, ErrorKind::NoMemory);
+            }
+        }
+    }
+
+    /// Ends the side because who worked on it panicked: the job in hand is dropped, and so
+    /// completes; the others complete here.
+    fn lose(&self) {
+        let (queue, stand_in) = self.lane.lost();
+        let _ = self.link.transport.shutdown(D::HOW);
+        self.fail_queued(queue);
+        if stand_in {
+            self.stand_in();
         }
     }
 
@@ -127,7 +188,12 @@ impl<D: Direction> Side<D> {
         }
     }
 
-    fn tell(&self, call: Option<Call>) {
+    /// Fails a job that must not be started. The direction is untouched.
+    pub(crate) fn refuse(&self, job: D::Job, error: Error) {
+        self.tell(job.fail(error));
+    }
+
+    pub(crate) fn tell(&self, call: Option<Call>) {
         if let Some(call) = call {
             self.post(call);
         }
@@ -210,22 +276,22 @@ impl<D: Direction> Expire for Side<D> {
             self.fail(job, ErrorKind::TimedOut);
         }
         self.see_to(&due.away);
+        if due.start {
+            self.start();
+        }
+        if !self.arm(due.again) {
+            self.undefer();
+        }
     }
 }
 
-/// Ends the side when its thread panics, which a transport may make it do: the job in hand is
-/// dropped, and so completes; the others complete here.
+/// Ends the side when its thread panics, which a transport may make it do.
 struct Lost<'a, D: Direction>(&'a Side<D>);
 
 impl<D: Direction> Drop for Lost<'_, D> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let (queue, stand_in) = self.0.lane.lost();
-            let _ = self.0.link.transport.shutdown(D::HOW);
-            self.0.fail_queued(queue);
-            if stand_in {
-                self.0.stand_in();
-            }
+            self.0.lose();
         }
     }
 }

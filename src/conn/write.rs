@@ -1,18 +1,27 @@
 //! Submitting writes.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 
 use super::Conn;
-use super::job::{Until, WriteJob};
+use super::job::{Content, Message, Role, Until, WriteJob};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
-use crate::proto::encode;
+use crate::proto::chunked;
+use crate::proto::encode::{self, Encoded};
 
 /// Writing.
+///
+/// A head that is written declares a body, and what is written after it is the content of that body,
+/// framed as declared (RFC 9112 section 6): no more than `Content-Length`, or as chunks. On a
+/// connection where no head was written through this API, or that was upgraded (101, or a success
+/// for CONNECT), bytes go out as they are given.
 impl Conn {
     /// Writes the aio's whole vector: `nng_http_conn_write_all`.
+    ///
+    /// With `Transfer-Encoding: chunked` it is one chunk, in one gather write; the count is that of
+    /// its content. An empty one sends nothing: [`finish`](Self::finish) ends the body.
     ///
     /// Returns at once and cannot fail here: it makes no system call on the socket, and the outcome
     /// arrives through the aio, once. Success means that the kernel has accepted every byte. Bytes
@@ -25,7 +34,7 @@ impl Conn {
     ///
     /// | kind | when | the connection |
     /// |---|---|---|
-    /// | [`InvalidInput`](ErrorKind::InvalidInput) | no vector was set | untouched |
+    /// | [`InvalidInput`](ErrorKind::InvalidInput) | no vector was set; or more than is left of the declared body: nothing of it is sent | untouched |
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | while queued | untouched, count 0 |
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | in flight | its write side has ended |
     /// | [`Reset`](ErrorKind::Reset), [`Io`](ErrorKind::Io) | the peer or the network failed | its write side has ended |
@@ -63,7 +72,7 @@ impl Conn {
     }
 
     /// Writes some of the aio's vector: completes when the kernel has accepted at least one byte,
-    /// with the number that it has (`nng_http_conn_write`).
+    /// with the number that it has (`nng_http_conn_write`). A chunk is written whole.
     ///
     /// # Errors
     ///
@@ -79,16 +88,17 @@ impl Conn {
     /// Writes a request's head and attached body in one gather write (RFC 9112 section 3).
     ///
     /// The count is that of head and body. `Content-Length` is set from the body, and `Host` from
-    /// the URI's authority if the request has none. The target is in origin form; for CONNECT in
-    /// authority form. An empty body is none: declare its length, or its coding, in the head, and
-    /// write it with [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
-    /// `Content-Length: 0`. A vector of the aio is not used and lost.
+    /// the URI's authority if the request has none, empty if there is no authority. The target is in
+    /// origin form; for CONNECT in authority form. An empty body is none: declare its length, or
+    /// `Transfer-Encoding: chunked`, in the head, and write it with [`write_all`](Self::write_all). A
+    /// POST, PUT or PATCH that declares nothing gets `Content-Length: 0`. A vector of the aio is not
+    /// used and lost.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput), and nothing is sent, if a part of the head must
-    /// not be written (CR, LF, NUL and other controls, a version other than 1.0 and 1.1) or
-    /// contradicts the body. Otherwise those of [`write_all`](Self::write_all).
+    /// not be written (CR, LF, NUL and other controls, a version other than 1.0 and 1.1), if it
+    /// contradicts the body, or if the body of the message before it is not complete. Otherwise those of [`write_all`](Self::write_all).
     ///
     /// # Cancellation
     ///
@@ -98,15 +108,19 @@ impl Conn {
         aio: Aio<Written>,
         request: Request<Bytes>,
     ) -> Aio<Written, InFlight> {
-        let head = encode::request(&request);
-        self.submit_message(aio, head, request.into_body())
+        let role = Role::Request(request.method().into());
+        let encoded = encode::request(&request);
+        self.submit_message(aio, role, encoded, request.into_body())
     }
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
     ///
-    /// `Content-Length` is set from the body. An empty body is none: declare its length in the head
-    /// if you write it with [`write_all`](Self::write_all), or if there is none; without a
-    /// declaration the body ends with the connection. A [`Reason`](crate::Reason) among the
+    /// `Content-Length` is set from the body. An empty body is none: declare its length or
+    /// `Transfer-Encoding: chunked` in the head if you write it with [`write_all`](Self::write_all).
+    /// With neither, the response says `Content-Length: 0`; unless it says `Connection: close`, or is
+    /// of HTTP/1.0, and then what is written ends with the connection, by [`finish`](Self::finish).
+    /// To a HEAD request that was read with [`read_request`](Self::read_request), the head alone is
+    /// written. A [`Reason`](crate::Reason) among the
     /// response's extensions goes before the usual phrase.
     ///
     /// # Errors
@@ -121,44 +135,115 @@ impl Conn {
         aio: Aio<Written>,
         response: Response<Bytes>,
     ) -> Aio<Written, InFlight> {
-        let head = encode::response(&response);
-        self.submit_message(aio, head, response.into_body())
+        let role = Role::Response(response.status());
+        let encoded = encode::response(&response);
+        self.submit_message(aio, role, encoded, response.into_body())
+    }
+
+    /// Ends the body that is being written.
+    ///
+    /// A chunked body gets its last chunk. A body with a `Content-Length` must be complete. The body
+    /// of a response that ends with the connection ends here: the write side is shut down. After a
+    /// message that is complete, there is nothing to do. The count is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput), and nothing is sent, if a part of the declared
+    /// length is missing, or if no message is being written. Otherwise those of
+    /// [`write_all`](Self::write_all).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`write_all`](Self::write_all).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::{HeaderMap, Request};
+    /// use http_aio::{Aio, Conn};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (client, server) = UnixStream::pair()?;
+    /// let (client, server) = (Conn::from(client), Conn::from(server));
+    ///
+    /// let head = Request::put("http://h/log").header("transfer-encoding", "chunked").body("".into())?;
+    /// client.write_request(Aio::new(), head).wait()?;
+    /// client.write_all(Aio::new().iov(["one ", "chunk"])).wait()?;
+    /// let mut trailers = HeaderMap::new();
+    /// trailers.insert("checksum", "42".parse()?);
+    /// client.finish_with_trailers(Aio::new(), trailers).wait()?;
+    ///
+    /// server.read_request(Aio::new()).wait()?;
+    /// assert_eq!(server.read(Aio::new(), 1024).wait()?, "one chunk");
+    /// assert!(server.read(Aio::new(), 1024).wait()?.is_empty()); // The end of the body.
+    /// assert_eq!(server.read_trailers(Aio::new()).wait()?["checksum"], "42");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn finish(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
+        self.finish_with_trailers(aio, HeaderMap::new())
+    }
+
+    /// As [`finish`](Self::finish), with trailers if the body is chunked (RFC 9110 section 6.5); with
+    /// another framing there is no place for them, and they are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`finish`](Self::finish), and [`InvalidInput`](ErrorKind::InvalidInput) for trailers
+    /// that must not be written, or whose names belong into a head.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`write_all`](Self::write_all).
+    pub fn finish_with_trailers(
+        &self,
+        aio: Aio<Written>,
+        trailers: HeaderMap,
+    ) -> Aio<Written, InFlight> {
+        let content = chunked::last_chunk(&trailers).map(Content::Finish);
+        self.submit_write(aio, content, Bufs::default(), Until::All)
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {
         let detail = "no vector was set";
-        let bufs = aio
-            .take_iov()
-            .ok_or_else(|| Error::new(ErrorKind::InvalidInput).with_detail(detail));
-        self.submit_write(aio, bufs, until)
+        let bufs = aio.take_iov();
+        let content = match &bufs {
+            Some(_) => Ok(Content::Vector),
+            None => Err(Error::new(ErrorKind::InvalidInput).with_detail(detail)),
+        };
+        self.submit_write(aio, content, bufs.unwrap_or_default(), until)
     }
 
     fn submit_message(
         &self,
         aio: Aio<Written>,
-        head: Result<Bytes, Error>,
+        role: Role,
+        encoded: Result<Encoded, Error>,
         body: Bytes,
     ) -> Aio<Written, InFlight> {
-        let bufs = head.map(|head| [head, body].into_iter().collect());
-        self.submit_write(aio, bufs, Until::All)
+        let (content, bufs) = match encoded {
+            Ok(encoded) => {
+                let message = Message::new(role, &encoded, None);
+                let bufs = [encoded.head, body].into_iter().collect();
+                (Ok(Content::Message(Box::new(message))), bufs)
+            }
+            Err(error) => (Err(error), Bufs::default()),
+        };
+        self.submit_write(aio, content, bufs, Until::All)
     }
 
     fn submit_write(
         &self,
         aio: Aio<Written>,
-        bufs: Result<Bufs, Error>,
+        content: Result<Content, Error>,
+        bufs: Bufs,
         until: Until,
     ) -> Aio<Written, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
-        match bufs {
-            Ok(bufs) => {
-                let job = WriteJob {
-                    bufs,
-                    until,
-                    deadline,
-                    completer,
-                    moved: 0,
-                };
+        match content {
+            Ok(content) => {
+                let job = WriteJob::new(content, bufs, until, deadline, completer);
                 self.handle.writer.submit(job, self.limits.queued);
             }
             // Nobody listens yet: the handle has not been returned.

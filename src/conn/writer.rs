@@ -1,7 +1,7 @@
 //! The writer's thread.
 //!
-//! A round: take what is queued, as many small writes as fit in one call; offer them to the kernel
-//! without blocking; complete what it has accepted. If it has not accepted all, the first write
+//! A round: take what is queued, as many small writes as fit in one call; frame each for the message
+//! that is being written (`outgoing`); offer them to the kernel without blocking; complete what it has accepted. If it has not accepted all, the first write
 //! that is left is in flight, alone, in calls that may block; those behind it go back to the queue.
 //! If closures are due, all go back until these have run.
 //!
@@ -13,14 +13,17 @@
 //!    middle of it: `shutdown(Write)` first, then the completion, then `Closed` for those behind it.
 //! 3. An operation is in flight once a blocking call has offered it, or a part of it is out; before
 //!    that it is queued, whatever is done to it.
-//! 4. `moved` is the sum of what the calls have returned, so every count is exact.
+//! 4. What a job has `moved` is the sum of what the calls have returned, so every count is exact.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 
+use parking_lot::Mutex;
+
 use super::job::{Until, WriteJob};
-use super::lane::Work;
+use super::lane::{Job, Work};
+use super::outgoing::{Obstacle, Outgoing};
 use super::side::{Direction, Side};
 use crate::aio::{Notice, Provider, Written};
 use crate::bufs::{SLICES, Slices};
@@ -37,7 +40,14 @@ const FIRST_BYTES: usize = 512;
 const SMALL: u64 = 16 << 10;
 const BATCH_BYTES: u64 = 256 << 10;
 
-pub(crate) struct Writer;
+/// A chunk has a slice before it and one behind it.
+const FRAME_SLICES: usize = 2;
+
+#[derive(Default)]
+pub(crate) struct Writer {
+    /// With whoever writes, here in between.
+    outgoing: Mutex<Outgoing>,
+}
 
 impl Direction for Writer {
     type Job = WriteJob;
@@ -50,9 +60,10 @@ impl Direction for Writer {
         loop {
             let (mut slices, mut bytes) = (0, 0);
             let joins = |job: &WriteJob| {
-                slices += job.bufs.len();
-                bytes += job.bufs.remaining();
-                job.bufs.remaining() <= SMALL && slices <= SLICES && bytes <= BATCH_BYTES
+                let (its_slices, its_bytes) = job.size();
+                slices += its_slices + FRAME_SLICES;
+                bytes += its_bytes;
+                its_bytes <= SMALL && slices <= SLICES && bytes <= BATCH_BYTES
             };
             match side.lane.next(&mut batch, joins) {
                 Work::Jobs => side.write(&mut batch, &mut notices),
@@ -72,7 +83,52 @@ impl Direction for Writer {
 
 impl Side<Writer> {
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
+        let mut outgoing = *self.direction.outgoing.lock();
         self.expire(batch);
+        let failure = self.start_batch(&mut outgoing, batch, notices);
+        // Closures may take their time: what is left waits for them in the queue, where it can
+        // expire and be cancelled.
+        let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
+        let first = if wait { None } else { batch.pop_front() };
+        self.put_off(batch);
+        match (first, failure) {
+            (Some(job), Some(error)) => self.end_with(job, error),
+            (Some(job), None) => self.write_blocking(job, &mut outgoing, notices),
+            (None, _) => {}
+        }
+        *self.direction.outgoing.lock() = outgoing;
+        self.notify(notices);
+    }
+
+    /// Writes what can be written of `job` without blocking, in place of the thread, which is left
+    /// the rest. The caller is the lane's guest. The closure of the operation, if that completes, is
+    /// run here: it must be one of ours.
+    pub(crate) fn write_as_guest(&self, job: WriteJob) {
+        let notices = self.be_guest(|| {
+            let (mut batch, mut notices) = (VecDeque::from([job]), Vec::new());
+            let mut outgoing = *self.direction.outgoing.lock();
+            let failure = self.start_batch(&mut outgoing, &mut batch, &mut notices);
+            *self.direction.outgoing.lock() = outgoing;
+            if let Some(error) = failure {
+                if let Some(job) = batch.pop_front() {
+                    self.end_with(job, error);
+                }
+            }
+            self.put_off(&mut batch);
+            notices
+        });
+        notices.into_iter().flatten().for_each(Notice::run);
+    }
+
+    /// Frames a batch, offers it, and completes what the kernel has accepted. A failure is that of
+    /// the first that is left.
+    fn start_batch(
+        &self,
+        outgoing: &mut Outgoing,
+        batch: &mut VecDeque<WriteJob>,
+        notices: &mut Vec<Notice<Written>>,
+    ) -> Option<Error> {
+        self.admit(outgoing, batch);
         let failure = match self.offer(batch) {
             Ok(count) => {
                 accept(batch, count);
@@ -81,19 +137,9 @@ impl Side<Writer> {
             Err(error) => failure(error),
         };
         while batch.front().is_some_and(WriteJob::is_complete) {
-            notices.extend(batch.pop_front().map(WriteJob::succeed));
+            notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
         }
-        // Closures may take their time: what is left waits for them in the queue, where it can
-        // expire and be cancelled.
-        let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
-        let first = if wait { None } else { batch.pop_front() };
-        self.put_off(batch);
-        match (first, failure) {
-            (Some(job), Some(error)) => self.end_with(job, error),
-            (Some(job), None) => self.write_blocking(job, notices),
-            (None, _) => {}
-        }
-        self.notify(notices);
+        failure
     }
 
     /// Takes out what has expired in the queue.
@@ -111,12 +157,56 @@ impl Side<Writer> {
         }
     }
 
+    /// Leaves in the batch what may be offered as it is, and puts the rest off.
+    fn admit(&self, outgoing: &Outgoing, batch: &mut VecDeque<WriteJob>) {
+        loop {
+            let mut ahead = *outgoing;
+            let obstacle = batch.iter_mut().enumerate().find_map(|(place, job)| {
+                let admitted = ahead.admit(job, &self.link.ledger);
+                admitted.err().map(|obstacle| (place, obstacle))
+            });
+            match obstacle {
+                None => return,
+                // What is before it comes first.
+                Some((place @ 1.., _)) => return self.put_off(&mut batch.split_off(place)),
+                Some((0, obstacle)) => {
+                    let Some(job) = batch.pop_front() else { return };
+                    match obstacle {
+                        Obstacle::Refused(error) => self.refuse(job, error),
+                        Obstacle::EndsStream => {
+                            self.put_off(batch);
+                            return self.end_stream(job);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The body ends with the stream, and the write side with it.
+    fn end_stream(&self, job: WriteJob) {
+        let ended = self.lane.end();
+        let result = self.link.transport.shutdown(Shutdown::Write);
+        let call = match (ended.before, result) {
+            (Some(kind), _) => job.fail(kind.into()),
+            (None, Err(error)) => job.fail(error.into()),
+            (None, Ok(())) => job.succeed().into_call(),
+        };
+        self.tell(call);
+        self.fail_queued(ended.queue);
+    }
+
+    fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
+        outgoing.complete(&job, &self.link.ledger);
+        job.succeed()
+    }
+
     /// One call that does not block, for all of them.
     fn offer(&self, batch: &VecDeque<WriteJob>) -> io::Result<usize> {
         let mut slices = Slices::new();
         let mut room = CALL_BYTES;
         for job in batch {
-            room -= job.bufs.gather(&mut slices, room);
+            room -= job.gather(&mut slices, room);
         }
         if slices.is_empty() {
             Ok(0)
@@ -129,6 +219,9 @@ impl Side<Writer> {
     fn put_off(&self, rest: &mut VecDeque<WriteJob>) {
         if rest.is_empty() {
             return;
+        }
+        for job in rest.iter().filter(|job| !job.is_begun()) {
+            job.withdrawn();
         }
         let operations: Vec<_> = rest
             .iter()
@@ -149,8 +242,13 @@ impl Side<Writer> {
     }
 
     /// The operation in flight, alone, until it is complete or fails.
-    fn write_blocking(&self, mut job: WriteJob, notices: &mut Vec<Notice<Written>>) {
-        let mut in_flight = job.moved > 0;
+    fn write_blocking(
+        &self,
+        mut job: WriteJob,
+        outgoing: &mut Outgoing,
+        notices: &mut Vec<Notice<Written>>,
+    ) {
+        let mut in_flight = job.is_begun();
         while !job.is_complete() {
             let Some(operation) = job.completer.operation() else {
                 return;
@@ -181,11 +279,11 @@ impl Side<Writer> {
             if let Some(error) = ended.map(Error::new).or(failure) {
                 return self.end_with(job, error);
             }
-            if job.until == Until::Some && job.moved > 0 {
+            if job.until == Until::Some && job.is_begun() {
                 self.add(&mut job);
             }
         }
-        notices.push(job.succeed());
+        notices.push(self.succeed(job, outgoing));
     }
 
     /// One call that may block. It returns when all that it was given is accepted: an operation that
@@ -196,14 +294,14 @@ impl Side<Writer> {
             Until::Some => FIRST_BYTES,
         };
         let mut slices = Slices::new();
-        job.bufs.gather(&mut slices, budget);
+        job.gather(&mut slices, budget);
         self.link.transport.write(&slices, wait)
     }
 
     /// What else goes without blocking, now that there is room.
     fn add(&self, job: &mut WriteJob) {
         let mut slices = Slices::new();
-        job.bufs.gather(&mut slices, CALL_BYTES);
+        job.gather(&mut slices, CALL_BYTES);
         if !slices.is_empty() {
             let result = self.link.transport.write(&slices, Wait::Never);
             drop(slices);
@@ -217,6 +315,7 @@ impl Side<Writer> {
         if in_flight {
             self.end_with(job, kind.into());
         } else {
+            job.withdrawn();
             self.fail(job, kind);
         }
     }

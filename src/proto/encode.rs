@@ -5,21 +5,32 @@
 //! rely on that: a header smuggled past a type would be a request smuggled past a server.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
-use super::Reason;
+use super::framing::{self, Declared, Framing};
+use super::{Reason, is_token};
 use crate::error::{Error, ErrorKind};
 
-/// Head of a request. `Host` is added from the target if it has an authority and the request has no
-/// `Host`; `Content-Length` from the attached body.
+/// A head as bytes, and what it announces.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) head: Bytes,
+    /// The body that is to be written after the attached one.
+    pub(crate) then: Framing,
+    pub(crate) persists: bool,
+}
+
+/// Head of a request. `Host` is added from the target if the request has none, empty if the target
+/// has no authority (RFC 9112 section 3.2); `Content-Length` from the attached body.
 ///
 /// # Errors
 ///
 /// `InvalidInput`, with a detail that says what of it must not be written.
-pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
+pub(crate) fn request(request: &Request<Bytes>) -> Result<Encoded, Error> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let version = request.version();
     if headers.get_all(HOST).iter().count() > 1 {
         return Err(refused("there are two values of Host"));
     }
@@ -32,10 +43,11 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
     head.put_u8(b' ');
     put_target(&mut head, method, uri)?;
     head.put_u8(b' ');
-    put_version(&mut head, request.version())?;
+    put_version(&mut head, version)?;
     head.put_slice(b"\r\n");
-    if let (Some(authority), false) = (uri.authority(), headers.contains_key(HOST)) {
-        let host = without_credentials(authority);
+    let needs_host = uri.authority().is_some() || version == Version::HTTP_11;
+    if needs_host && !headers.contains_key(HOST) {
+        let host = uri.authority().map_or("", without_credentials);
         head.put_slice(b"host: ");
         put_visible(&mut head, host.as_bytes(), "the host must not be written")?;
         head.put_slice(b"\r\n");
@@ -43,18 +55,34 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Bytes, Error> {
     put_headers(&mut head, headers)?;
     // A request of these methods without a length has an empty body; say so (RFC 9110 section 8.6).
     let expects_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    put_length(&mut head, headers, request.body(), expects_body)?;
+    let body = request.body();
+    let then = match put_length(&mut head, version, headers, body, expects_body)? {
+        Framing::UntilEnd => return Err(refused("the last transfer coding is not chunked")),
+        then => then,
+    };
     head.put_slice(b"\r\n");
-    Ok(head.freeze())
+    Ok(Encoded {
+        head: head.freeze(),
+        then,
+        persists: framing::persists(version, headers),
+    })
 }
 
-/// Head of a response. `Content-Length` is added from the attached body.
+/// Whether the request asks for a 100 before its body (RFC 9110 section 10.1.1).
+pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
+    let mut expectations = headers.get_all(EXPECT).into_iter();
+    expectations.any(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Head of a response. `Content-Length` is added from the attached body, 0 if there is none and none
+/// is declared: a body that ends with the connection is announced by `Connection: close`.
 ///
 /// # Errors
 ///
 /// `InvalidInput`, with a detail that says what of it must not be written.
-pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
+pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
     let (status, headers) = (response.status(), response.headers());
+    let version = response.version();
     let bodiless = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if bodiless && !response.body().is_empty() {
@@ -65,7 +93,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
         return Err(refused("a response of this status declares no body"));
     }
     let mut head = BytesMut::with_capacity(256);
-    put_version(&mut head, response.version())?;
+    put_version(&mut head, version)?;
     head.put_u8(b' ');
     head.put_slice(status.as_str().as_bytes());
     head.put_u8(b' ');
@@ -75,9 +103,22 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Bytes, Error> {
     }
     head.put_slice(b"\r\n");
     put_headers(&mut head, headers)?;
-    put_length(&mut head, headers, response.body(), false)?;
+    let persists = framing::persists(version, headers);
+    let needs_length = persists && !bodiless;
+    let then = match put_length(&mut head, version, headers, response.body(), needs_length)? {
+        _ if bodiless => Framing::None,
+        Framing::None if !needs_length && response.body().is_empty() && !declares => {
+            Framing::UntilEnd
+        }
+        then => then,
+    };
     head.put_slice(b"\r\n");
-    Ok(head.freeze())
+    Ok(Encoded {
+        head: head.freeze(),
+        then,
+        // An interim response says nothing about what comes after the final one.
+        persists: persists || status.is_informational(),
+    })
 }
 
 /// RFC 9112 section 3.2: authority-form for CONNECT, otherwise origin-form or `*`.
@@ -87,10 +128,14 @@ fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Err
         None if *method == Method::CONNECT => return Err(refused("CONNECT needs an authority")),
         _ => uri.path_and_query().map_or("/", |target| target.as_str()),
     };
-    match target.as_bytes().first() {
-        Some(b'?') => head.put_u8(b'/'),
-        None => return Err(refused("the target is empty")),
-        Some(_) => {}
+    match target.as_bytes() {
+        [] => return Err(refused("the target is empty")),
+        // The host of `user@*` too.
+        b"*" if *method != Method::OPTIONS => {
+            return Err(refused("the target does not fit the method"));
+        }
+        [b'?', ..] => head.put_u8(b'/'),
+        _ => {}
     }
     put_visible(head, target.as_bytes(), "the target must not be written")
 }
@@ -109,7 +154,7 @@ fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
     Ok(())
 }
 
-fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
     for (name, value) in headers {
         put_token(
             head,
@@ -123,34 +168,37 @@ fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
     Ok(())
 }
 
-/// The attached body's length. A declaration of the caller's must agree with it, or the peer would
-/// see another message than the one that is sent.
+/// The attached body's length, and what is to follow the attached body. A declaration of the
+/// caller's must agree with it, or the peer would see another message than the one that is sent.
 fn put_length(
     head: &mut BytesMut,
+    version: Version,
     headers: &HeaderMap,
     body: &Bytes,
-    expects_body: bool,
-) -> Result<(), Error> {
-    let coded = headers.contains_key(TRANSFER_ENCODING);
-    let declared = declared_length(headers)?;
-    if coded && declared.is_some() {
-        return Err(refused(
-            "Content-Length and Transfer-Encoding exclude each other",
-        ));
-    }
+    needs_length: bool,
+) -> Result<Framing, Error> {
     let length = body.len() as u64;
-    match declared {
-        None if length > 0 && coded => Err(refused(
+    // Strict with a length first: `declared` takes what a peer may send.
+    let declared = declared_length(headers)?;
+    let coding = framing::declared(version, headers);
+    match coding.map_err(|error| error.with_kind(ErrorKind::InvalidInput))? {
+        Declared::Chunked | Declared::Coded if length > 0 => Err(refused(
             "an attached body has a Content-Length, not a Transfer-Encoding",
         )),
-        None if length > 0 || (expects_body && !coded) => {
-            head.put_slice(format!("content-length: {length}\r\n").as_bytes());
-            Ok(())
-        }
-        Some(declared) if length > 0 && declared != length => Err(refused(
-            "Content-Length is not the length of the attached body",
-        )),
-        None | Some(_) => Ok(()),
+        Declared::Chunked => Ok(Framing::Chunked),
+        Declared::Coded => Ok(Framing::UntilEnd),
+        Declared::Length(_) | Declared::Nothing => match declared {
+            None if length > 0 || needs_length => {
+                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+                Ok(Framing::None)
+            }
+            None | Some(0) if length == 0 => Ok(Framing::None),
+            Some(declared) if length == 0 => Ok(Framing::Length(declared)),
+            Some(declared) if declared == length => Ok(Framing::None),
+            None | Some(_) => Err(refused(
+                "Content-Length is not the length of the attached body",
+            )),
+        },
     }
 }
 
@@ -170,15 +218,8 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     Ok(declared)
 }
 
-/// `token` (RFC 9110 section 5.6.2).
 fn put_token(head: &mut BytesMut, bytes: &[u8], detail: &'static str) -> Result<(), Error> {
-    let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
-    put(
-        head,
-        bytes,
-        !bytes.is_empty() && bytes.iter().all(is_token),
-        detail,
-    )
+    put(head, bytes, is_token(bytes), detail)
 }
 
 /// Neither a control nor a space: what keeps a start line in three parts.

@@ -1,5 +1,7 @@
 //! What a peer, or a caller, may ask of a connection.
 
+use std::time::Duration;
+
 /// Bounds that protect against a peer, or a producer, that asks for too much.
 ///
 /// The defaults suit the open network and may be tightened in a later version.
@@ -14,6 +16,11 @@
 pub struct Limits {
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) interim: usize,
+    pub(crate) body_bytes: u64,
+    pub(crate) chunk_line: usize,
+    pub(crate) trailer_bytes: usize,
+    pub(crate) continue_wait: Duration,
     pub(crate) queued: usize,
 }
 
@@ -25,10 +32,47 @@ impl Limits {
         self
     }
 
-    /// Number of header lines in a head. Default 128.
+    /// Number of header lines in a head, and of trailer lines after a body. Default 128.
     #[must_use]
     pub fn headers(mut self, count: usize) -> Self {
         self.headers = count;
+        self
+    }
+
+    /// Number of interim responses (1xx) before the final one. Default 32.
+    #[must_use]
+    pub fn interim(mut self, count: usize) -> Self {
+        self.interim = count;
+        self
+    }
+
+    /// Size of a body that is collected whole, as [`transact`](crate::Conn::transact) does, in bytes.
+    /// Reads that name their size are not bounded by it. Default 16 MiB.
+    #[must_use]
+    pub fn body_bytes(mut self, bytes: u64) -> Self {
+        self.body_bytes = bytes;
+        self
+    }
+
+    /// Size of the line before a chunk in bytes, extensions included. Default 4,096.
+    #[must_use]
+    pub fn chunk_line(mut self, bytes: usize) -> Self {
+        self.chunk_line = bytes;
+        self
+    }
+
+    /// Size of the trailers after a chunked body in bytes. Default 16,384.
+    #[must_use]
+    pub fn trailer_bytes(mut self, bytes: usize) -> Self {
+        self.trailer_bytes = bytes;
+        self
+    }
+
+    /// How long a [`transact`](crate::Conn::transact) with `Expect: 100-continue` waits for the
+    /// server before it sends the body unasked (RFC 9110 section 10.1.1). Default 1 second.
+    #[must_use]
+    pub fn continue_wait(mut self, wait: Duration) -> Self {
+        self.continue_wait = wait;
         self
     }
 
@@ -46,6 +90,11 @@ impl Default for Limits {
         Self {
             head_bytes: 64 * 1024,
             headers: 128,
+            interim: 32,
+            body_bytes: 16 << 20,
+            chunk_line: 4 * 1024,
+            trailer_bytes: 16 * 1024,
+            continue_wait: Duration::from_secs(1),
             queued: 64 * 1024,
         }
     }

@@ -1,13 +1,22 @@
 //! HTTP/1.1 as functions over bytes (RFC 9112). No I/O, no threads, no clock.
 //!
-//! `encode` writes message heads, `parse` reads them, `limits` bounds them. Which body follows a
-//! head, and the chunked coding, have their place here beside them.
+//! `encode` writes message heads, `parse` reads them, `framing` says which body follows, `chunked`
+//! is the coding of bodies of unknown length, `limits` bounds them all.
 
+pub(crate) mod chunked;
 pub(crate) mod encode;
+pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;
 
 use bytes::Bytes;
+use http::Response;
+
+/// `token` (RFC 9110 section 5.6.2).
+fn is_token(bytes: &[u8]) -> bool {
+    let is_token_byte = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    !bytes.is_empty() && bytes.iter().all(is_token_byte)
+}
 
 /// The reason phrase of a response, where it is not the usual one of its status (RFC 9112
 /// section 4).
@@ -41,5 +50,42 @@ impl From<&'static str> for Reason {
 impl From<String> for Reason {
     fn from(phrase: String) -> Self {
         Self(Bytes::from(phrase))
+    }
+}
+
+/// The interim responses (1xx) that came before a final one (RFC 9110 section 15.2).
+///
+/// [`read_response`](crate::Conn::read_response) and [`transact`](crate::Conn::transact) skip them,
+/// and leave them among the final response's extensions, if there were any.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::http::{Request, Response};
+/// use http_aio::{Aio, Conn, Interim};
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, server) = UnixStream::pair()?;
+/// let (client, server) = (Conn::from(client), Conn::from(server));
+/// let answer = client.transact(Aio::new(), Request::get("http://h/").body("".into())?);
+/// for status in [103, 200] {
+///     let response = Response::builder().status(status).body("".into())?;
+///     server.write_response(Aio::new(), response).wait()?;
+/// }
+/// let answer = answer.wait()?;
+/// assert_eq!(answer.status(), 200);
+/// let interim = answer.extensions().get::<Interim>().expect("there was one");
+/// assert_eq!(interim.responses()[0].status(), 103);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interim(pub(crate) Vec<Response<()>>);
+
+impl Interim {
+    /// Their heads, in the order in which they came; at least one.
+    pub fn responses(&self) -> &[Response<()>] {
+        &self.0
     }
 }

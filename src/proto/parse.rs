@@ -130,7 +130,7 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
     }
 }
 
-fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
+pub(super) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;

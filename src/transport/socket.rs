@@ -70,6 +70,8 @@ pub(crate) struct SocketTransport {
     wake: AtomicBool,
     /// One direction has been told that the peer is gone.
     reset: AtomicBool,
+    /// The last read took all there was, so trying to read before waiting is likely to be in vain.
+    drained: AtomicBool,
     /// A write is under way.
     writing: AtomicBool,
 }
@@ -91,6 +93,7 @@ impl SocketTransport {
             waker: OnceLock::new(),
             wake: AtomicBool::new(false),
             reset: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
             writing: AtomicBool::new(false),
         }
     }
@@ -125,6 +128,11 @@ impl SocketTransport {
             Ok((count, _)) => Ok(count),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn receive_later(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        self.wait_readable(wait.timeout())?;
+        self.receive(buffer)
     }
 
     /// Waits until the socket is readable; `Interrupted` if the waker is.
@@ -204,12 +212,19 @@ impl From<UnixStream> for SocketTransport {
 
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let result = match self.receive(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && wait != Wait::Never => self
-                .wait_readable(wait.timeout())
-                .and_then(|()| self.receive(buffer)),
-            result => result,
+        let result = match wait {
+            Wait::Never => self.receive(buffer),
+            _ if self.drained.load(Ordering::Relaxed) => self.receive_later(buffer, wait),
+            _ => match self.receive(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.receive_later(buffer, wait)
+                }
+                result => result,
+            },
         };
+        // There was less than there was room for: the next read is likely to wait.
+        let drained = matches!(result, Ok(1..)) && result.as_ref().ok() < Some(&buffer.len());
+        self.drained.store(drained, Ordering::Relaxed);
         result.map_err(|error| self.told(error))
     }
 

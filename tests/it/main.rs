@@ -9,6 +9,8 @@ mod connect;
 mod deadline;
 mod examples;
 #[cfg(feature = "test-util")]
+mod fuzz_corpus;
+#[cfg(feature = "test-util")]
 mod invariant;
 mod message;
 mod nng_parity;

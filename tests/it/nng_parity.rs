@@ -303,13 +303,18 @@ fn case_113_operations_of_different_kinds_do_not_change_one_another() {
     let body = conn.read_all(Aio::new(), 5);
     let rest = conn.read(Aio::new(), 100);
     let next = conn.read_request(Aio::new());
-    for part in ["HTTP/1.1 20", "1 Created\r\n\r", "\nHEL", "LO+"] {
+    for part in [
+        "HTTP/1.1 20",
+        "1 Created\r\nContent-Length: 6\r\n\r",
+        "\nHEL",
+        "LO+",
+    ] {
         peer.say(part);
     }
     assert_eq!(settle(head).unwrap().status(), 201);
     assert_eq!(settle(body).unwrap(), "HELLO");
     assert_eq!(settle(rest).unwrap(), "+");
-    peer.say("GET / HTTP/1.1\r\n\r\n");
+    peer.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(settle(next).unwrap().method(), Method::GET);
 }
 
@@ -423,7 +428,8 @@ fn case_119_a_message_that_was_changed_is_sent_changed() {
         .headers_mut()
         .insert("x", HeaderValue::from_static("2"));
     settle(conn.write_request(Aio::new(), request)).unwrap();
-    let expected = "GET /a HTTP/1.1\r\nx: 1\r\n\r\nDELETE /b HTTP/1.1\r\nx: 2\r\n\r\n";
+    let expected = "GET /a HTTP/1.1\r\nhost: \r\nx: 1\r\n\r\n\
+        DELETE /b HTTP/1.1\r\nhost: \r\nx: 2\r\n\r\n";
     assert_eq!(peer.expect(expected.len()), expected.as_bytes());
 }
 
@@ -447,17 +453,29 @@ fn case_120_nothing_that_splits_a_message_can_be_written() {
 #[test]
 fn case_121_five_gibibytes_and_nothing_are_lengths() {
     let (conn, mut peer) = pair(Family::Tcp);
+    let empty = || Request::put("/").body(Bytes::new()).unwrap();
+    settle(conn.write_request(Aio::new(), empty())).unwrap();
     let large = Request::put("/").header("Content-Length", 5_u64 << 30);
     settle(conn.write_request(Aio::new(), large.body(Bytes::new()).unwrap())).unwrap();
-    let empty = Request::put("/").body(Bytes::new()).unwrap();
-    settle(conn.write_request(Aio::new(), empty)).unwrap();
-    let expected = "PUT / HTTP/1.1\r\ncontent-length: 5368709120\r\n\r\n\
-        PUT / HTTP/1.1\r\ncontent-length: 0\r\n\r\n";
+    // Its body comes before the next head.
+    let early = settle(conn.write_request(Aio::new(), empty()));
+    assert_eq!(failure(early), (ErrorKind::InvalidInput, 0));
+    assert_eq!(
+        settle(conn.write_all(Aio::new().iov(["x"])))
+            .unwrap()
+            .count(),
+        1
+    );
+    let expected = "PUT / HTTP/1.1\r\nhost: \r\ncontent-length: 0\r\n\r\n\
+        PUT / HTTP/1.1\r\nhost: \r\ncontent-length: 5368709120\r\n\r\nx";
     let sent = peer.expect(expected.len());
     assert_eq!(sent, expected.as_bytes());
     peer.say(sent);
-    for length in ["5368709120", "0"] {
+    for length in ["0", "5368709120"] {
         let request = settle(conn.read_request(Aio::new())).unwrap();
         assert_eq!(request.headers()["content-length"], length);
     }
+    let early = settle(conn.read_request(Aio::new()));
+    assert_eq!(failure(early).0, ErrorKind::InvalidInput);
+    assert_eq!(settle(conn.read(Aio::new(), 100)).unwrap(), "x");
 }

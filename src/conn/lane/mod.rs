@@ -7,9 +7,13 @@
 //!    buffers may be user types) under it.
 //! 2. A job is in the queue, with the thread, or finished. Whoever takes it out of the queue owns it.
 //! 3. Once `ended` is set nothing enters the queue, and who has set it sees that it is emptied.
-//! 4. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
+//! 4. One at a time works on the lane: its thread, or, while that has nothing to do, a *guest*: a
+//!    caller who would otherwise wait for the thread. The guest leaves to the thread what it has not
+//!    done itself.
+//! 5. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
 //!    rung only when it is parked: no wake-up is lost and none is paid for twice.
 
+mod guest;
 mod worker;
 
 use std::collections::VecDeque;
@@ -18,7 +22,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+
+pub(crate) use self::guest::Left;
+use self::guest::{Deferral, Kick};
 
 use crate::aio::{Call, Operation};
 use crate::deadline::Deadline;
@@ -67,12 +74,17 @@ struct State<J> {
     armed: Option<Instant>,
     /// A thread is running `calls` in place of the lane's.
     standing_in: bool,
+    /// Somebody is working in place of the thread, which is here meanwhile.
+    guest: Option<Thread>,
+    deferral: Deferral,
 }
 
 /// What the lane's thread is doing, as far as others must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thread {
     Unstarted,
+    /// Has found nothing to do and looks whether something comes.
+    Idle,
     /// Will look at the queue soon without being told.
     Busy,
     /// Waits for the doorbell.
@@ -130,6 +142,8 @@ impl<J: Job> Lane<J> {
             earliest: None,
             armed: None,
             standing_in: false,
+            guest: None,
+            deferral: Deferral::default(),
         };
         Self {
             state: Mutex::new(state),
@@ -156,16 +170,24 @@ impl<J: Job> Lane<J> {
             }
         }
         state.queue.push_back(job);
-        let start = state.thread == Thread::Unstarted;
-        if start {
-            state.thread = Thread::Busy;
-        }
-        self.rouse(state);
+        let start = self.rouse(state);
         Submitted::Accepted { start, arm }
     }
 
-    /// Makes a parked thread look; one that is busy looks by itself.
-    fn rouse(&self, mut state: parking_lot::MutexGuard<'_, State<J>>) {
+    /// Makes the thread look at the queue; one that is busy looks by itself. True if it has to be
+    /// started for that.
+    fn rouse(&self, mut state: MutexGuard<'_, State<J>>) -> bool {
+        state.deferral.waits = false;
+        let start = state.thread == Thread::Unstarted && !state.queue.is_empty();
+        if start {
+            state.thread = Thread::Busy;
+        }
+        self.wake(state);
+        start
+    }
+
+    /// Makes a thread that is there look at everything.
+    fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
         self.ready.store(true, Ordering::Release);
         let parked = state.thread == Thread::Parked;
         if parked {
@@ -218,7 +240,7 @@ impl<J: Job> Lane<J> {
         let mut state = self.state.lock();
         let before = state.ended.replace(ErrorKind::Closed);
         let queue = std::mem::take(&mut state.queue);
-        self.rouse(state);
+        self.wake(state);
         Ended { before, queue }
     }
 
@@ -226,7 +248,7 @@ impl<J: Job> Lane<J> {
     pub(crate) fn drain(&self) {
         let mut state = self.state.lock();
         state.draining = true;
-        self.rouse(state);
+        self.wake(state);
     }
 
     /// Whether no operation is queued or in flight. Waits a little while the thread is between two
@@ -248,6 +270,11 @@ impl<J: Job> Lane<J> {
         false
     }
 
+    /// Whether no job is accepted any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.lock().ended.is_some()
+    }
+
     /// What has fallen due while the thread is away.
     pub(crate) fn take_due(&self, now: Instant) -> Due<J> {
         let mut state = self.state.lock();
@@ -266,14 +293,23 @@ impl<J: Job> Lane<J> {
             .iter()
             .filter_map(|job| job.deadline().instant())
             .min();
+        let kick = state.kick(now);
         let waiting = state.thread == Thread::Away && !state.calls.is_empty();
         let stand_in = waiting && matches!(state.runner(), Runner::StandIn);
+        let away = Away {
+            arm: state.time_to_arm(),
+            stand_in,
+        };
+        let (start, again) = match kick {
+            Kick::Now => (self.rouse(state), None),
+            Kick::At(at) => (false, Some(at)),
+            Kick::No => (false, None),
+        };
         Due {
             jobs,
-            away: Away {
-                arm: state.time_to_arm(),
-                stand_in,
-            },
+            away,
+            start,
+            again,
         }
     }
 
@@ -283,7 +319,7 @@ impl<J: Job> Lane<J> {
         state.calls.push_back(call);
         let runner = state.runner();
         match runner {
-            Runner::Present => self.rouse(state),
+            Runner::Present => self.wake(state),
             Runner::StandIn => drop(state),
         }
         runner
@@ -321,6 +357,10 @@ impl<J: Job> Lane<J> {
 pub(crate) struct Due<J> {
     pub(crate) jobs: Vec<J>,
     pub(crate) away: Away,
+    /// The lane needs its thread.
+    pub(crate) start: bool,
+    /// When to look again.
+    pub(crate) again: Option<Instant>,
 }
 
 /// What there is to see to while the thread is away.
@@ -341,7 +381,7 @@ impl<J> State<J> {
     }
 
     fn runner(&mut self) -> Runner {
-        let here = matches!(self.thread, Thread::Busy | Thread::Parked);
+        let here = matches!(self.thread, Thread::Busy | Thread::Idle | Thread::Parked);
         if here || self.standing_in {
             return Runner::Present;
         }

@@ -20,6 +20,13 @@ impl<J: Job> Lane<J> {
         let mut spun = false;
         loop {
             let mut state = self.state.lock();
+            if let Some(home) = &mut state.guest {
+                // Rung by the guest, if it leaves something to do.
+                *home = Thread::Parked;
+                drop(state);
+                let _ = self.doorbell.recv();
+                continue;
+            }
             state.serving = false;
             state.thread = Thread::Busy;
             // One that stands in keeps them until it is done, so that they run in their order.
@@ -28,7 +35,13 @@ impl<J: Job> Lane<J> {
                     return Work::Call(call);
                 }
             }
-            if let Some(first) = state.queue.pop_front() {
+            let left_to_guest = state.leaves_to_guest();
+            let first = if left_to_guest {
+                None
+            } else {
+                state.queue.pop_front()
+            };
+            if let Some(first) = first {
                 state.serving = true;
                 let more = joins(&first);
                 jobs.push_back(first);
@@ -40,7 +53,7 @@ impl<J: Job> Lane<J> {
                 }
                 return Work::Jobs;
             }
-            if state.draining || state.ended.is_some() {
+            if !left_to_guest && (state.draining || state.ended.is_some()) {
                 state.thread = Thread::Gone;
                 return Work::Exit;
             }
@@ -52,6 +65,7 @@ impl<J: Job> Lane<J> {
                 let _ = self.doorbell.recv();
             } else {
                 spun = true;
+                state.thread = Thread::Idle;
                 drop(state);
                 spin_until(|| self.ready.load(Ordering::Acquire));
             }
@@ -64,6 +78,7 @@ impl<J: Job> Lane<J> {
         if let Some(kind) = state.ended {
             return Err(kind);
         }
+        state.deferral.waits = false;
         while let Some(job) = jobs.pop_back() {
             if let Deadline::At(at) = job.deadline() {
                 state.earliest = Some(state.earliest.map_or(at, |earliest| earliest.min(at)));
@@ -127,6 +142,9 @@ impl<J: Job> Lane<J> {
         state.ended.get_or_insert(ErrorKind::Closed);
         let queue = std::mem::take(&mut state.queue);
         let current = state.current.take();
+        if state.guest.take() == Some(Thread::Parked) {
+            let _ = self.ring.try_send(()); // To find that it has ended.
+        }
         let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
         drop(state);
         drop(current);

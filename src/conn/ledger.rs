@@ -1,0 +1,88 @@
+//! What one direction must know of the messages of the other: which request a response answers
+//! decides about its body, and an upgrade ends HTTP for both.
+//!
+//! Requests and responses are counted, from 0, each where it is written and where it is read, so
+//! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::proto::framing::Asked;
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Requests that we wrote; the reader looks them up.
+    pub(crate) written: Requests,
+    /// Requests that we read; the writer looks them up.
+    pub(crate) read: Requests,
+    /// No message follows: what is written and read is no longer HTTP.
+    pub(crate) upgraded: Flag,
+    /// A message asked for the connection to close after it.
+    pub(crate) closing: Flag,
+    /// The writer is in the middle of a message.
+    pub(crate) writing: Flag,
+}
+
+/// The requests of one direction that make their responses special.
+#[derive(Debug, Default)]
+pub(crate) struct Requests(Mutex<VecDeque<(u64, Asked)>>);
+
+impl Requests {
+    /// The request with this number, which is the latest; replaces what was noted of later ones, for
+    /// these were not sent.
+    pub(crate) fn note(&self, number: u64, asked: Asked) {
+        let mut notes = self.0.lock();
+        while notes.back().is_some_and(|(noted, _)| *noted >= number) {
+            notes.pop_back();
+        }
+        if asked != Asked::Other {
+            notes.push_back((number, asked));
+        }
+    }
+
+    /// What the request with this number asked for. Those before it are answered and forgotten.
+    pub(crate) fn look_up(&self, number: u64) -> Asked {
+        let mut notes = self.0.lock();
+        while notes.front().is_some_and(|(noted, _)| *noted < number) {
+            notes.pop_front();
+        }
+        match notes.front() {
+            Some((noted, asked)) if *noted == number => *asked,
+            _ => Asked::Other,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(&self, value: bool) {
+        self.0.store(value, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_not_sent_is_replaced() {
+        let requests = Requests::default();
+        requests.note(0, Asked::Head);
+        requests.note(1, Asked::Head);
+        requests.note(1, Asked::Other);
+        requests.note(2, Asked::Connect);
+        let found: Vec<_> = (0..4).map(|number| requests.look_up(number)).collect();
+        assert_eq!(
+            found,
+            [Asked::Head, Asked::Other, Asked::Connect, Asked::Other]
+        );
+    }
+}

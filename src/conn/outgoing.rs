@@ -1,0 +1,238 @@
+//! What the writer may write next: the framing that the last head declared, and how much of its
+//! body is out.
+//!
+//! Invariants:
+//!
+//! 1. The state moves when an operation completes, not when it is submitted: what was cancelled in
+//!    the queue has changed nothing.
+//! 2. Before an operation is offered it is *admitted*, against the state that holds if all before
+//!    it in the batch complete. One that must not be written is refused only when it is the first,
+//!    so that what was before it has really happened.
+//! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
+
+use http::StatusCode;
+
+use super::job::{Content, Frame, Message, Role, Until, WriteJob};
+use super::ledger::Ledger;
+use crate::error::{Error, ErrorKind};
+use crate::proto::chunked;
+use crate::proto::framing::{Asked, Framing};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outgoing {
+    body: Body,
+    /// Requests whose heads are out.
+    requests: u64,
+    /// Final responses whose heads are out.
+    responses: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// No message is being written: bytes go out as they are given.
+    #[default]
+    Raw,
+    /// A message is complete; the next thing is a head.
+    Complete,
+    Length(u64),
+    Chunked,
+    /// Ends with the stream.
+    UntilEnd,
+}
+
+/// Why an operation cannot be offered.
+pub(crate) enum Obstacle {
+    Refused(Error),
+    /// It ends the body by ending the stream, after all that is before it.
+    EndsStream,
+}
+
+impl From<Error> for Obstacle {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Framing> for Body {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::Complete,
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked => Self::Chunked,
+            Framing::UntilEnd => Self::UntilEnd,
+            Framing::Tunnel => Self::Raw,
+        }
+    }
+}
+
+impl Outgoing {
+    /// Frames `job` for this state and moves on as if it were complete.
+    ///
+    /// # Errors
+    ///
+    /// It must not be written, or not yet.
+    pub(crate) fn admit(&mut self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Obstacle> {
+        if self.body == Body::Complete && ledger.upgraded.is_set() {
+            self.body = Body::Raw;
+        }
+        if !job.is_begun() {
+            match &mut job.content {
+                Content::Vector => self.admit_vector(job)?,
+                Content::Message(_) => self.admit_message(job, ledger)?,
+                Content::Finish(_) => self.admit_finish(job)?,
+            }
+        }
+        let length = job.payload();
+        self.advance(job, length);
+        Ok(())
+    }
+
+    /// Moves on: `job` is complete.
+    pub(crate) fn complete(&mut self, job: &WriteJob, ledger: &Ledger) {
+        if self.body == Body::Complete && ledger.upgraded.is_set() {
+            self.body = Body::Raw;
+        }
+        self.advance(job, job.counted());
+        if let Content::Message(message) = &job.content {
+            if !message.persists || message.then == Body::UntilEnd {
+                ledger.closing.set(true);
+            }
+            if message.then == Body::Raw {
+                ledger.upgraded.set(true);
+            }
+        }
+        ledger
+            .writing
+            .set(!matches!(self.body, Body::Raw | Body::Complete));
+    }
+
+    fn advance(&mut self, job: &WriteJob, written: u64) {
+        match &job.content {
+            Content::Vector => {
+                if let Body::Length(left) = self.body {
+                    self.body = length(left.saturating_sub(written));
+                }
+            }
+            Content::Message(message) => {
+                self.body = message.then;
+                match message.role {
+                    Role::Request(_) => self.requests += 1,
+                    Role::Response(status) if is_final(status) => self.responses += 1,
+                    Role::Response(_) => {}
+                }
+            }
+            Content::Finish(_) => self.body = Body::Complete,
+        }
+    }
+
+    fn admit_vector(&self, job: &mut WriteJob) -> Result<(), Error> {
+        let written = job.bufs.remaining();
+        let most = match self.body {
+            Body::Raw | Body::UntilEnd => u64::MAX,
+            Body::Complete => 0,
+            Body::Length(left) => left,
+            Body::Chunked => {
+                // A chunk is written whole; an empty one would end the body.
+                job.until = Until::All;
+                job.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
+                return Ok(());
+            }
+        };
+        job.frame = None;
+        match written.checked_sub(most) {
+            None | Some(0) => Ok(()),
+            Some(over) if most == 0 => Err(refused(format!(
+                "no body is left to be written, and this is {over} bytes of it"
+            ))),
+            Some(over) => Err(refused(format!(
+                "{over} bytes more than the declared Content-Length leaves, which is {most}"
+            ))),
+        }
+    }
+
+    fn admit_message(&self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Error> {
+        match self.body {
+            Body::Raw | Body::Complete => {}
+            Body::Length(left) => {
+                return Err(refused(format!(
+                    "{left} bytes of the body before it are not written yet"
+                )));
+            }
+            Body::Chunked => return Err(refused("the chunked body before it is not finished")),
+            Body::UntilEnd => {
+                return Err(refused("the body before it ends with the connection"));
+            }
+        }
+        let Content::Message(message) = &mut job.content else {
+            return Ok(());
+        };
+        match message.role {
+            Role::Request(asked) => {
+                ledger.written.note(self.requests, asked);
+                message.number(Some(self.requests));
+                message.then = message.declared.into();
+            }
+            Role::Response(status) => {
+                let asked = ledger.read.look_up(self.responses);
+                let has_body = asked != Asked::Head;
+                message.then = message.after_response(status, asked);
+                // What was asked for is the head alone (RFC 9110 section 9.3.2).
+                job.bufs.show(if has_body { usize::MAX } else { 1 });
+            }
+        }
+        Ok(())
+    }
+
+    fn admit_finish(&self, job: &mut WriteJob) -> Result<(), Obstacle> {
+        let Content::Finish(last) = &job.content else {
+            return Ok(());
+        };
+        job.frame = None;
+        match self.body {
+            Body::Complete => Ok(()),
+            Body::Chunked => {
+                job.frame = Some(Box::new(Frame::last(last.clone())));
+                Ok(())
+            }
+            Body::UntilEnd => Err(Obstacle::EndsStream),
+            Body::Raw => Err(refused("no message is being written").into()),
+            Body::Length(left) => Err(refused(format!(
+                "{left} bytes of the declared Content-Length are missing"
+            ))
+            .into()),
+        }
+    }
+}
+
+impl Message {
+    fn after_response(&self, status: StatusCode, asked: Asked) -> Body {
+        let tunnels = status == StatusCode::SWITCHING_PROTOCOLS
+            || (asked == Asked::Connect && status.is_success());
+        match asked {
+            _ if tunnels => Body::Raw,
+            Asked::Head => Body::Complete,
+            _ => self.declared.into(),
+        }
+    }
+}
+
+fn is_final(status: StatusCode) -> bool {
+    !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
+}
+
+fn length(left: u64) -> Body {
+    match left {
+        0 => Body::Complete,
+        left => Body::Length(left),
+    }
+}
+
+impl Frame {
+    fn chunk(length: u64) -> Self {
+        Self::new(chunked::chunk_head(length), chunked::CHUNK_END.into())
+    }
+}
+
+fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+}
