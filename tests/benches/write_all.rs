@@ -9,55 +9,61 @@
 //! sides alternate; printed are the medians, and the median of the ratios pair by pair. A ratio
 //! above 1 says that `write_all` moves more than `writev` in the same time.
 
+mod compare;
+
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use http_aio::bytes::Bytes;
 use http_aio::{Aio, Conn, Written};
+
+use crate::compare::{Work, is_wanted};
 
 const KIB: usize = 1 << 10;
 const DEPTH: usize = 64;
 const ROUNDS: usize = 41;
 
 fn main() -> io::Result<()> {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with('-'))
-        .collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
-
     if is_wanted("wait") {
-        let count = 20_000;
-        compare(
-            "wait: 1 KiB, submit and wait",
-            count,
-            KIB,
-            |bench| bench.writev(KIB, count, 1),
-            |bench| bench.submit_and_wait(KIB, count),
+        let work = Work {
+            title: "wait: 1 KiB, submit and wait",
+            count: 20_000,
+            size: KIB,
+            rounds: ROUNDS,
+        };
+        let bench = Bench::new()?;
+        work.compare(
+            ("writev", || bench.writev(KIB, work.count, 1)),
+            ("write_all", || bench.submit_and_wait(KIB, work.count)),
         )?;
     }
     if is_wanted("pipe") {
-        let count = 200 * 1000;
-        compare(
-            "pipe: 1 KiB, 64 in flight, resubmitted from closures (writev: 64 buffers a call)",
-            count,
-            KIB,
-            |bench| bench.writev(KIB, count, DEPTH),
-            |bench| bench.pipeline(KIB, count),
+        let work = Work {
+            title: "pipe: 1 KiB, 64 in flight, resubmitted from closures (writev: 64 buffers a call)",
+            count: 200 * 1000,
+            size: KIB,
+            rounds: ROUNDS,
+        };
+        let bench = Bench::new()?;
+        work.compare(
+            ("writev", || bench.writev(KIB, work.count, DEPTH)),
+            ("write_all", || bench.pipeline(KIB, work.count)),
         )?;
     }
     if is_wanted("bulk") {
-        let (size, count) = (64 << 20, 2);
-        compare(
-            "bulk: 64 MiB a body",
-            count,
-            size,
-            |bench| bench.writev(size, count, 1),
-            |bench| bench.submit_and_wait(size, count),
+        let work = Work {
+            title: "bulk: 64 MiB a body",
+            count: 2,
+            size: 64 << 20,
+            rounds: ROUNDS,
+        };
+        let bench = Bench::new()?;
+        work.compare(
+            ("writev", || bench.writev(work.size, work.count, 1)),
+            ("write_all", || bench.submit_and_wait(work.size, work.count)),
         )?;
     }
     Ok(())
@@ -69,51 +75,14 @@ struct Bench {
     conn: Conn,
 }
 
-fn compare(
-    title: &str,
-    count: usize,
-    size: usize,
-    writev: impl Fn(&Bench) -> io::Result<()>,
-    write_all: impl Fn(&Bench) -> io::Result<()>,
-) -> io::Result<()> {
-    let bench = Bench {
-        stream: sink()?,
-        conn: Conn::from(sink()?),
-    };
-    let timed = |side: &dyn Fn(&Bench) -> io::Result<()>| {
-        let start = Instant::now();
-        side(&bench).map(|()| start.elapsed().as_secs_f64())
-    };
-    let mut pairs = Vec::new();
-    for round in 0..=ROUNDS {
-        // Whoever goes second finds another machine: take turns.
-        let (raw, ours) = if round % 2 == 0 {
-            let raw = timed(&writev)?;
-            (raw, timed(&write_all)?)
-        } else {
-            let ours = timed(&write_all)?;
-            (timed(&writev)?, ours)
-        };
-        if round > 0 {
-            pairs.push((raw, ours)); // The first round warms up.
-        }
-    }
-    let raw = median(pairs.iter().map(|(raw, _)| *raw));
-    let ours = median(pairs.iter().map(|(_, ours)| *ours));
-    let ratio = median(pairs.iter().map(|(raw, ours)| raw / ours));
-    println!("{title}");
-    for (side, seconds) in [("writev", raw), ("write_all", ours)] {
-        let (each, rate) = (
-            seconds / count as f64 * 1e6,
-            (count * size) as f64 / seconds / 1e9,
-        );
-        println!("  {side:<10} {each:>10.2} us/op  {rate:>6.2} GB/s");
-    }
-    println!("  ratio      {ratio:>10.2}        ({ROUNDS} pairs, median)");
-    Ok(())
-}
-
 impl Bench {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            stream: sink()?,
+            conn: Conn::from(sink()?),
+        })
+    }
+
     fn writev(&self, size: usize, count: usize, batch: usize) -> io::Result<()> {
         let buffer = vec![b'x'; size];
         let mut stream = &self.stream;
@@ -196,10 +165,4 @@ fn sink() -> io::Result<TcpStream> {
         while let Ok(1..) = peer.recv_with_flags(&mut scrap, libc::MSG_TRUNC) {}
     });
     Ok(stream)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
