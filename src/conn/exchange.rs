@@ -13,7 +13,7 @@
 //! | the caller cancels | both are cancelled |
 //!
 //! With `Expect: 100-continue` the body is a second write, which waits for the server's word, or
-//! for the timer.
+//! for the timer. An exchange behind it is refused meanwhile, as any head in the middle of a body.
 //!
 //! Invariants:
 //!
@@ -27,6 +27,7 @@
 //! 5. The lock of an exchange is held for bookkeeping only. What an exchange is to do next is
 //!    decided under it, as a list of steps, and done after it.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -36,16 +37,18 @@ use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::Conn;
+use super::incoming::unasked;
 use super::job::{Content, Message, ReadJob, Role, Until, Want, WriteJob};
 use super::lane::Job;
 use super::reader::Reader;
 use super::side::Side;
+use super::{Conn, Handle};
 use crate::aio::{Aio, Call, Canceller, Completer, InFlight, Interruption, Provider, Written};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode;
+use crate::proto::framing::Framing;
 use crate::proto::limits::Limits;
 use crate::timer::{self, Expire};
 
@@ -171,11 +174,12 @@ pub(crate) fn submit(
     let handle = &conn.handle;
     let provider = Arc::downgrade(&handle.exchanges) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
-    let encoded = match encode::request(&request) {
-        _ if deadline.is_past() => Err(ErrorKind::TimedOut.into()),
-        encoded => encoded,
+    let encoded = if deadline.is_past() {
+        Err(ErrorKind::TimedOut.into())
+    } else {
+        expect_ready(conn).and_then(|()| encode::request(&request))
     };
-    let encoded = match encoded {
+    let mut encoded = match encoded {
         Ok(encoded) => encoded,
         Err(error) => {
             // Nobody listens yet: the handle has not been returned.
@@ -187,6 +191,7 @@ pub(crate) fn submit(
     let role = Role::Request(request.method().into());
     let body = request.into_body();
     let (body, held) = if expects && !body.is_empty() {
+        encoded.then = Framing::Length(body.len() as u64);
         (Bytes::new(), Some(body))
     } else {
         (body, None)
@@ -241,6 +246,45 @@ pub(crate) fn submit(
     };
     submit_pair(conn, write, read);
     aio
+}
+
+/// Why an exchange must not begin. While others are under way there is no telling.
+///
+/// # Errors
+///
+/// `Closed` if a message has announced the end of the connection; otherwise what stands between the
+/// peer and a new request: an answer that is still owed, content that was not read, something that
+/// came unasked, or the end of its stream.
+fn expect_ready(conn: &Conn) -> Result<(), Error> {
+    let Handle {
+        link,
+        writer,
+        reader,
+        exchanges,
+        ..
+    } = &*conn.handle;
+    if link.ledger.closing.is_set() {
+        let detail = "a message announced that the connection closes after it";
+        return Err(Error::new(ErrorKind::Closed).with_detail(detail));
+    }
+    let at_rest =
+        exchanges.running.lock().is_empty() && writer.lane.is_at_rest() && reader.lane.is_at_rest();
+    if !at_rest {
+        return Ok(());
+    }
+    if link.ledger.written.owe() {
+        let detail = "the response to the request before it was not read";
+        return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+    }
+    reader.expect_idle(&conn.limits)?;
+    match link.transport.peek() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(0) => Err(Error::end_of_stream()),
+        // The end of a chunked body may be what is there.
+        Ok(_) if !reader.is_between() => Ok(()),
+        Ok(_) => Err(unasked()),
+    }
 }
 
 /// The write goes out at once, as far as it goes without blocking, if nobody is writing; the read is

@@ -267,6 +267,7 @@ impl Incoming {
             ledger.closing.set(true);
         }
         self.begin(found.size, found.framing);
+        ledger.read.sent(self.heads);
         head
     }
 
@@ -291,6 +292,7 @@ impl Incoming {
             ledger.closing.set(true);
         }
         self.begin(found.size, found.framing);
+        ledger.written.answered(self.heads);
         head
     }
 
@@ -327,11 +329,31 @@ impl Incoming {
         })
     }
 
-    /// Between two messages, with nothing more from the peer than it was asked for.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Why no exchange can begin here, where nobody is reading: it must be between two messages,
+    /// with nothing from the peer that was not asked for.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`, `Protocol`, or the end that the stream has met.
+    pub(crate) fn expect_idle(&mut self, limits: &Limits) -> Result<(), Error> {
+        if matches!(self.body, Body::Length(_) | Body::UntilEnd)
+            || self.available(1, limits)?.count > 0 && !matches!(self.body, Body::Raw)
+        {
+            return Err(unread());
+        }
+        if !self.is_between() {
+            return Ok(()); // Of a chunked body, no more than the end is left to come.
+        }
+        match self.input.end() {
+            _ if !self.input.raw().is_empty() => Err(unasked()),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Between two messages.
+    pub(crate) fn is_between(&self) -> bool {
         matches!(self.body, Body::Raw | Body::Complete)
-            && self.input.raw().is_empty()
-            && self.input.end().is_none()
     }
 
     /// Takes what was not handed out, as it arrived. `None` in the middle of a chunked body: that is
@@ -412,6 +434,11 @@ fn decode(
         input.admit(step.content);
     }
     Ok(())
+}
+
+/// The peer spoke without being asked.
+pub(crate) fn unasked() -> Error {
+    Error::new(ErrorKind::Protocol).with_detail("something came that was not asked for")
 }
 
 fn unread() -> Error {

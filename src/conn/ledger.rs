@@ -5,7 +5,7 @@
 //! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -25,15 +25,36 @@ pub(crate) struct Ledger {
     pub(crate) writing: Flag,
 }
 
-/// The requests of one direction that make their responses special.
+/// The requests of one direction.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<VecDeque<(u64, Asked)>>);
+pub(crate) struct Requests {
+    /// Those that make their responses special.
+    notes: Mutex<VecDeque<(u64, Asked)>>,
+    sent: AtomicU64,
+    answered: AtomicU64,
+}
 
 impl Requests {
+    /// So many are out, or in.
+    pub(crate) fn sent(&self, count: u64) {
+        self.sent.store(count, Ordering::Release);
+    }
+
+    /// So many have their final response.
+    pub(crate) fn answered(&self, count: u64) {
+        self.answered.store(count, Ordering::Release);
+    }
+
+    /// Whether a response is still to come for one of them. A response that nobody asked for owes
+    /// nothing.
+    pub(crate) fn owe(&self) -> bool {
+        self.answered.load(Ordering::Acquire) < self.sent.load(Ordering::Acquire)
+    }
+
     /// The request with this number, which is the latest; replaces what was noted of later ones, for
     /// these were not sent.
     pub(crate) fn note(&self, number: u64, asked: Asked) {
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
         while notes.back().is_some_and(|(noted, _)| *noted >= number) {
             notes.pop_back();
         }
@@ -44,7 +65,7 @@ impl Requests {
 
     /// What the request with this number asked for. Those before it are answered and forgotten.
     pub(crate) fn look_up(&self, number: u64) -> Asked {
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
         while notes.front().is_some_and(|(noted, _)| *noted < number) {
             notes.pop_front();
         }

@@ -228,13 +228,10 @@ impl Conn {
         let settled = writer.lane.is_quiet() && reader.lane.is_quiet();
         settled
             && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
+            && !(ledger.written.owe() || ledger.read.owe())
             && !(writer.lane.has_ended() || reader.lane.has_ended())
-            && reader
-                .direction
-                .incoming
-                .lock()
-                .as_ref()
-                .is_none_or(|incoming| incoming.is_idle())
+            && reader.expect_idle(&self.limits).is_ok()
+            && reader.is_between()
     }
 
     /// Gives the stream back, with what has been read from it and not handed out.
@@ -315,6 +312,7 @@ impl From<UnixStream> for Conn {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.reader.undefer(); // Who would have done it has nothing to do it on any more.
         self.writer.lane.drain();
         self.reader.lane.drain();
     }

@@ -94,6 +94,8 @@ impl Outgoing {
         }
         self.advance(job, job.counted());
         if let Content::Message(message) = &job.content {
+            ledger.written.sent(self.requests);
+            ledger.read.answered(self.responses);
             if !message.persists || message.then == Body::UntilEnd {
                 ledger.closing.set(true);
             }

@@ -139,7 +139,7 @@ impl Conn {
             limits: self.limits,
             deadline,
         };
-        self.handle.reader.submit(job, self.limits.queued);
+        self.handle.reader.defer(job, self.limits.queued);
         aio
     }
 }

@@ -21,7 +21,7 @@ use http::Response;
 use parking_lot::Mutex;
 
 use super::exchange::{Answer, Extent};
-use super::incoming::{Available, Incoming, Search};
+use super::incoming::{Available, Incoming, Search, unasked};
 use super::job::{ReadJob, Want};
 use super::lane::{Job, Work};
 use super::ledger::Ledger;
@@ -59,6 +59,11 @@ impl Direction for Reader {
         }
     }
 
+    /// Whoever waits for a read may as well do it.
+    fn awaited(side: &Side<Self>, operation: usize) {
+        side.serve_as_guest(operation);
+    }
+
     /// The read is settled. If the call is another's by now, that one goes round.
     fn interrupt_call(side: &Side<Self>, _: usize) {
         side.link.transport.wake_reader();
@@ -74,8 +79,8 @@ impl Side<Reader> {
         call
     }
 
-    /// Serves a deferred read in place of the thread, for the caller, who waits for it. Its closure
-    /// is run here: it must be one of ours. Nothing if somebody else is to serve it.
+    /// Serves a deferred read in place of the thread, for the caller, who waits for it, so that its
+    /// closure, if it has one, is one of ours. Nothing if somebody else is to serve it.
     pub(crate) fn serve_as_guest(&self, id: usize) {
         let Some(job) = self.lane.enter_for(id) else {
             return;
@@ -83,6 +88,26 @@ impl Side<Reader> {
         if let Some(call) = self.be_guest(|| self.serve(job)).flatten() {
             call();
         }
+    }
+
+    /// Why no exchange can begin, if nobody is reading.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Incoming::expect_idle`.
+    pub(crate) fn expect_idle(&self, limits: &Limits) -> Result<(), Error> {
+        match &mut *self.direction.incoming.lock() {
+            Some(incoming) => incoming.expect_idle(limits),
+            None => Ok(()),
+        }
+    }
+
+    /// Between two messages.
+    pub(crate) fn is_between(&self) -> bool {
+        let incoming = self.direction.incoming.lock();
+        incoming
+            .as_ref()
+            .is_none_or(|incoming| incoming.is_between())
     }
 
     fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Option<Call> {
@@ -335,9 +360,7 @@ impl Answer {
                 Ok(None) => return NotYet((self, completer), 0),
                 Err(error) => return finish(completer, Err(error)),
                 Ok(Some(_)) if !self.exchange.has_number(incoming.next_answer()) => {
-                    let detail = "a response came that was not asked for";
-                    let error = Error::new(ErrorKind::Protocol).with_detail(detail);
-                    return finish(completer, Err(error));
+                    return finish(completer, Err(unasked()));
                 }
                 Ok(Some(found)) => {
                     self.exchange.saw_answer(found.head.status());

@@ -50,6 +50,9 @@ pub(crate) trait Direction: Sized + Send + Sync + 'static {
     /// The thread.
     fn run(side: &Side<Self>);
 
+    /// The caller is going to block for an operation.
+    fn awaited(_side: &Side<Self>, _operation: usize) {}
+
     /// The operation in a system call was interrupted.
     fn interrupt_call(side: &Side<Self>, operation: usize);
 }
@@ -83,6 +86,15 @@ impl<D: Direction> Side<D> {
         }
         let id = job.id();
         self.see_to_submission(id, self.lane.submit(job, limit));
+    }
+
+    /// As `submit`, but leaves the job to whoever waits for it, if nobody is at work.
+    pub(crate) fn defer(&self, job: D::Job, limit: usize) {
+        if job.deadline().is_past() {
+            return self.fail(job, ErrorKind::TimedOut);
+        }
+        let id = job.id();
+        self.see_to_deferral(id, self.lane.defer(job, limit));
     }
 
     /// What a submission asks for, once no lock is held.
@@ -262,6 +274,14 @@ impl<D: Direction> Provider for Side<D> {
         if matches!(self.lane.post(call), Runner::StandIn) {
             self.stand_in();
         }
+    }
+
+    fn awaited(&self, operation: usize) {
+        D::awaited(self, operation);
+    }
+
+    fn detached(&self, _: usize) {
+        self.undefer();
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -11,7 +11,9 @@ use crate::{Error, ErrorKind, Interim, Limits, Written};
 
 /// Whole exchanges.
 ///
-/// Several may be submitted at once, from any threads: each gets the answer to its own request.
+/// Several may be submitted at once, from any threads: each gets the answer to its own request. All
+/// but those with `Expect: 100-continue`, which must be the last of them: a request behind one whose
+/// body is held back is refused with [`InvalidInput`](ErrorKind::InvalidInput).
 impl Conn {
     /// Writes a request and reads its response, body and all: `nng_http_conn_transact`.
     ///
@@ -33,8 +35,10 @@ impl Conn {
     /// # Errors
     ///
     /// Those of [`write_request`](Self::write_request) and [`read_response`](Self::read_response),
-    /// and [`TooLarge`](ErrorKind::TooLarge) for a body beyond the limit. [`Error::count`] is the
-    /// bytes of the request that went out. If it is 0 the connection is untouched and nobody has seen
+    /// and [`TooLarge`](ErrorKind::TooLarge) for a body beyond the limit. Where the connection is not
+    /// [reusable](Self::is_reusable), nothing is sent: [`Closed`](ErrorKind::Closed) if it was announced to close,
+    /// [`Reset`](ErrorKind::Reset) if the peer has closed it, [`Protocol`](ErrorKind::Protocol) if it
+    /// has sent what nobody asked for. [`Error::count`] is the bytes of the request that went out. If it is 0 the connection is untouched and nobody has seen
     /// the request; otherwise the connection is closed, for what comes next on it could not be told
     /// from the answer.
     ///

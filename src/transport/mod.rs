@@ -49,6 +49,17 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// As the operating system reports them.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
+    /// Looks how much there is to read, without taking it and without waiting: of interest is whether
+    /// it is something, or the end of the stream, which is 0.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is neither, and wherever it cannot be told; others as the operating
+    /// system reports them.
+    fn peek(&self) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Throws away some of the input that has arrived, without waiting. Called before a connection
     /// is dropped: closing a socket with unread input resets it, and a reset can overtake what the
     /// peer has still to receive.

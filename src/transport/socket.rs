@@ -246,6 +246,14 @@ impl Transport for SocketTransport {
         self.socket.shutdown(how)
     }
 
+    fn peek(&self) -> io::Result<usize> {
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        let result = rustix::net::recv(&self.socket, &mut [0; 1], flags);
+        result
+            .map(|(count, _)| count)
+            .map_err(|error| self.told(error.into()))
+    }
+
     fn discard_input(&self) {
         let mut scrap = [MaybeUninit::uninit(); 16 << 10];
         for _ in 0..DISCARDED_READS {

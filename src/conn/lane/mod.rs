@@ -270,6 +270,12 @@ impl<J: Job> Lane<J> {
         false
     }
 
+    /// Whether no operation is queued or in flight at this moment.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = self.state.lock();
+        !state.serving && state.queue.is_empty()
+    }
+
     /// Whether no job is accepted any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.state.lock().ended.is_some()
