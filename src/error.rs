@@ -214,6 +214,12 @@ impl Error {
         self.0.count
     }
 
+    /// What exactly was wrong, in a few words, where the kind does not say it all. For people: the
+    /// words may change.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::TimedOut

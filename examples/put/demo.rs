@@ -1,7 +1,5 @@
 //! A receiving server on loopback, for those who have none, and what it saw.
 
-use std::net::{SocketAddr, TcpListener};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
@@ -9,11 +7,15 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode, header};
 use http_aio::{Aio, Conn, Error};
 
-use crate::cancel::Control;
-use crate::outcome::{Outcome, sentence};
-use crate::source::{PERIOD, Source, pattern, plain};
+use crate::control::Control;
+use crate::ending::Ending;
+use crate::outcome::Outcome;
+use crate::pattern::Pattern;
+use crate::sentence::sentence;
+use crate::source::Source;
+use crate::target::Target;
 use crate::upload::{self, Options};
-use crate::{note, target::Target};
+use crate::{loopback, note};
 
 const LEN: u64 = 256 << 20;
 const READ: usize = 256 << 10;
@@ -29,12 +31,13 @@ struct Seen {
 }
 
 pub(crate) fn run(options: &Options, control: &Control) -> Outcome {
-    match serve().and_then(|(address, seen)| {
-        let target: Target = format!("http://{address}/demo").parse()?;
-        Ok((target, seen))
-    }) {
-        Ok((target, seen)) => upload_to(&target, &seen, options, control),
-        Err(reason) => Outcome::failed(reason),
+    let (tell, seen) = bounded(1);
+    let serving = loopback::serve("put:server", "/demo", move |conn| {
+        let _ = tell.send(Seen::on(&conn)); // Nobody waits for it after a failure.
+    });
+    match serving {
+        Ok(target) => upload_to(&target, &seen, options, control),
+        Err(reason) => Outcome::none(Ending::failed(reason)),
     }
 }
 
@@ -66,23 +69,6 @@ fn upload_to(
     outcome
 }
 
-/// Accepts one connection, on a thread of its own.
-fn serve() -> Result<(SocketAddr, Receiver<Seen>), String> {
-    let cannot = |error| format!("cannot serve on loopback: {}", plain(&error));
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(cannot)?;
-    let address = listener.local_addr().map_err(cannot)?;
-    let (tell, seen) = bounded(1);
-    thread::Builder::new()
-        .name("put:server".into())
-        .spawn(move || {
-            if let Ok((stream, _)) = listener.accept() {
-                let _ = tell.send(Seen::on(&Conn::from(stream)));
-            }
-        })
-        .map_err(cannot)?;
-    Ok((address, seen))
-}
-
 impl Seen {
     fn on(conn: &Conn) -> Self {
         let mut seen = Self {
@@ -98,15 +84,20 @@ impl Seen {
     fn receive(&mut self, conn: &Conn) -> Result<(), Error> {
         let request = conn.read_request(Aio::new()).wait()?;
         self.request = format!("{} {}", request.method(), request.uri());
-        let len = request.headers().get(header::CONTENT_LENGTH);
-        let len = len.and_then(|len| len.to_str().ok()?.parse().ok());
-        let expected = pattern(READ + PERIOD as usize);
+        if request.headers().contains_key(header::EXPECT) {
+            let mut permission = Response::new(Bytes::new());
+            *permission.status_mut() = StatusCode::CONTINUE;
+            conn.write_response(Aio::new(), permission).wait()?;
+        }
+        let mut pattern = Pattern::new(READ);
         let mut aio = Aio::new();
-        while self.body < len.unwrap_or(0) {
+        loop {
             let (bytes, idle) = conn.read(aio, READ).reclaim();
             let bytes = bytes?;
-            let from = (self.body % PERIOD) as usize;
-            self.intact &= bytes == expected[from..from + bytes.len()];
+            if bytes.is_empty() {
+                break; // The body has ended, chunked or not.
+            }
+            self.intact &= bytes == pattern.piece(self.body, bytes.len());
             self.body += bytes.len() as u64;
             aio = idle;
         }

@@ -1,18 +1,37 @@
 //! Uploads a file with HTTP `PUT`, as the crate's main example.
 //!
 //! `main` speaks with the user. `upload` is the exchange, with its two directions at once: the body
-//! goes out piece by piece, and `answer` reads what the server says meanwhile. `source` is where the
-//! body comes from, `cancel` what ends everything, `outcome` the last line, `demo` a server for
-//! those who have none.
+//! goes out piece by piece, and `answer` reads what the server says meanwhile; `permission` is what it may
+//! be asked for before. `source` is where the body comes from, `control` what ends everything, `outcome` the last line, `demo` a server for
+//! those who have none. The rest is shared with the example `get`.
 
 mod answer;
+#[path = "../common/background.rs"]
+mod background;
+#[path = "../common/cancel.rs"]
 mod cancel;
+mod control;
+#[path = "../common/deadline.rs"]
+mod deadline;
 mod demo;
+#[path = "../common/ending.rs"]
+mod ending;
+#[path = "../common/loopback.rs"]
+mod loopback;
 mod outcome;
+#[path = "../common/pattern.rs"]
+mod pattern;
+mod permission;
+#[path = "../common/progress.rs"]
+mod progress;
+#[path = "../common/sentence.rs"]
+mod sentence;
 mod source;
+#[path = "../common/target.rs"]
 mod target;
 mod upload;
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,8 +39,10 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::cancel::Control;
-use crate::outcome::{Ending, Outcome};
+use crate::control::Control;
+use crate::deadline::seconds;
+use crate::ending::Ending;
+use crate::outcome::Outcome;
 use crate::source::Source;
 use crate::target::Target;
 use crate::upload::Options;
@@ -34,7 +55,7 @@ use crate::upload::Options;
 #[command(name = "put", version, after_help = AFTER_HELP, max_term_width = 100)]
 #[command(override_usage = "put [OPTIONS] FILE URL\n       put [OPTIONS]")]
 struct Arguments {
-    /// File to upload; `-` reads standard input to its end first, into memory
+    /// File to upload; `-` reads standard input, to its end first, into memory, unless --chunked
     #[arg(requires = "url")]
     file: Option<PathBuf>,
 
@@ -53,6 +74,14 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=4096))]
     depth: u16,
+
+    /// Send it as it is read, without saying how much there is: a pipe, standard input, any file
+    #[arg(long)]
+    chunked: bool,
+
+    /// Let the server refuse before the body goes out: wait up to 1 s for its `100 Continue`
+    #[arg(long)]
+    expect_continue: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -60,15 +89,17 @@ The last line, and the only one on standard output, is
 
     wrote N of M bytes: RESULT
 
-N counts the bytes of the body that the kernel accepted, M those there are. RESULT is
-`ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
-`reset by peer`, `closed` or another reason, followed by the status if the server gave one.
+N counts the bytes of the body that the kernel accepted, M those there are; with --chunked, where
+nobody knows M, it is `wrote N bytes: RESULT`. RESULT is `ok (201 Created)` or
+`refused (404 Not Found)` with the server's status; `timed out`, `canceled`, `reset by peer`,
+`closed` or another reason, followed by the status if the server gave one.
 
 Exit status: 0 ok, 1 not ok, 2 wrong usage, 130 after Ctrl-C.
 
 Examples:
     put photo.jpg http://localhost:8080/photo.jpg
     tar c src | put --timeout 2.5 - http://[::1]:8080/src.tar
+    pg_dump shop | put --chunked --expect-continue - http://localhost:8080/shop.sql
 ";
 
 fn main() -> ExitCode {
@@ -77,6 +108,8 @@ fn main() -> ExitCode {
         timeout: arguments.timeout,
         buffer: arguments.buffer,
         depth: usize::from(arguments.depth),
+        chunked: arguments.chunked,
+        expect_continue: arguments.expect_continue,
     };
     let control = Control::new(options.depth);
     let interrupt = control.clone();
@@ -89,26 +122,31 @@ fn main() -> ExitCode {
     };
     // Whoever reads it may be gone; the exit status still tells.
     let _ = writeln!(io::stdout(), "{outcome}");
-    outcome.exit_code()
+    outcome.ending.exit_code()
 }
 
 fn put(file: &Path, target: &Target, options: &Options, control: &Control) -> Outcome {
     if !target.is_supported() {
-        return Outcome::failed("https: is not supported yet");
+        return Outcome::none(Ending::failed("https: is not supported yet"));
     }
-    let source = if file == Path::new("-") {
-        Source::stdin(control)
+    let bell = control.exchange.bell();
+    let source = if options.chunked {
+        Source::stream(file, bell)
+    } else if file == Path::new("-") {
+        Source::stdin(bell)
     } else {
         Source::open(file)
     };
     let source = match source {
         Ok(source) => source,
-        Err(_) if control.is_interrupted() => return Outcome::new(Ending::Canceled),
-        Err(reason) => return Outcome::failed(reason),
+        Err(_) if control.is_interrupted() => return Outcome::none(Ending::Canceled),
+        Err(reason) => return Outcome::none(Ending::failed(reason)),
     };
     let outcome = upload::run(target, source, options, control);
-    if outcome.is_ok() && std::fs::metadata(file).is_ok_and(|now| now.len() > outcome.total) {
-        note("the file grew during the upload; what came later was not sent");
+    if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {
+        if fs::metadata(file).is_ok_and(|now| now.len() > total) {
+            note("the file grew during the upload; what came later was not sent");
+        }
     }
     outcome
 }
@@ -116,13 +154,6 @@ fn put(file: &Path, target: &Target, options: &Options, control: &Control) -> Ou
 /// A sentence for the user, who may have closed standard error.
 fn note(sentence: &str) {
     let _ = writeln!(io::stderr(), "put: {sentence}");
-}
-
-fn seconds(argument: &str) -> Result<Duration, String> {
-    let seconds = argument.parse().ok();
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "expected a number of seconds, 0 or more".to_owned())
 }
 
 fn at_least_one(argument: &str) -> Result<usize, String> {

@@ -3,45 +3,46 @@
 //! It is read on a thread of its own, because a read of a file cannot be cancelled, and an upload
 //! can. At most one piece is ready there: the others are in flight.
 
+use std::convert::Infallible;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::{Receiver, bounded};
 use http_aio::bytes::Bytes;
 
-use crate::cancel::Control;
+use crate::background::{spawn, wait_for};
+use crate::pattern::Pattern;
+use crate::sentence::cannot_read;
 
-/// A body whose length is known.
 pub(crate) struct Source {
-    pub(crate) len: u64,
+    /// None if only its end will tell.
+    pub(crate) len: Option<u64>,
     content: Content,
 }
 
 enum Content {
     File(File, PathBuf),
     Memory(Bytes),
-    Generated(Bytes),
+    Generated(Pattern),
+    Stream(Box<dyn Read + Send>, PathBuf),
 }
 
-/// What comes next of it, or why nothing more does.
+/// What comes next of it, or why nothing more does. An empty one is the end.
 pub(crate) type Piece = Result<Bytes, String>;
 
-/// Length after which generated data repeats: a prime, so that no buffer size hides a slip.
-pub(crate) const PERIOD: u64 = 8191;
-
 impl Source {
+    /// A file whose length is known.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         // First, because opening a fifo would wait for somebody to write.
         let kind = fs::metadata(path)
             .map_err(|error| cannot_read(path, &error))?
             .file_type();
+        let name = path.display();
         if kind.is_dir() {
-            return Err(format!("{} is a directory", path.display()));
+            return Err(format!("{name} is a directory"));
         }
         if !kind.is_file() {
-            let name = path.display();
             return Err(format!(
                 "{name} is not a regular file: pipe it into `put - URL`"
             ));
@@ -53,68 +54,83 @@ impl Source {
             .len();
         // Files of /proc and the like have no length, but content.
         if len == 0 && matches!(file.read(&mut [0]), Ok(1)) {
-            let name = path.display();
             return Err(format!(
                 "{name} does not say its length: pipe it into `put - URL`"
             ));
         }
-        let content = Content::File(file, path.to_owned());
-        Ok(Self { len, content })
+        Ok(Self {
+            len: Some(len),
+            content: Content::File(file, path.to_owned()),
+        })
     }
 
-    /// Reads standard input to its end. An interruption ends the waiting for it.
-    pub(crate) fn stdin(control: &Control) -> Result<Self, String> {
-        let (tell, read) = bounded(1);
-        spawn(move || {
+    /// Standard input, read to its end. The bell ends the waiting for it.
+    pub(crate) fn stdin(bell: &Receiver<Infallible>) -> Result<Self, String> {
+        let input = wait_for("put:source", bell, || {
             let mut input = Vec::new();
-            let result = io::stdin().lock().read_to_end(&mut input);
-            let _ = tell.send(result.map(|_| input)); // Nobody waits after an interruption.
+            io::stdin()
+                .read_to_end(&mut input)
+                .map_err(|error| cannot_read(Path::new("standard input"), &error))?;
+            Ok(input)
         })?;
-        let result = select! {
-            recv(read) -> result => result.map_err(|_| ErrorKind::Other.into()),
-            recv(control.exchange.bell()) -> _ => Err(ErrorKind::Interrupted.into()),
-        };
-        let input = result
-            .and_then(|result| result)
-            .map_err(|error| cannot_read(Path::new("standard input"), &error))?;
         Ok(Self {
-            len: input.len() as u64,
+            len: Some(input.len() as u64),
             content: Content::Memory(input.into()),
         })
     }
 
+    /// Whatever can be read, `-` being standard input, up to its end. The bell ends the waiting for
+    /// a fifo that nobody writes to.
+    pub(crate) fn stream(path: &Path, bell: &Receiver<Infallible>) -> Result<Self, String> {
+        let path = path.to_owned();
+        let content = wait_for("put:source", bell, || {
+            if path == Path::new("-") {
+                return Ok(Content::Stream(
+                    Box::new(io::stdin()),
+                    "standard input".into(),
+                ));
+            }
+            if path.is_dir() {
+                return Err(format!("{} is a directory", path.display()));
+            }
+            match File::open(&path) {
+                Ok(file) => Ok(Content::Stream(Box::new(file), path)),
+                Err(error) => Err(cannot_read(&path, &error)),
+            }
+        })?;
+        Ok(Self { len: None, content })
+    }
+
     pub(crate) fn generated(len: u64) -> Self {
         Self {
-            len,
-            content: Content::Generated(pattern(0)),
+            len: Some(len),
+            content: Content::Generated(Pattern::new(0)),
         }
     }
 
-    /// Its pieces of `size` bytes, the last one smaller, in their order.
+    /// Its pieces of up to `size` bytes, in their order.
     pub(crate) fn pieces(mut self, size: usize) -> Result<Receiver<Piece>, String> {
         let (give, pieces) = bounded(0);
-        spawn(move || {
+        spawn("put:source", move || {
             let mut at = 0;
-            while at < self.len {
-                let size = usize::try_from(self.len - at).map_or(size, |left| left.min(size));
+            loop {
                 let piece = self.piece(at, size);
-                at += size as u64;
-                let last = piece.is_err();
+                at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                let last = piece.as_ref().map_or(true, Bytes::is_empty);
                 if give.send(piece).is_err() || last {
-                    return; // The upload has ended.
+                    return; // Sooner than all of it: the upload has ended.
                 }
             }
         })?;
         Ok(pieces)
     }
 
-    fn piece(&mut self, at: u64, size: usize) -> Piece {
+    fn piece(&mut self, at: u64, most: usize) -> Piece {
+        let left = self.len.map_or(u64::MAX, |len| len - at);
+        let size = usize::try_from(left).map_or(most, |left| left.min(most));
         match &mut self.content {
             Content::File(file, path) => {
-                let mut piece = Vec::new();
-                piece
-                    .try_reserve_exact(size)
-                    .map_err(|_| format!("there is no memory for {size} bytes"))?;
+                let mut piece = memory(size)?;
                 file.take(size as u64)
                     .read_to_end(&mut piece)
                     .map_err(|error| cannot_read(path, &error))?;
@@ -124,46 +140,33 @@ impl Source {
                 Ok(piece.into())
             }
             Content::Memory(bytes) => Ok(bytes.split_to(size)),
-            Content::Generated(pattern) => {
-                let from = (at % PERIOD) as usize;
-                if pattern.len() < from + size {
-                    *pattern = self::pattern(from + size);
-                }
-                Ok(pattern.slice(from..from + size))
+            Content::Generated(pattern) => Ok(pattern.piece(at, size)),
+            // What is there goes out: whoever writes into a pipe slowly is heard at once.
+            Content::Stream(stream, path) => {
+                let mut piece = memory(size)?;
+                piece.resize(size, 0);
+                let count = read_some(stream, &mut piece);
+                piece.truncate(count.map_err(|error| cannot_read(path, &error))?);
+                piece.shrink_to_fit(); // Many small pieces may be in flight.
+                Ok(piece.into())
             }
         }
     }
 }
 
-/// Generated data, `len` bytes from its beginning.
-pub(crate) fn pattern(len: usize) -> Bytes {
-    (0..len as u64)
-        .map(|at| (at % PERIOD).wrapping_mul(2_654_435_761).to_le_bytes()[2])
-        .collect()
+fn memory(size: usize) -> Result<Vec<u8>, String> {
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(size)
+        .map_err(|_| format!("there is no memory for {size} bytes"))?;
+    Ok(memory)
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> String {
-    let reason = match error.kind() {
-        ErrorKind::NotFound => "there is no such file".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => plain(error),
-    };
-    format!("cannot read {}: {reason}", path.display())
-}
-
-/// The sentence of an error, without its number.
-pub(crate) fn plain(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((sentence, _)) => sentence.to_lowercase(),
-        None => text,
+fn read_some(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
-}
-
-fn spawn(run: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    thread::Builder::new()
-        .name("put:source".into())
-        .spawn(run)
-        .map(drop)
-        .map_err(|error| format!("cannot start a thread: {}", plain(&error)))
 }

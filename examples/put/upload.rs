@@ -1,18 +1,22 @@
 //! The exchange: connect, head, body in pieces, and what became of it.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TryRecvError, at, never, select};
+use crossbeam_channel::{Receiver, TryRecvError, select};
 use http_aio::bytes::Bytes;
 use http_aio::http::{Request, header};
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::answer::{self, Answer};
-use crate::cancel::Control;
-use crate::outcome::{Ending, Outcome, sentence};
+use crate::control::Control;
+use crate::deadline::Deadline;
+use crate::ending::Ending;
+use crate::outcome::Outcome;
+use crate::permission;
+use crate::progress;
+use crate::sentence::{cannot_connect, no_answer, sentence};
 use crate::source::{Piece, Source};
 use crate::target::Target;
 
@@ -28,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) buffer: usize,
     pub(crate) depth: usize,
+    pub(crate) chunked: bool,
+    pub(crate) expect_continue: bool,
 }
 
 /// Why not all of the body went out.
@@ -40,10 +46,10 @@ enum Stop {
 }
 
 struct Upload<'a> {
+    options: &'a Options,
     control: &'a Control,
-    deadline: Option<Instant>,
-    depth: usize,
-    total: u64,
+    deadline: Deadline,
+    total: Option<u64>,
     /// What the kernel has accepted of the body, in operations that have completed.
     written: u64,
     bar: ProgressBar,
@@ -55,19 +61,15 @@ pub(crate) fn run(
     options: &Options,
     control: &Control,
 ) -> Outcome {
-    // None as well if the clock does not reach that far.
-    let deadline = options
-        .timeout
-        .and_then(|timeout| Instant::now().checked_add(timeout));
     let mut upload = Upload {
+        options,
         control,
-        deadline,
-        depth: options.depth,
+        deadline: Deadline::after(options.timeout),
         total: source.len,
         written: 0,
-        bar: progress_bar(source.len),
+        bar: progress::bar(source.len),
     };
-    let ending = upload.exchange(target, source, options.buffer);
+    let ending = upload.exchange(target, source);
     upload.bar.finish_and_clear();
     Outcome {
         written: upload.written,
@@ -77,20 +79,25 @@ pub(crate) fn run(
 }
 
 impl Upload<'_> {
-    fn exchange(&mut self, target: &Target, source: Source, buffer: usize) -> Ending {
-        let pieces = match source.pieces(buffer) {
+    fn exchange(&mut self, target: &Target, source: Source) -> Ending {
+        let pieces = match source.pieces(self.options.buffer) {
             Ok(pieces) => pieces,
-            Err(reason) => return Ending::Failed(reason, None),
+            Err(reason) => return Ending::failed(reason),
         };
         let conn = match self.connect(target) {
             Ok(conn) => conn,
             Err(_) if self.control.is_interrupted() => return Ending::Canceled,
-            Err(error) => return Ending::Failed(connect_sentence(&error, target), None),
+            Err(error) => return Ending::failed(cannot_connect(&target.host, &error)),
         };
-        let answer = answer::read(&conn, self.aio(), self.control);
-        let sent = self
-            .send_head(&conn, target)
-            .and_then(|()| self.send_body(&conn, &pieces));
+        let begun = self.send_head(&conn, target);
+        if begun.is_ok() && self.expects_permission() {
+            self.bar.set_message("waiting for 100 Continue");
+            if let Err(answer) = permission::wait(&conn, self.deadline, self.control) {
+                return self.ending(Err(Stop::Ended), Some(answer));
+            }
+        }
+        let answer = answer::read(&conn, self.deadline.aio(), self.control);
+        let sent = begun.and_then(|()| self.send_body(&conn, &pieces));
         // The read has the deadline and ends with Ctrl-C, and so do these waits.
         let answer = match &sent {
             Ok(()) => {
@@ -109,47 +116,53 @@ impl Upload<'_> {
         if self.control.is_interrupted() && !(sent.is_ok() && matches!(answer, Some(Ok(_)))) {
             return Ending::Canceled;
         }
+        let said = |answer: Option<Answer>| answer.and_then(Result::ok);
         match (sent, answer) {
-            (Ok(()) | Err(Stop::Ended), Some(Ok(status))) => Ending::Answered(status),
-            (Ok(()), Some(Err(error))) if error.is_end_of_stream() => {
-                Ending::Failed("closed without an answer".to_owned(), None)
-            }
-            (Ok(()) | Err(Stop::Ended), Some(Err(error))) => Ending::Failed(sentence(&error), None),
-            (Ok(()) | Err(Stop::Ended), None) => Ending::Failed("no answer".to_owned(), None),
-            (Err(Stop::Source(reason)), answer) => {
-                Ending::Failed(reason, answer.and_then(Result::ok))
-            }
-            (Err(Stop::Write(error)), answer) => {
-                Ending::Failed(sentence(&error), answer.and_then(Result::ok))
-            }
+            (Ok(()), Some(Ok(status))) => Ending::answered(status),
+            // Whatever its status: it is not about the whole body.
+            (Err(Stop::Ended), Some(Ok(status))) => Ending::Refused(status),
+            (Ok(()) | Err(Stop::Ended), Some(Err(error))) => Ending::failed(no_answer(&error)),
+            (Ok(()) | Err(Stop::Ended), None) => Ending::failed("no answer"),
+            (Err(Stop::Source(reason)), answer) => Ending::Failed(reason, said(answer)),
+            (Err(Stop::Write(error)), answer) => Ending::Failed(sentence(&error), said(answer)),
         }
     }
 
     fn connect(&self, target: &Target) -> Result<Conn, Error> {
         self.bar.set_message("connecting");
-        let aio = Conn::connect(self.aio(), (target.host.clone(), target.port));
+        let aio = Conn::connect(self.deadline.aio(), (target.host.clone(), target.port));
         self.control.exchange.add(aio.canceller());
         aio.wait()
     }
 
     fn send_head(&self, conn: &Conn, target: &Target) -> Result<(), Stop> {
+        let agent = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
         let request = Request::put(target.uri.clone())
-            .header(header::CONTENT_LENGTH, self.total)
             .header(header::CONNECTION, "close")
-            .header(
-                header::USER_AGENT,
-                concat!("http-aio/", env!("CARGO_PKG_VERSION")),
-            )
+            .header(header::USER_AGENT, agent);
+        let request = match self.total {
+            Some(total) if !self.options.chunked => request.header(header::CONTENT_LENGTH, total),
+            _ => request.header(header::TRANSFER_ENCODING, "chunked"),
+        };
+        let request = if self.expects_permission() {
+            request.header(header::EXPECT, "100-continue")
+        } else {
+            request
+        };
+        let request = request
             .body(Bytes::new())
             .map_err(|error| Stop::Source(error.to_string()))?;
-        let aio = conn.write_request(self.aio(), request);
-        self.control.body.add(aio.canceller());
-        aio.wait().map(drop).map_err(stop)
+        self.write(conn.write_request(self.deadline.aio(), request))
+    }
+
+    /// RFC 9110 section 10.1.1: there is nothing to expect without content.
+    fn expects_permission(&self) -> bool {
+        self.options.expect_continue && self.total != Some(0)
     }
 
     /// Keeps `depth` pieces in flight until all are out, or one of them fails.
     fn send_body(&mut self, conn: &Conn, pieces: &Receiver<Piece>) -> Result<(), Stop> {
-        let mut in_flight = VecDeque::with_capacity(self.depth);
+        let mut in_flight = VecDeque::with_capacity(self.options.depth);
         self.bar.set_message("");
         let result = self.pump(conn, pieces, &mut in_flight);
         if result.is_err() {
@@ -158,7 +171,12 @@ impl Upload<'_> {
         for aio in in_flight {
             self.count(&aio.wait());
         }
-        result
+        result?;
+        // Only after all of it: a body that was cut must not look whole.
+        if self.options.chunked {
+            self.write(conn.finish(self.deadline.aio()))?;
+        }
+        Ok(())
     }
 
     fn pump(
@@ -167,15 +185,17 @@ impl Upload<'_> {
         pieces: &Receiver<Piece>,
         in_flight: &mut VecDeque<Aio<Written, InFlight>>,
     ) -> Result<(), Stop> {
-        let mut unsent = self.total;
+        let mut at_end = false;
         loop {
             self.show(in_flight);
-            if unsent > 0 && in_flight.len() < self.depth {
+            if !at_end && in_flight.len() < self.options.depth {
                 if let Some(piece) = self.next_piece(pieces, in_flight.is_empty())? {
-                    unsent -= piece.len() as u64;
-                    let aio = conn.write_all(self.aio().iov([piece]));
-                    self.control.body.add(aio.canceller());
-                    in_flight.push_back(aio);
+                    at_end = piece.is_empty();
+                    if !at_end {
+                        let aio = conn.write_all(self.deadline.aio().iov([piece]));
+                        self.control.body.add(aio.canceller());
+                        in_flight.push_back(aio);
+                    }
                     continue;
                 }
             }
@@ -200,11 +220,12 @@ impl Upload<'_> {
             return Err(Stop::Ended);
         }
         let piece = if idle {
-            let deadline = self.deadline.map_or_else(never, at);
             select! {
                 recv(pieces) -> piece => piece.ok(),
                 recv(bell) -> _ => return Err(Stop::Ended),
-                recv(deadline) -> _ => return Err(Stop::Write(ErrorKind::TimedOut.into())),
+                recv(self.deadline.passing()) -> _ => {
+                    return Err(Stop::Write(ErrorKind::TimedOut.into()));
+                }
             }
         } else {
             match pieces.try_recv() {
@@ -219,6 +240,12 @@ impl Upload<'_> {
         }
     }
 
+    /// Waits for what is not content.
+    fn write(&self, aio: Aio<Written, InFlight>) -> Result<(), Stop> {
+        self.control.body.add(aio.canceller());
+        aio.wait().map(drop).map_err(stop)
+    }
+
     fn count(&mut self, result: &Result<Written, Error>) {
         self.written += match result {
             Ok(written) => written.count(),
@@ -230,13 +257,6 @@ impl Upload<'_> {
         let under_way: u64 = in_flight.iter().map(Aio::count).sum();
         self.bar.set_position(self.written + under_way);
     }
-
-    fn aio<T>(&self) -> Aio<T> {
-        match self.deadline {
-            Some(at) => Aio::new().deadline(at),
-            None => Aio::new(),
-        }
-    }
 }
 
 fn stop(error: Error) -> Stop {
@@ -245,24 +265,4 @@ fn stop(error: Error) -> Stop {
     } else {
         Stop::Write(error)
     }
-}
-
-fn connect_sentence(error: &Error, target: &Target) -> String {
-    match error.kind() {
-        ErrorKind::Resolve => format!("cannot resolve {}", target.host),
-        ErrorKind::Unreachable => format!("cannot reach {}", target.host),
-        _ => sentence(error),
-    }
-}
-
-/// On standard error, and only where somebody can watch it.
-fn progress_bar(total: u64) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template =
-        "[{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left {msg}";
-    let style = ProgressStyle::with_template(template);
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style)
 }

@@ -102,14 +102,27 @@ impl Head for Response<Bytes> {
         *response.status_mut() = status;
         *response.version_mut() = version(parsed.version);
         *response.headers_mut() = headers(parsed.headers)?;
-        let reason = parsed.reason.unwrap_or_default();
-        if reason != status.canonical_reason().unwrap_or_default() {
-            response
-                .extensions_mut()
-                .insert(Reason::from(reason.to_owned()));
+        // httparse gives only ASCII, and nothing for a phrase that is more than that.
+        let reason = match parsed.reason {
+            Some("") => reason(input),
+            reason => reason.unwrap_or_default().as_bytes(),
+        };
+        if reason != status.canonical_reason().unwrap_or_default().as_bytes() {
+            let reason = Reason(Bytes::copy_from_slice(reason));
+            response.extensions_mut().insert(reason);
         }
         Ok(Some((response, size)))
     }
+}
+
+/// The phrase of a status line that has been parsed (RFC 9112 section 4): what follows the second
+/// space.
+fn reason(input: &[u8]) -> &[u8] {
+    let is_line_end = |b: &u8| matches!(b, b'\r' | b'\n');
+    let lines = input.split(is_line_end);
+    let line = lines.into_iter().find(|line| !line.is_empty());
+    let parts = line.map(|line| line.splitn(3, |b| *b == b' '));
+    parts.and_then(|mut parts| parts.nth(2)).unwrap_or_default()
 }
 
 /// Room for as many lines as are allowed and as can be there: none is shorter than three bytes.
@@ -251,6 +264,11 @@ mod tests {
             parse(b"HTTP/1.1 200 Fine\r\n\r\n").extensions().get(),
             Some(&reason)
         );
+        let reason = parse(b"\r\nHTTP/1.1 500 Oh \xfc!\r\n\r\n")
+            .extensions()
+            .get::<Reason>()
+            .map(|reason| reason.as_bytes().to_vec());
+        assert_eq!(reason.as_deref(), Some(&b"Oh \xfc!"[..]));
         // Without a reason, and even without the space before it (section 4).
         assert_eq!(parse(b"HTTP/1.1 404\r\n\r\n").status(), 404);
     }

@@ -10,6 +10,7 @@ mod deadline;
 mod examples;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
+mod get;
 #[cfg(feature = "test-util")]
 mod invariant;
 mod message;

@@ -4,112 +4,41 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
-use crate::examples::binary;
-
-/// Nothing here takes this long, unless it hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::examples::{Ended, LIMIT, Peer, Request, Scratch, Tool, answer, binary, gate, noise};
 
 /// What `put --timeout 1` may take, measured around the process.
 const TIMEOUT_1: Duration = Duration::from_millis(1100);
 
-/// What scheduling may add where nothing depends on it.
-const ALLOWANCE: Duration = Duration::from_millis(500);
-
 /// More than the kernel buffers on loopback.
 const LARGE: u64 = 64 << 20;
-
-/// A `put` that runs.
-struct Put {
-    child: Child,
-    start: Instant,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
-}
-
-/// One that has ended.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-    time: Duration,
-}
 
 /// The last line, in parts.
 #[derive(Debug, PartialEq)]
 struct Line {
     written: u64,
-    total: u64,
+    /// None if the tool did not know.
+    total: Option<u64>,
     result: String,
-}
-
-impl Put {
-    fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
-        let start = Instant::now();
-        let mut child = Command::new(binary("put"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("put starts");
-        let stdout = collect(child.stdout.take().expect("it is piped"));
-        let stderr = collect(child.stderr.take().expect("it is piped"));
-        Self {
-            child,
-            start,
-            stdout,
-            stderr,
-        }
-    }
-
-    /// Waits for its end.
-    #[track_caller]
-    fn end(mut self) -> Ended {
-        drop(self.child.stdin.take());
-        let Ok(stdout) = self.stdout.recv_timeout(LIMIT) else {
-            let _ = self.child.kill();
-            panic!("put does not end");
-        };
-        let status = self.child.wait().expect("it can be waited for");
-        let time = self.start.elapsed();
-        let stderr = self.stderr.recv().expect("it has ended");
-        assert!(!stderr.contains("panicked"), "{stderr}");
-        Ended {
-            code: status.code(),
-            stdout,
-            stderr,
-            time,
-        }
-    }
-
-    #[cfg(unix)]
-    fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status();
-        assert!(status.expect("kill starts").success());
-    }
 }
 
 impl Ended {
     /// The one line on standard output.
     #[track_caller]
     fn line(&self) -> Line {
-        parse(&self.stdout)
-            .unwrap_or_else(|| panic!("not one line: {:?}, {:?}", self.stdout, self.stderr))
+        let stdout = String::from_utf8_lossy(&self.stdout);
+        parse(&stdout).unwrap_or_else(|| panic!("not one line: {stdout:?}, {:?}", self.stderr))
     }
 
     #[track_caller]
-    fn expect(&self, code: i32, written: u64, total: u64, result: &str) {
+    fn expect(&self, code: i32, written: u64, total: impl Into<Option<u64>>, result: &str) {
         let expected = Line {
             written,
-            total,
+            total: total.into(),
             result: result.to_owned(),
         };
         assert_eq!(self.line(), expected, "{}", self.stderr);
@@ -122,143 +51,16 @@ fn parse(stdout: &str) -> Option<Line> {
     if line.contains('\n') {
         return None;
     }
-    let (written, rest) = line.strip_prefix("wrote ")?.split_once(" of ")?;
-    let (total, result) = rest.split_once(" bytes: ")?;
+    let (counts, result) = line.strip_prefix("wrote ")?.split_once(" bytes: ")?;
+    let (written, total) = match counts.split_once(" of ") {
+        Some((written, total)) => (written, Some(total.parse().ok()?)),
+        None => (counts, None),
+    };
     Some(Line {
         written: written.parse().ok()?,
-        total: total.parse().ok()?,
+        total,
         result: result.to_owned(),
     })
-}
-
-fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (tell, text) = mpsc::channel();
-    thread::spawn(move || {
-        let mut all = Vec::new();
-        let _ = pipe.read_to_end(&mut all);
-        let _ = tell.send(String::from_utf8_lossy(&all).into_owned());
-    });
-    text
-}
-
-/// A file that is gone with its test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(content: &[u8]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("http-aio-put-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, content).expect("there is a temporary directory");
-        Self(path)
-    }
-
-    /// Of zeros that take no room.
-    fn sparse(len: u64) -> Self {
-        let scratch = Self::new(b"");
-        scratch.resize(len);
-        scratch
-    }
-
-    fn resize(&self, len: u64) {
-        let file = File::options().write(true).open(&self.0);
-        file.and_then(|file| file.set_len(len))
-            .expect("the file can be resized");
-    }
-}
-
-impl AsRef<OsStr> for Scratch {
-    fn as_ref(&self) -> &OsStr {
-        self.0.as_os_str()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// A server for one connection.
-struct Peer<R> {
-    url: String,
-    outcome: Receiver<io::Result<R>>,
-}
-
-impl<R: Send + 'static> Peer<R> {
-    fn new(serve: impl FnOnce(TcpStream) -> io::Result<R> + Send + 'static) -> Self {
-        Self::at("127.0.0.1:0", serve).expect("there is a loopback")
-    }
-
-    fn at(
-        address: &str,
-        serve: impl FnOnce(TcpStream) -> io::Result<R> + Send + 'static,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        let url = format!("http://{}/dir/file?a=b", listener.local_addr()?);
-        let (tell, outcome) = mpsc::channel();
-        thread::spawn(move || {
-            let result = listener.accept().and_then(|(stream, _)| serve(stream));
-            let _ = tell.send(result);
-        });
-        Ok(Self { url, outcome })
-    }
-
-    /// What `serve` has returned.
-    #[track_caller]
-    fn outcome(self) -> R {
-        let outcome = self.outcome.recv_timeout(LIMIT);
-        outcome.expect("the peer ends").expect("without an error")
-    }
-}
-
-struct Request {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// The head, and what has come with it.
-    fn begin(mut stream: &TcpStream) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        loop {
-            let mut part = [0; 4096];
-            let count = stream.read(&mut part)?;
-            bytes.extend_from_slice(&part[..count]);
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                let body = bytes.split_off(end + 4);
-                let head = String::from_utf8_lossy(&bytes).into_owned();
-                return Ok(Self { head, body });
-            }
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-
-    /// All of it.
-    fn read(mut stream: &TcpStream) -> io::Result<Self> {
-        let mut request = Self::begin(stream)?;
-        let head = request.head.to_lowercase();
-        let len = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let len: usize = len.and_then(|len| len.parse().ok()).expect("a length");
-        let had = request.body.len();
-        request.body.resize(len, 0);
-        stream.read_exact(&mut request.body[had..])?;
-        Ok(request)
-    }
-
-    /// The number of bytes of body that come before the end of the stream.
-    fn rest(self, mut stream: &TcpStream) -> io::Result<u64> {
-        Ok(self.body.len() as u64 + io::copy(&mut stream, &mut io::sink())?)
-    }
-}
-
-fn answer(mut stream: &TcpStream, answer: &str) -> io::Result<()> {
-    stream.write_all(answer.as_bytes())
 }
 
 /// Reads everything, then says `text`.
@@ -270,29 +72,19 @@ fn answering(text: &'static str) -> Peer<Request> {
     })
 }
 
-/// A peer that waits to be told.
-fn gate() -> (Sender<()>, Receiver<()>) {
-    mpsc::channel()
-}
-
 const CREATED: &str = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
 const TOO_LARGE: &str = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 5\r\n\r\nlarge";
 
+fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Tool {
+    Tool::start("put", arguments)
+}
+
 fn put<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
-    Put::start(arguments).end()
+    start(arguments).end()
 }
 
 fn put_file(file: &Scratch, url: &str) -> Ended {
     put([file.as_ref(), url.as_ref()])
-}
-
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let step = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..len).map(step).collect()
 }
 
 // What it is for.
@@ -352,7 +144,7 @@ fn pieces_of_any_size_and_number_make_the_same_body() {
 fn standard_input_is_a_file_too() {
     let content = noise(1_000_000);
     let peer = answering(CREATED);
-    let mut upload = Put::start(["-", &peer.url]);
+    let mut upload = start(["-", &peer.url]);
     let mut stdin = upload.child.stdin.take().expect("it is piped");
     stdin.write_all(&content).expect("it reads");
     drop(stdin);
@@ -364,7 +156,8 @@ fn standard_input_is_a_file_too() {
 
 #[test]
 fn ipv6_literals_are_understood() {
-    let serve = |stream: TcpStream| {
+    let serve = |listener: TcpListener| {
+        let (stream, _) = listener.accept()?;
         let request = Request::read(&stream)?;
         answer(&stream, CREATED)?;
         Ok(request)
@@ -382,14 +175,17 @@ fn ipv6_literals_are_understood() {
 fn help_is_no_error() {
     let ended = put(["--help"]);
     assert_eq!(ended.code, Some(0));
+    let help = String::from_utf8_lossy(&ended.stdout);
     for word in [
         "--timeout",
         "--buffer",
         "--depth",
+        "--chunked",
+        "--expect-continue",
         "130",
         "wrote N of M bytes",
     ] {
-        assert!(ended.stdout.contains(word), "{word}");
+        assert!(help.contains(word), "{word}");
     }
 }
 
@@ -510,7 +306,7 @@ fn an_early_refusal_is_heard_though_the_server_resets() {
     let ended = put_file(&file, &peer.url);
     let line = ended.line();
     assert_eq!(ended.code, Some(1));
-    assert_eq!(line.total, LARGE);
+    assert_eq!(line.total, Some(LARGE));
     assert!(line.written < LARGE, "{line:?}");
     // Which of the two comes first is up to the kernel.
     let results = [
@@ -568,6 +364,327 @@ fn a_reset_midway_is_one() {
     assert_eq!(ended.code, Some(1));
     assert!(line.written < LARGE, "{line:?}");
     assert_eq!(line.result, "reset by peer");
+}
+
+// Chunks.
+
+/// The content of a chunked body, and whether it was whole.
+fn content(mut body: &[u8]) -> (Vec<u8>, bool) {
+    let mut content = Vec::new();
+    while let Some(end) = body.windows(2).position(|two| two == b"\r\n") {
+        let size = std::str::from_utf8(&body[..end]).expect("a size is text");
+        let size = usize::from_str_radix(size, 16).expect("a size is a number");
+        body = &body[end + 2..];
+        if size == 0 {
+            return (content, body == b"\r\n");
+        }
+        content.extend(&body[..size.min(body.len())]);
+        body = body.get(size + 2..).unwrap_or_default();
+    }
+    (content, false)
+}
+
+/// Reads on until there is `end`.
+fn read_until(request: &mut Request, mut stream: &TcpStream, end: &[u8]) -> io::Result<()> {
+    let mut part = vec![0; 64 << 10];
+    while !request.body.ends_with(end) {
+        match stream.read(&mut part)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => request.body.extend(&part[..count]),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a chunked body to its end, then says `text`.
+fn answering_chunks(text: &'static str) -> Peer<Request> {
+    Peer::new(move |stream| {
+        let mut request = Request::begin(&stream)?;
+        read_until(&mut request, &stream, b"\r\n0\r\n\r\n")?;
+        answer(&stream, text)?;
+        Ok(request)
+    })
+}
+
+/// Reads a body to the end of the stream, having begun with it.
+fn cut_chunks() -> (Peer<(Vec<u8>, bool)>, Receiver<()>) {
+    let (begun, has_begun) = gate();
+    let peer = Peer::new(move |mut stream| {
+        let mut request = Request::begin(&stream)?;
+        read_until(&mut request, &stream, b"hello\r\n")?;
+        let _ = begun.send(());
+        stream.read_to_end(&mut request.body)?;
+        Ok(content(&request.body))
+    });
+    (peer, has_begun)
+}
+
+#[test]
+fn a_file_arrives_whole_in_chunks() {
+    let piece = 256 << 10;
+    for len in [1, 1000, piece, piece + 1, 3_000_000] {
+        let sent = noise(len);
+        let file = Scratch::new(&sent);
+        let peer = answering_chunks(CREATED);
+        let ended = put(["--chunked".as_ref(), file.as_ref(), peer.url.as_ref()]);
+        ended.expect(0, len as u64, None, "ok (201 Created)");
+        assert_eq!(ended.stderr, "");
+        let request = peer.outcome();
+        assert!(content(&request.body) == (sent, true), "{len} bytes");
+        let head = request.head.to_lowercase();
+        assert!(
+            head.contains("\r\ntransfer-encoding: chunked\r\n"),
+            "{head}"
+        );
+        assert!(!head.contains("content-length"), "{head}");
+    }
+}
+
+#[test]
+fn nothing_is_a_body_in_chunks_too() {
+    let file = Scratch::new(b"");
+    let peer = Peer::new(|stream| {
+        let mut request = Request::begin(&stream)?;
+        read_until(&mut request, &stream, b"0\r\n\r\n")?;
+        answer(&stream, CREATED)?;
+        Ok(request.body)
+    });
+    let ended = put(["--chunked".as_ref(), file.as_ref(), peer.url.as_ref()]);
+    ended.expect(0, 0, None, "ok (201 Created)");
+    assert_eq!(peer.outcome(), b"0\r\n\r\n");
+}
+
+#[test]
+fn standard_input_goes_out_as_it_comes() {
+    let (read, has_read) = gate();
+    let peer = Peer::new(move |stream| {
+        let mut request = Request::begin(&stream)?;
+        for end in [&b"hello\r\n"[..], b"world\r\n"] {
+            read_until(&mut request, &stream, end)?;
+            let _ = read.send(());
+        }
+        read_until(&mut request, &stream, b"0\r\n\r\n")?;
+        answer(&stream, CREATED)?;
+        Ok(content(&request.body))
+    });
+    let mut upload = start(["--chunked", "-", &peer.url]);
+    let mut stdin = upload.child.stdin.take().expect("it is piped");
+    for part in ["hello", "world"] {
+        stdin.write_all(part.as_bytes()).expect("it reads");
+        // Though more may come.
+        has_read.recv_timeout(LIMIT).expect("it arrives");
+    }
+    drop(stdin);
+    upload.end().expect(0, 10, None, "ok (201 Created)");
+    assert_eq!(peer.outcome(), (b"helloworld".to_vec(), true));
+}
+
+#[test]
+fn a_fifo_can_be_sent_in_chunks() {
+    let fifo = Scratch::fifo();
+    let sent = noise(300_000);
+    let peer = answering_chunks(CREATED);
+    let upload = start(["--chunked".as_ref(), fifo.as_ref(), peer.url.as_ref()]);
+    fs::write(&fifo.0, &sent).expect("it reads");
+    upload.end().expect(0, 300_000, None, "ok (201 Created)");
+    assert!(content(&peer.outcome().body) == (sent, true));
+}
+
+#[test]
+fn what_cannot_be_sent_in_chunks_is_told() {
+    let url = "http://127.0.0.1:9/";
+    let result = "cannot read there/is/none: there is no such file";
+    put(["--chunked", "there/is/none", url]).expect(1, 0, 0, result);
+    let directory = std::env::temp_dir();
+    let result = format!("{} is a directory", directory.display());
+    put(["--chunked".as_ref(), directory.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+}
+
+#[test]
+fn chunks_that_are_cut_do_not_look_whole() {
+    let (peer, has_begun) = cut_chunks();
+    let mut upload = start(["--chunked", "-", &peer.url]);
+    let mut stdin = upload.child.stdin.take().expect("it is piped");
+    stdin.write_all(b"hello").expect("it reads");
+    has_begun.recv_timeout(LIMIT).expect("the upload begins");
+    upload.interrupt();
+    upload.end().expect(130, 5, None, "canceled");
+    assert_eq!(peer.outcome(), (b"hello".to_vec(), false));
+    drop(stdin);
+
+    let (peer, has_begun) = cut_chunks();
+    let mut upload = start(["--chunked", "--timeout", "0.5", "-", &peer.url]);
+    let mut stdin = upload.child.stdin.take().expect("it is piped");
+    stdin.write_all(b"hello").expect("it reads");
+    has_begun.recv_timeout(LIMIT).expect("the upload begins");
+    upload.end().expect(1, 5, None, "timed out");
+    assert_eq!(peer.outcome(), (b"hello".to_vec(), false));
+    drop(stdin);
+}
+
+#[test]
+fn an_early_refusal_ends_an_upload_in_chunks() {
+    let file = Scratch::sparse(LARGE);
+    let (go_on, told) = gate();
+    let peer = Peer::new(move |mut stream| {
+        let mut request = Request::begin(&stream)?;
+        answer(&stream, TOO_LARGE)?;
+        let _ = told.recv();
+        stream.read_to_end(&mut request.body)?;
+        Ok(content(&request.body))
+    });
+    let ended = put(["--chunked".as_ref(), file.as_ref(), peer.url.as_ref()]);
+    let _ = go_on.send(());
+    let (content, is_whole) = peer.outcome();
+    ended.expect(
+        1,
+        content.len() as u64,
+        None,
+        "refused (413 Payload Too Large)",
+    );
+    assert!(!is_whole);
+}
+
+// Permission.
+
+/// Whether nothing comes for a while.
+fn is_silent(mut stream: &TcpStream) -> io::Result<bool> {
+    stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let result = stream.read(&mut [0]);
+    stream.set_read_timeout(None)?;
+    Ok(result.is_err())
+}
+
+fn put_asking(options: &[&str], file: &Scratch, url: &str) -> Ended {
+    let arguments = [OsStr::new("--expect-continue"), file.as_ref(), url.as_ref()];
+    put(options.iter().map(OsStr::new).chain(arguments))
+}
+
+#[test]
+fn the_body_follows_the_permission() {
+    let file = Scratch::new(b"hello");
+    for permission in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+    ] {
+        let peer = Peer::new(move |mut stream| {
+            let request = Request::begin(&stream)?;
+            let waits = request.body.is_empty() && is_silent(&stream)?;
+            answer(&stream, permission)?;
+            let mut body = [0; 5];
+            stream.read_exact(&mut body)?;
+            answer(&stream, CREATED)?;
+            Ok((request.head.to_lowercase(), waits, body))
+        });
+        put_asking(&[], &file, &peer.url).expect(0, 5, 5, "ok (201 Created)");
+        let (head, waits, body) = peer.outcome();
+        assert!(head.contains("\r\nexpect: 100-continue\r\n"), "{head}");
+        assert!(waits, "it did not wait");
+        assert_eq!(&body, b"hello");
+    }
+}
+
+#[test]
+fn an_answer_instead_of_the_permission_is_a_refusal() {
+    let file = Scratch::new(b"hello");
+    for (answer, code) in [
+        (
+            "HTTP/1.1 417 Expectation Failed\r\n\r\n",
+            "417 Expectation Failed",
+        ),
+        (
+            "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n",
+            "403 Forbidden",
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\n", "200 OK"),
+    ] {
+        for options in [&[][..], &["--chunked"]] {
+            let peer = Peer::new(move |stream| {
+                let request = Request::begin(&stream)?;
+                crate::examples::answer(&stream, answer)?;
+                request.rest(&stream)
+            });
+            let total = if options.is_empty() { Some(5) } else { None };
+            let ended = put_asking(options, &file, &peer.url);
+            ended.expect(1, 0, total, &format!("refused ({code})"));
+            assert_eq!(peer.outcome(), 0);
+        }
+    }
+}
+
+#[test]
+fn no_answer_instead_of_the_permission_is_none() {
+    let file = Scratch::new(b"hello");
+    for (text, result) in [
+        ("", "closed without an answer"),
+        ("HTTP/1.1 200 OK\r\n", "closed without an answer"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP/1"),
+    ] {
+        let peer = Peer::new(move |stream| {
+            let request = Request::begin(&stream)?;
+            answer(&stream, text)?;
+            stream.shutdown(std::net::Shutdown::Write)?;
+            request.rest(&stream)
+        });
+        put_asking(&[], &file, &peer.url).expect(1, 0, 5, result);
+        assert_eq!(peer.outcome(), 0);
+    }
+}
+
+#[test]
+fn silence_is_a_permission_after_a_second() {
+    let file = Scratch::new(b"hello");
+    // A late word is none at all.
+    for answer in [
+        CREATED,
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n\r\n",
+    ] {
+        let peer = answering(answer);
+        let ended = put_asking(&[], &file, &peer.url);
+        ended.expect(0, 5, 5, "ok (201 Created)");
+        assert!(ended.time >= Duration::from_secs(1), "{:?}", ended.time);
+        assert_eq!(peer.outcome().body, b"hello");
+    }
+}
+
+#[test]
+fn what_is_nothing_needs_no_permission() {
+    let file = Scratch::new(b"");
+    let peer = answering(CREATED);
+    put_asking(&[], &file, &peer.url).expect(0, 0, 0, "ok (201 Created)");
+    let head = peer.outcome().head.to_lowercase();
+    assert!(!head.contains("expect"), "{head}");
+}
+
+#[test]
+fn the_wait_for_the_permission_ends_with_everything_else() {
+    let file = Scratch::new(b"hello");
+    let silent = || {
+        let (begun, has_begun) = gate();
+        let peer = Peer::new(move |stream| {
+            let request = Request::begin(&stream)?;
+            let _ = begun.send(());
+            request.rest(&stream)
+        });
+        (peer, has_begun)
+    };
+    let (peer, _) = silent();
+    let ended = put_asking(&["--timeout", "0.2"], &file, &peer.url);
+    ended.expect(1, 0, 5, "timed out");
+    assert!(ended.time < Duration::from_secs(1), "{:?}", ended.time);
+    assert_eq!(peer.outcome(), 0);
+
+    let (peer, has_begun) = silent();
+    let arguments = [
+        OsStr::new("--expect-continue"),
+        file.as_ref(),
+        peer.url.as_ref(),
+    ];
+    let upload = start(arguments);
+    has_begun.recv_timeout(LIMIT).expect("the head arrives");
+    upload.interrupt();
+    upload.end().expect(130, 0, 5, "canceled");
+    assert_eq!(peer.outcome(), 0);
 }
 
 // Deadlines.
@@ -693,8 +810,8 @@ fn wrong_usage_is_told_on_standard_error_only() {
     ];
     for case in cases {
         let ended = put(*case);
-        assert_eq!(ended.code, Some(2), "{case:?}: {}", ended.stdout);
-        assert_eq!(ended.stdout, "", "{case:?}");
+        assert_eq!(ended.code, Some(2), "{case:?}");
+        assert!(ended.stdout.is_empty(), "{case:?}");
         assert!(
             ended.stderr.starts_with("error: "),
             "{case:?}: {}",
@@ -732,10 +849,7 @@ fn what_may_not_be_read_is_told() {
 #[cfg(unix)]
 fn what_has_no_length_is_told() {
     let url = "http://127.0.0.1:9/";
-    let fifo = Scratch::new(b"");
-    fs::remove_file(&fifo.0).expect("it was just made");
-    let status = Command::new("mkfifo").arg(&fifo.0).status();
-    assert!(status.expect("mkfifo starts").success());
+    let fifo = Scratch::fifo();
     for path in [&*fifo.0, Path::new("/dev/zero")] {
         let name = path.display();
         let result = format!("{name} is not a regular file: pipe it into `put - URL`");
@@ -784,7 +898,7 @@ fn a_file_that_shrinks_cuts_the_upload() {
         let _ = told.recv();
         request.rest(&stream)
     });
-    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    let upload = start([file.as_ref(), peer.url.as_ref()]);
     has_begun.recv_timeout(LIMIT).expect("the upload begins");
     file.resize(LARGE / 2);
     let _ = go_on.send(());
@@ -809,7 +923,7 @@ fn a_file_that_grows_is_sent_as_it_was() {
         answer(&stream, CREATED)?;
         io::copy(&mut &stream, &mut io::sink()) // What is too much.
     });
-    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    let upload = start([file.as_ref(), peer.url.as_ref()]);
     has_begun.recv_timeout(LIMIT).expect("the upload begins");
     file.resize(LARGE + 1);
     let _ = go_on.send(());
@@ -849,7 +963,7 @@ fn ctrl_c_ends_an_upload() {
         let _ = told.recv();
         request.rest(&stream)
     });
-    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    let upload = start([file.as_ref(), peer.url.as_ref()]);
     has_begun.recv_timeout(LIMIT).expect("the upload begins");
     upload.interrupt();
     let ended = upload.end();
@@ -869,7 +983,7 @@ fn ctrl_c_ends_the_wait_for_the_answer() {
         let _ = told.recv();
         Ok(())
     });
-    let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+    let upload = start([file.as_ref(), peer.url.as_ref()]);
     has_read.recv_timeout(LIMIT).expect("the body arrives");
     upload.interrupt();
     upload.end().expect(130, 5, 5, "canceled");
@@ -879,7 +993,7 @@ fn ctrl_c_ends_the_wait_for_the_answer() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_the_reading_of_standard_input() {
-    let mut upload = Put::start(["-", "http://127.0.0.1:9/"]);
+    let mut upload = start(["-", "http://127.0.0.1:9/"]);
     let mut stdin = upload.child.stdin.take().expect("it is piped");
     // More than a pipe holds: when it is written, it is being read.
     stdin.write_all(&[0; 1 << 20]).expect("it reads");
@@ -891,54 +1005,14 @@ fn ctrl_c_ends_the_reading_of_standard_input() {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;
-
-    /// A listener that lets nobody in: its queue is full.
-    struct Full {
-        listener: TcpListener,
-        _first: TcpStream,
-    }
-
-    impl Full {
-        fn new() -> io::Result<Self> {
-            use socket2::{Domain, Socket, Type};
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
-            socket.bind(&any.into())?;
-            socket.listen(0)?;
-            let listener = TcpListener::from(socket);
-            let first = TcpStream::connect(listener.local_addr()?)?;
-            Ok(Self {
-                listener,
-                _first: first,
-            })
-        }
-
-        fn port(&self) -> u16 {
-            self.listener.local_addr().expect("it is bound").port()
-        }
-
-        /// Waits until somebody knocks.
-        fn wait_for_connect(&self) {
-            // SYN_SENT, to our port.
-            let entry = format!(":{:04X} 02 ", self.port());
-            let start = Instant::now();
-            loop {
-                let connections = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-                if connections.contains(&entry) {
-                    return;
-                }
-                assert!(start.elapsed() < LIMIT, "nobody connects");
-                thread::sleep(Duration::from_millis(1)); // The kernel does not tell us.
-            }
-        }
-    }
+    use crate::examples::{ALLOWANCE, Full, peak_memory, wait_for_thread};
 
     #[test]
     fn ctrl_c_ends_a_connect() {
         let file = Scratch::new(b"hello");
         let full = Full::new().expect("it can listen");
         let url = format!("http://127.0.0.1:{}/", full.port());
-        let upload = Put::start([file.as_ref(), url.as_ref()]);
+        let upload = start([file.as_ref(), url.as_ref()]);
         full.wait_for_connect();
         upload.interrupt();
         upload.end().expect(130, 0, 5, "canceled");
@@ -964,6 +1038,40 @@ mod linux {
     }
 
     #[test]
+    fn ctrl_c_ends_the_opening_of_a_fifo() {
+        let fifo = Scratch::fifo();
+        let url = OsStr::new("http://127.0.0.1:9/");
+        let upload = start(["--chunked".as_ref(), fifo.as_ref(), url]);
+        wait_for_thread(&upload.child, "put:source"); // Nobody writes.
+        upload.interrupt();
+        upload.end().expect(130, 0, 0, "canceled");
+    }
+
+    #[test]
+    fn a_read_that_fails_cuts_the_upload() {
+        let path = Path::new("/proc/self/mem"); // Nothing is mapped at its beginning.
+        let peer = Peer::new(|mut stream| {
+            let mut request = Request::begin(&stream)?;
+            stream.read_to_end(&mut request.body)?;
+            Ok(request.body)
+        });
+        let ended = put(["--chunked".as_ref(), path.as_os_str(), peer.url.as_ref()]);
+        let result = "cannot read /proc/self/mem: input/output error";
+        ended.expect(1, 0, None, result);
+        assert_eq!(peer.outcome(), b"", "it looks whole");
+    }
+
+    #[test]
+    fn files_without_a_length_can_be_sent_in_chunks() {
+        let path = Path::new("/proc/version");
+        let peer = answering_chunks(CREATED);
+        let ended = put(["--chunked".as_ref(), path.as_os_str(), peer.url.as_ref()]);
+        let (content, is_whole) = content(&peer.outcome().body);
+        ended.expect(0, content.len() as u64, None, "ok (201 Created)");
+        assert!(is_whole && content == fs::read(path).expect("it is there"));
+    }
+
+    #[test]
     fn memory_does_not_grow_with_the_file() {
         const LEN: u64 = 1 << 30;
         const MOST_KIB: u64 = 32 << 10;
@@ -979,17 +1087,11 @@ mod linux {
             let _ = told.recv();
             answer(&stream, CREATED)
         });
-        let upload = Put::start([file.as_ref(), peer.url.as_ref()]);
+        let upload = start([file.as_ref(), peer.url.as_ref()]);
         has_read.recv_timeout(LIMIT).expect("the body arrives");
-        let status = fs::read_to_string(format!("/proc/{}/status", upload.child.id()));
+        let peak = peak_memory(&upload.child);
         let _ = go_on.send(());
         upload.end().expect(0, LEN, LEN, "ok (201 Created)");
-        let status = status.expect("it was still there");
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
-            .and_then(|peak| peak.trim().parse::<u64>().ok())
-            .expect("the kernel says so");
         assert!(peak < MOST_KIB, "{peak} KiB");
     }
 }

@@ -8,7 +8,7 @@ use http_aio::http::uri::Scheme;
 
 const FORM: &str = "expected http://HOST[:PORT][/PATH]";
 
-/// Where an upload goes to.
+/// The other end of an exchange.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) uri: Uri,

@@ -1,4 +1,4 @@
-//! What ends an upload before its time.
+//! What ends operations before their time.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -7,34 +7,6 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use http_aio::Canceller;
 use parking_lot::Mutex;
-
-/// The two things that can be ended: the body alone, because the answer has come already, or the
-/// whole exchange, because the user says so.
-#[derive(Clone)]
-pub(crate) struct Control {
-    pub(crate) body: CancelGroup,
-    pub(crate) exchange: CancelGroup,
-}
-
-impl Control {
-    /// For `depth` writes at a time.
-    pub(crate) fn new(depth: usize) -> Self {
-        Self {
-            body: CancelGroup::new(depth),
-            exchange: CancelGroup::new(1), // The connect, then the read of the answer.
-        }
-    }
-
-    /// Ctrl-C.
-    pub(crate) fn interrupt(&self) {
-        self.exchange.cancel();
-        self.body.cancel();
-    }
-
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.exchange.is_canceled()
-    }
-}
 
 /// Cancels the latest operations that it was given, and whatever it is given later.
 #[derive(Clone)]
@@ -52,7 +24,7 @@ struct State {
 
 impl CancelGroup {
     /// Of the last `size` operations. Older ones must have completed.
-    fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         let (ring, bell) = bounded(0);
         let state = State {
             latest: VecDeque::with_capacity(size),
