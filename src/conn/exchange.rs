@@ -252,9 +252,8 @@ pub(crate) fn submit(
 ///
 /// # Errors
 ///
-/// `Closed` if a message has announced the end of the connection; otherwise what stands between the
-/// peer and a new request: an answer that is still owed, content that was not read, something that
-/// came unasked, or the end of its stream.
+/// `Closed`, by us or by what a message has announced; `InvalidInput` where HTTP is not spoken any
+/// more; otherwise what stands between the peer and a new request: see `expect_idle`.
 fn expect_ready(conn: &Conn) -> Result<(), Error> {
     let Handle {
         link,
@@ -263,15 +262,30 @@ fn expect_ready(conn: &Conn) -> Result<(), Error> {
         exchanges,
         ..
     } = &*conn.handle;
+    if writer.lane.has_ended() || reader.lane.has_ended() {
+        return Err(ErrorKind::Closed.into());
+    }
     if link.ledger.closing.is_set() {
         let detail = "a message announced that the connection closes after it";
         return Err(Error::new(ErrorKind::Closed).with_detail(detail));
     }
+    if link.ledger.upgraded.is_set() {
+        let detail = "the connection was upgraded";
+        return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+    }
     let at_rest =
         exchanges.running.lock().is_empty() && writer.lane.is_at_rest() && reader.lane.is_at_rest();
-    if !at_rest {
-        return Ok(());
-    }
+    if at_rest { expect_idle(conn) } else { Ok(()) }
+}
+
+/// Whether a request is what comes next on a connection on which nothing is under way.
+///
+/// # Errors
+///
+/// `InvalidInput` if an answer is owed or content was not read, `Protocol` if something came unasked,
+/// `Reset` or another if the stream has ended.
+pub(crate) fn expect_idle(conn: &Conn) -> Result<(), Error> {
+    let Handle { link, reader, .. } = &*conn.handle;
     if link.ledger.written.owe() {
         let detail = "the response to the request before it was not read";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));

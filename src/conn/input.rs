@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
+use crate::transport::{Transport, Wait};
 
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
 ///
@@ -88,19 +89,39 @@ impl Input {
         }
     }
 
-    /// Room to read into: `size` bytes, or what is left of an earlier room if that will do.
-    pub(crate) fn spare(&mut self, size: usize) -> &mut [u8] {
-        if self.buffer.len() - self.filled < size / 4 + 1 {
-            if self.buffer.capacity() - self.filled < size {
-                self.buffer.truncate(self.filled); // So that growing copies what arrived only.
-            }
-            self.buffer.resize(self.filled + size, 0);
+    /// Reads once, into room for `room` bytes, or into what is left of an earlier room if that will
+    /// do.
+    pub(crate) fn receive(
+        &mut self,
+        transport: &dyn Transport,
+        room: usize,
+        wait: Wait,
+    ) -> io::Result<usize> {
+        let least = room / 4 + 1;
+        if self.filled == 0 && self.buffer.capacity() < least {
+            // The usual case of a body in large pieces: nothing to move, nothing to initialise.
+            let mut fresh = Vec::with_capacity(room);
+            let count = transport.read_more(&mut fresh, wait)?;
+            let fresh = Bytes::from(fresh).try_into_mut();
+            self.buffer = fresh.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+            self.filled = count;
+            return Ok(count);
         }
-        &mut self.buffer[self.filled..]
+        let count = transport.read(self.spare(room, least), wait)?;
+        self.filled += count;
+        Ok(count)
     }
 
-    pub(crate) fn arrived(&mut self, count: usize) {
-        self.filled += count;
+    fn spare(&mut self, room: usize, least: usize) -> &mut [u8] {
+        if self.buffer.len() - self.filled < least {
+            if self.buffer.capacity() - self.filled >= least {
+                self.buffer.resize(self.buffer.capacity(), 0);
+            } else {
+                self.buffer.truncate(self.filled); // So that growing copies what arrived only.
+                self.buffer.resize(self.filled + room, 0);
+            }
+        }
+        &mut self.buffer[self.filled..]
     }
 
     pub(crate) fn ended(&mut self) {
@@ -133,8 +154,9 @@ mod tests {
     use super::*;
 
     fn fill(input: &mut Input, bytes: &[u8]) {
-        input.spare(4 * bytes.len())[..bytes.len()].copy_from_slice(bytes);
-        input.arrived(bytes.len());
+        let room = 4 * bytes.len();
+        input.spare(room, room)[..bytes.len()].copy_from_slice(bytes);
+        input.filled += bytes.len();
     }
 
     #[test]

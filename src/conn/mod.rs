@@ -215,8 +215,8 @@ impl Conn {
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
-    /// messages, no message asked for the connection to close (RFC 9112 section 9.3), and nothing
-    /// came from the peer that was not asked for, its end of stream included, as far as was read.
+    /// messages, none of which asked for the connection to close (RFC 9112 section 9.3), and nothing
+    /// has come from the peer that was not asked for, its end of stream included.
     pub fn is_reusable(&self) -> bool {
         let Handle {
             link,
@@ -228,9 +228,9 @@ impl Conn {
         let settled = writer.lane.is_quiet() && reader.lane.is_quiet();
         settled
             && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
-            && !(ledger.written.owe() || ledger.read.owe())
+            && !ledger.read.owe()
             && !(writer.lane.has_ended() || reader.lane.has_ended())
-            && reader.expect_idle(&self.limits).is_ok()
+            && exchange::expect_idle(self).is_ok()
             && reader.is_between()
     }
 

@@ -138,11 +138,11 @@ impl Side<Reader> {
                 return None;
             }
             let input = &mut incoming.input;
-            let result = self.link.transport.read(input.spare(room), wait);
+            let result = input.receive(&*self.link.transport, room, wait);
             let ended = self.lane.leave();
             match result {
                 Ok(0) => input.ended(),
-                Ok(count) => input.arrived(count),
+                Ok(_) => {}
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock
                     | io::ErrorKind::TimedOut

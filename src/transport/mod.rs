@@ -32,6 +32,20 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// As the operating system reports them.
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize>;
 
+    /// As `read`, into the spare capacity of `buffer`, which need not be initialised for that where
+    /// the operating system says how much it has written.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    fn read_more(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        let (filled, capacity) = (buffer.len(), buffer.capacity());
+        buffer.resize(capacity, 0);
+        let result = self.read(&mut buffer[filled..], wait);
+        buffer.truncate(filled + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
     /// Writes from `buffers`, at most a thousand and none of them empty, in order.
     ///
     /// # Errors

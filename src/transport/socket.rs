@@ -21,8 +21,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket};
 
 use super::waker::Waker;
@@ -120,19 +121,33 @@ impl SocketTransport {
         self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
-            Ok((0, _)) if !buffer.is_empty() && self.is_reset() => {
-                Err(io::ErrorKind::ConnectionReset.into())
-            }
-            Ok((count, _)) => Ok(count),
-            Err(error) => Err(error.into()),
+    /// One read that may block, by a call that does not.
+    fn receive(
+        &self,
+        room: usize,
+        wait: Wait,
+        mut call: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut receive = || match call() {
+            Ok(0) if room > 0 && self.is_reset() => Err(io::ErrorKind::ConnectionReset.into()),
+            result => result,
+        };
+        let would_block = |result: &io::Result<usize>| {
+            let error = result.as_ref().err();
+            error.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        };
+        let mut result = Err(io::ErrorKind::WouldBlock.into());
+        if wait == Wait::Never || !self.drained.load(Ordering::Relaxed) {
+            result = receive();
         }
-    }
-
-    fn receive_later(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        self.wait_readable(wait.timeout())?;
-        self.receive(buffer)
+        if wait != Wait::Never && would_block(&result) {
+            let readable = self.wait_readable(wait.timeout());
+            result = readable.and_then(|()| receive());
+        }
+        // There was less than there was room for: the next read is likely to wait.
+        let drained = result.as_ref().is_ok_and(|count| (1..room).contains(count));
+        self.drained.store(drained, Ordering::Relaxed);
+        result.map_err(|error| self.told(error))
     }
 
     /// Waits until the socket is readable; `Interrupted` if the waker is.
@@ -212,20 +227,18 @@ impl From<UnixStream> for SocketTransport {
 
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let result = match wait {
-            Wait::Never => self.receive(buffer),
-            _ if self.drained.load(Ordering::Relaxed) => self.receive_later(buffer, wait),
-            _ => match self.receive(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.receive_later(buffer, wait)
-                }
-                result => result,
-            },
-        };
-        // There was less than there was room for: the next read is likely to wait.
-        let drained = matches!(result, Ok(1..)) && result.as_ref().ok() < Some(&buffer.len());
-        self.drained.store(drained, Ordering::Relaxed);
-        result.map_err(|error| self.told(error))
+        self.receive(buffer.len(), wait, || {
+            let received = recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT);
+            Ok(received.map(|(count, _)| count)?)
+        })
+    }
+
+    fn read_more(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        let room = buffer.capacity() - buffer.len();
+        self.receive(room, wait, || {
+            let received = recv(&self.socket, spare_capacity(buffer), RecvFlags::DONTWAIT);
+            Ok(received.map(|(count, _)| count)?)
+        })
     }
 
     fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
@@ -248,7 +261,7 @@ impl Transport for SocketTransport {
 
     fn peek(&self) -> io::Result<usize> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        let result = rustix::net::recv(&self.socket, &mut [0; 1], flags);
+        let result = recv(&self.socket, &mut [0; 1], flags);
         result
             .map(|(count, _)| count)
             .map_err(|error| self.told(error.into()))
