@@ -51,10 +51,12 @@
 //!
 //! # Where to go from here
 //!
-//! * [`Conn`]: connecting, writing, reading, messages, and the end of a connection.
+//! * [`Conn`]: connecting, writing, reading, messages and their bodies, whole exchanges
+//!   ([`transact`](Conn::transact)), and the end of a connection.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
 //! * [`docs::architecture`]: how it is built, and the invariants.
-//! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tool `put`, in `examples/`.
+//! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
+//!   `examples/`.
 //!
 //! # Features
 //!

@@ -45,7 +45,8 @@ use crate::transport::{Addr, Stream, Transport};
 ///
 /// Cheap to clone; clones are the same connection. Both directions proceed at once. A connection
 /// costs no thread until it needs one: the writer's starts with the first write, the reader's with
-/// the first read; they are named `http-aio:write:PEER` and `http-aio:read:PEER`.
+/// the first read that nobody waits for: who waits does the work. They are named
+/// `http-aio:write:PEER` and `http-aio:read:PEER`.
 ///
 /// # The end of a connection
 ///
