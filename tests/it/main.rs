@@ -2,6 +2,7 @@
 //!
 //! A test that needs the in-memory transport is behind the feature `test-util`.
 
+mod bodies;
 mod callback;
 mod cancel;
 mod close;
@@ -17,6 +18,8 @@ mod message;
 mod nng_parity;
 mod put;
 mod read;
+mod real_peers;
 mod scale;
 mod support;
+mod transact;
 mod write_all;
