@@ -2,16 +2,25 @@
 //! `tests/fuzz` call these functions with what they think up, the tests with what is kept in
 //! `tests/fuzz/corpus`. Outside the semver promise.
 
+use std::io::IoSlice;
+use std::net::Shutdown;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+};
 
+use crate::aio::Aio;
+use crate::conn::Conn;
 use crate::error::ErrorKind;
 use crate::proto::chunked::{CHUNK_END, Decoder, chunk_head, last_chunk};
 use crate::proto::framing::{Asked, Framing, of_request, of_response, persists};
 use crate::proto::limits::Limits;
 use crate::proto::parse::{Head, HeadSearch};
 use crate::proto::{Reason, encode};
+use crate::transport::memory::{self, Faults};
+use crate::transport::{Transport, Wait};
 
 /// Message heads: whole and byte by byte they parse to the same, and within the limits; what is
 /// written of a parsed head parses to the same head.
@@ -80,6 +89,56 @@ pub fn framing(data: &[u8]) {
 }
 
 /// So tight that a fuzzer gets there.
+/// Whole exchanges, three at once on one connection, of a method that the first byte chooses, with a
+/// peer that says the rest and ends: each ends, and the outcome does not depend on how much comes at
+/// a time.
+///
+/// # Panics
+///
+/// If that is not so.
+pub fn exchange(data: &[u8]) {
+    let Some((choice, said)) = data.split_first() else {
+        return;
+    };
+    let methods = [Method::GET, Method::HEAD, Method::CONNECT, Method::POST];
+    let method = &methods[usize::from(*choice) % methods.len()];
+    let whole = exchanges(method, said, usize::MAX);
+    for call_bytes in [1, 7] {
+        let cut = exchanges(method, said, call_bytes);
+        assert_eq!(cut, whole, "{call_bytes} at a time");
+    }
+}
+
+/// Status and body of each answer; nothing for one that did not come.
+fn exchanges(method: &Method, said: &[u8], call_bytes: usize) -> Vec<Option<(StatusCode, Bytes)>> {
+    let mut faults = Faults::none();
+    faults.call_bytes = call_bytes;
+    let (near, far) = memory::pair(said.len() + (64 << 10), faults);
+    let conn = Conn::from_transport(near);
+    let mut request = Request::new(Bytes::from_static(b"body"));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = Uri::from_static("http://example.com:80");
+    let exchanges: Vec<_> = (0..3)
+        .map(|_| conn.transact(Aio::new(), request.clone()))
+        .collect();
+    // All must be asked before anything is answered.
+    let head =
+        encode::request(&request, encode::Form::Origin).map_or(0, |encoded| encoded.head.len());
+    let mut unasked = 3 * (head + request.body().len());
+    while unasked > 0 {
+        let asked = far.read(&mut vec![0; unasked], Wait::Forever);
+        unasked -= asked.unwrap_or(unasked);
+    }
+    let said = far.write(&[IoSlice::new(said)], Wait::Never);
+    let ended = far.shutdown(Shutdown::Write);
+    assert!(said.is_ok() || said.is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock));
+    assert!(ended.is_ok());
+    let answers = exchanges.into_iter().map(|exchange| exchange.wait().ok());
+    answers
+        .map(|answer| answer.map(|answer| (answer.status(), answer.into_body())))
+        .collect()
+}
+
 fn tight() -> Limits {
     Limits::default()
         .head_bytes(100)
@@ -129,7 +188,7 @@ fn wide() -> Limits {
 }
 
 fn request_survives_writing(request: &Request<Bytes>) {
-    let Ok(written) = encode::request(request) else {
+    let Ok(written) = encode::request(request, encode::Form::Origin) else {
         return;
     };
     let again: Request<Bytes> = parse(&written.head);
@@ -146,7 +205,7 @@ fn request_survives_writing(request: &Request<Bytes>) {
     assert_eq!(of_request(&again).ok(), Some(written.then));
     assert_eq!(persists(again.version(), again.headers()), written.persists);
     // Nothing is left to add.
-    let twice = encode::request(&again).map(|twice| twice.head);
+    let twice = encode::request(&again, encode::Form::Origin).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
 }
 

@@ -68,6 +68,7 @@ compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTW
 
 mod aio;
 mod bufs;
+mod client;
 mod conn;
 mod deadline;
 pub mod docs;
@@ -93,6 +94,7 @@ pub use bytes;
 pub use http;
 
 pub use self::aio::{Aio, AioFuture, Canceller, Idle, InFlight, Written};
+pub use self::client::{Body, Client, ClientBuilder, Proxies};
 pub use self::conn::{BodyReader, Conn, Parts};
 pub use self::error::{Error, ErrorKind};
 pub use self::proto::limits::Limits;

@@ -22,7 +22,7 @@ pub use self::future::AioFuture;
 pub(crate) use self::notice::{Notice, post_alone};
 pub(crate) use self::provider::{Call, Operation, Provider};
 pub(crate) use self::slot::Interruption;
-use self::slot::Slot;
+use self::slot::{Slot, Whose};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -254,13 +254,27 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     {
         let options = self.options;
         let closure = Box::new(move |result, slot| f(result, Aio::idle(slot, options)));
-        let notice = self.slot.attach(closure);
+        let notice = self.slot.attach(Whose::User, closure);
         match self.slot.provider() {
             provider if !notice.is_none() => notice.post(provider.as_deref()),
             Some(provider) => provider.detached(self.slot.id()),
             None => {}
         }
         Canceller::new(self.slot)
+    }
+
+    /// As `on_complete`, for code of ours: it may run on any thread, also here and now, and somebody
+    /// may still work on the operation while he waits for what becomes of it.
+    pub(crate) fn then<F>(self, f: F)
+    where
+        F: FnOnce(Result<T, Error>) + Send + 'static,
+    {
+        let closure = Box::new(move |result, _| f(result));
+        self.slot.attach(Whose::Ours, closure).run();
+    }
+
+    pub(crate) fn id(&self) -> usize {
+        self.slot.id()
     }
 
     /// A handle that can cancel this operation, and only this one, from anywhere.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::provider::{Call, Provider};
-use super::slot::{Closure, Slot};
+use super::slot::{Closure, Slot, Whose};
 use crate::error::Error;
 use crate::unwind::guard;
 
@@ -12,7 +12,7 @@ use crate::unwind::guard;
 pub(crate) enum Notice<T> {
     /// Nobody, or a waiter who has been woken.
     None,
-    Closure(Closure<T>, Result<T, Error>, Arc<Slot<T>>),
+    Closure(Whose, Closure<T>, Result<T, Error>, Arc<Slot<T>>),
     Waker(Waker),
 }
 
@@ -21,11 +21,16 @@ impl<T> Notice<T> {
         matches!(self, Self::None)
     }
 
+    /// It may run anywhere.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Closure(Whose::Ours, ..))
+    }
+
     /// Runs it here: for the connection's own threads, which hold nothing at that moment.
     pub(crate) fn run(self) {
         match self {
             Self::None => {}
-            Self::Closure(closure, result, slot) => guard(|| closure(result, slot)),
+            Self::Closure(_, closure, result, slot) => guard(|| closure(result, slot)),
             Self::Waker(waker) => guard(|| waker.wake()),
         }
     }

@@ -72,8 +72,17 @@ pub(crate) enum Interruption {
 
 pub(crate) type Closure<T> = Box<dyn FnOnce(Result<T, Error>, Arc<Slot<T>>) + Send>;
 
+/// Whose code a closure is, which decides where it may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The user's: on threads of ours only.
+    User,
+    /// The library's: wherever the operation is settled.
+    Ours,
+}
+
 enum Listener<T> {
-    Closure(Closure<T>),
+    Closure(Whose, Closure<T>),
     Waker(Waker),
 }
 
@@ -182,9 +191,9 @@ impl<T> Slot<T> {
 
     fn settle(&self, mut state: MutexGuard<'_, State<T>>, result: Result<T, Error>) -> Told<T> {
         let told = match state.listener.take() {
-            Some(Listener::Closure(closure)) => {
+            Some(Listener::Closure(whose, closure)) => {
                 state.phase = Phase::Taken;
-                Told::Closure(closure, result)
+                Told::Closure(whose, closure, result)
             }
             Some(Listener::Waker(waker)) => {
                 state.phase = Phase::Done(result);
@@ -205,7 +214,7 @@ impl<T> Slot<T> {
 
 /// Who learns of it.
 enum Told<T> {
-    Closure(Closure<T>, Result<T, Error>),
+    Closure(Whose, Closure<T>, Result<T, Error>),
     Waiter,
     Waker(Waker),
 }
@@ -213,7 +222,7 @@ enum Told<T> {
 impl<T> Told<T> {
     fn notice(self, slot: Arc<Slot<T>>) -> Notice<T> {
         match self {
-            Self::Closure(closure, result) => Notice::Closure(closure, result, slot),
+            Self::Closure(whose, closure, result) => Notice::Closure(whose, closure, result, slot),
             Self::Waiter => Notice::None,
             Self::Waker(waker) => Notice::Waker(waker),
         }
@@ -243,14 +252,14 @@ impl<T> Slot<T> {
 
     /// Leaves a closure to be run with the result: by whoever settles the slot, or, when it is
     /// settled already, by whoever gets the notice.
-    pub(crate) fn attach(self: &Arc<Self>, closure: Closure<T>) -> Notice<T> {
+    pub(crate) fn attach(self: &Arc<Self>, whose: Whose, closure: Closure<T>) -> Notice<T> {
         let mut state = self.state.lock();
         let Some(result) = state.take() else {
-            state.listener = Some(Listener::Closure(closure));
+            state.listener = Some(Listener::Closure(whose, closure));
             return Notice::None;
         };
         drop(state);
-        Notice::Closure(closure, result, Arc::clone(self))
+        Notice::Closure(whose, closure, result, Arc::clone(self))
     }
 
     /// Done → Taken, or leaves a waker.

@@ -30,7 +30,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -39,7 +39,7 @@ use smallvec::SmallVec;
 
 use super::incoming::unasked;
 use super::job::{Content, Message, ReadJob, Role, Until, Want, WriteJob};
-use super::lane::Job;
+use super::lane::{Job, Submitted};
 use super::reader::Reader;
 use super::side::Side;
 use super::{Conn, Handle};
@@ -47,7 +47,7 @@ use crate::aio::{Aio, Call, Canceller, Completer, InFlight, Interruption, Provid
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::proto::encode;
+use crate::proto::encode::{self, Form};
 use crate::proto::framing::Framing;
 use crate::proto::limits::Limits;
 use crate::timer::{self, Expire};
@@ -78,6 +78,9 @@ pub(crate) struct Exchange {
     /// Of the request, while it is out or about to be.
     number: AtomicU64,
     deadline: Deadline,
+    head_timeout: Option<Duration>,
+    /// For the head of the response, from the moment when the request is out.
+    head_deadline: Mutex<Deadline>,
     limits: Limits,
     this: Weak<Self>,
     state: Mutex<State>,
@@ -88,7 +91,7 @@ struct State {
     conn: Option<Conn>,
     completer: Option<Completer<Response<Bytes>>>,
     /// The body, until the server has asked for it.
-    held: Option<Bytes>,
+    held: Option<Bufs>,
     /// Writes that are submitted, finished or not: head with body, or head, then body.
     writes: SmallVec<[Canceller; 2]>,
     /// Those that have not finished.
@@ -110,6 +113,8 @@ enum Read {
 pub(crate) struct Exchanges {
     reader: Arc<Side<Reader>>,
     running: Mutex<Vec<Arc<Exchange>>>,
+    /// Exchanges so far.
+    begun: AtomicU64,
 }
 
 impl Exchanges {
@@ -117,7 +122,13 @@ impl Exchanges {
         Arc::new(Self {
             reader,
             running: Mutex::new(Vec::new()),
+            begun: AtomicU64::new(0),
         })
+    }
+
+    fn add(&self, exchange: Arc<Exchange>) {
+        self.running.lock().push(exchange);
+        self.begun.fetch_add(1, Ordering::AcqRel);
     }
 
     fn find(&self, id: usize) -> Option<Arc<Exchange>> {
@@ -164,12 +175,31 @@ impl Provider for Exchanges {
     }
 }
 
+/// How an exchange differs from the usual.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) extent: Extent,
+    pub(crate) form: Form<'a>,
+    /// How long the head of the response may take once the request is out.
+    pub(crate) head_timeout: Option<Duration>,
+}
+
+impl Terms<'_> {
+    pub(crate) fn of(extent: Extent) -> Self {
+        Self {
+            extent,
+            form: Form::Origin,
+            head_timeout: None,
+        }
+    }
+}
+
 /// Submits an exchange.
 pub(crate) fn submit(
     conn: &Conn,
     aio: Aio<Response<Bytes>>,
-    request: Request<Bytes>,
-    extent: Extent,
+    request: &Request<Bytes>,
+    terms: Terms<'_>,
 ) -> Aio<Response<Bytes>, InFlight> {
     let handle = &conn.handle;
     let provider = Arc::downgrade(&handle.exchanges) as Weak<dyn Provider>;
@@ -177,7 +207,7 @@ pub(crate) fn submit(
     let encoded = if deadline.is_past() {
         Err(ErrorKind::TimedOut.into())
     } else {
-        expect_ready(conn).and_then(|()| encode::request(&request))
+        expect_ready(conn).and_then(|()| encode::request(request, terms.form))
     };
     let mut encoded = match encoded {
         Ok(encoded) => encoded,
@@ -189,10 +219,10 @@ pub(crate) fn submit(
     };
     let expects = encode::expects_continue(request.headers());
     let role = Role::Request(request.method().into());
-    let body = request.into_body();
+    let body = request.body().clone();
     let (body, held) = if expects && !body.is_empty() {
         encoded.then = Framing::Length(body.len() as u64);
-        (Bytes::new(), Some(body))
+        (Bytes::new(), Some(std::iter::once(body).collect()))
     } else {
         (body, None)
     };
@@ -217,6 +247,8 @@ pub(crate) fn submit(
         read: read_completer.id(),
         number: AtomicU64::new(NONE),
         deadline,
+        head_timeout: terms.head_timeout,
+        head_deadline: Mutex::new(Deadline::Never),
         limits: conn.limits,
         this: Weak::clone(this),
         state: Mutex::new(State {
@@ -224,19 +256,20 @@ pub(crate) fn submit(
             ..state
         }),
     });
-    handle.exchanges.running.lock().push(Arc::clone(&exchange));
+    handle.exchanges.add(Arc::clone(&exchange));
     let theirs = Arc::clone(&exchange);
-    write.on_complete(move |result, _| theirs.written(result));
+    write.then(move |result| theirs.written(result));
     let theirs = Arc::clone(&exchange);
-    read.on_complete(move |result, _| theirs.answered(result));
+    read.then(move |result| theirs.answered(result));
 
-    let message = Message::new(role, &encoded, Some(Arc::clone(&exchange)));
+    let message = Message::new(role, &encoded);
     let bufs: Bufs = [encoded.head, body].into_iter().collect();
     let content = Content::Message(Box::new(message));
-    let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer);
+    let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer)
+        .part_of(Some(Arc::clone(&exchange)));
     let answer = Answer {
         exchange,
-        extent,
+        extent: terms.extent,
         head: None,
     };
     let read = ReadJob {
@@ -248,13 +281,25 @@ pub(crate) fn submit(
     aio
 }
 
-/// Why an exchange must not begin. While others are under way there is no telling.
+/// Why an exchange must not begin. While others are under way there is no telling, and what is found
+/// may be the doing of one that has begun meanwhile.
 ///
 /// # Errors
 ///
 /// `Closed`, by us or by what a message has announced; `InvalidInput` where HTTP is not spoken any
 /// more; otherwise what stands between the peer and a new request: see `expect_idle`.
 fn expect_ready(conn: &Conn) -> Result<(), Error> {
+    let begun = &conn.handle.exchanges.begun;
+    loop {
+        let before = begun.load(Ordering::Acquire);
+        let checked = check_ready(conn);
+        if checked.is_ok() || begun.load(Ordering::Acquire) == before {
+            return checked;
+        }
+    }
+}
+
+fn check_ready(conn: &Conn) -> Result<(), Error> {
     let Handle {
         link,
         writer,
@@ -296,7 +341,7 @@ pub(crate) fn expect_idle(conn: &Conn) -> Result<(), Error> {
         Err(error) => Err(error.into()),
         Ok(0) => Err(Error::end_of_stream()),
         // The end of a chunked body may be what is there.
-        Ok(_) if !reader.is_between() => Ok(()),
+        Ok(_) if !reader.is_between(&conn.limits) => Ok(()),
         Ok(_) => Err(unasked()),
     }
 }
@@ -308,11 +353,19 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob) {
     let limit = conn.limits.queued;
     let (write_id, read_id) = (write.id(), read.id());
     let pairing = conn.handle.pairing.lock();
+    let read = match reader.lane.defer(read, limit) {
+        Submitted::Rejected(read, kind) => {
+            drop(pairing);
+            // Nobody could take the answer, so nothing is asked.
+            reader.fail(read, kind);
+            return writer.refuse(write, kind.into());
+        }
+        accepted => accepted,
+    };
     let guest = writer.lane.enter_with(write);
     let write = guest.map_err(|write| writer.lane.submit(write, limit));
-    let read = reader.lane.defer(read, limit);
     drop(pairing);
-    reader.see_to_deferral(read_id, read);
+    reader.see_to_submission(read_id, read);
     match write {
         Ok(write) => writer.write_as_guest(write),
         Err(submitted) => writer.see_to_submission(write_id, submitted),
@@ -324,6 +377,10 @@ impl Exchange {
     /// The request has this number, or none, for it is not out.
     pub(crate) fn number(&self, number: Option<u64>) {
         self.number.store(number.unwrap_or(NONE), Ordering::Release);
+    }
+
+    pub(crate) fn head_deadline(&self) -> Deadline {
+        *self.head_deadline.lock()
     }
 
     pub(crate) fn has_number(&self, number: u64) -> bool {
@@ -395,6 +452,7 @@ impl Exchange {
             completer.progress(state.sent);
         }
         let waits = result.is_ok() && state.held.is_some();
+        let is_out = result.is_ok() && !waits && state.writing == 0;
         let mut read = None;
         if let Err(error) = result {
             if !state.write_stopped && error.kind() != ErrorKind::Reset {
@@ -409,6 +467,9 @@ impl Exchange {
         }
         if waits {
             self.wait_for_word();
+        }
+        if is_out && !over {
+            self.bound_head();
         }
         if over {
             self.finish();
@@ -441,6 +502,18 @@ impl Exchange {
         writes.iter().chain(&read).for_each(Canceller::cancel);
     }
 
+    /// The request is out: the server's time begins.
+    fn bound_head(&self) {
+        let Some(after) = self.head_timeout else {
+            return;
+        };
+        *self.head_deadline.lock() = Deadline::after(after);
+        let conn = self.state.lock().conn.clone();
+        if let Some(conn) = conn {
+            conn.handle.reader.look_again();
+        }
+    }
+
     /// The head is out; the body waits for the server's word, but not for long.
     fn wait_for_word(&self) {
         let whom: Weak<dyn Expire> = Weak::<Self>::clone(&self.this);
@@ -462,13 +535,13 @@ impl Exchange {
         let (write, completer, deadline) = aio.start(&conn.handle.writes, Interruption::Recorded);
         let canceller = write.canceller();
         let this = self.this.upgrade();
-        write.on_complete(move |result, _| {
+        write.then(move |result| {
             if let Some(exchange) = this {
                 exchange.written(result);
             }
         });
-        let bufs: Bufs = std::iter::once(body).collect();
-        let job = WriteJob::new(Content::Vector, bufs, Until::All, deadline, completer);
+        let job = WriteJob::new(Content::Vector, body, Until::All, deadline, completer)
+            .part_of(self.this.upgrade());
         let mut state = self.state.lock();
         state.writes.push(canceller.clone());
         let stopped = state.write_stopped;
@@ -512,7 +585,7 @@ impl Exchange {
         exchanges.remove(self.id);
         drop(conn);
         let notice = completer.finish(outcome);
-        if exchanges.owns_current_thread() {
+        if notice.is_ours() || exchanges.owns_current_thread() {
             notice.run();
         } else {
             notice.post(Some(&*exchanges)); // We are on a caller's thread, a guest.

@@ -35,6 +35,7 @@ pub(crate) struct WriteJob {
     pub(crate) completer: Completer<Written>,
     /// What goes around `bufs` and does not count.
     pub(crate) frame: Option<Box<Frame>>,
+    exchange: Option<Arc<Exchange>>,
     /// Bytes that the kernel has accepted, those of the frame included.
     moved: u64,
 }
@@ -56,7 +57,6 @@ pub(crate) struct Message {
     pub(crate) persists: bool,
     /// What follows it. Known when it is admitted.
     pub(crate) then: Body,
-    pub(crate) exchange: Option<Arc<Exchange>>,
 }
 
 #[derive(Clone, Copy)]
@@ -66,20 +66,12 @@ pub(crate) enum Role {
 }
 
 impl Message {
-    pub(crate) fn new(role: Role, encoded: &Encoded, exchange: Option<Arc<Exchange>>) -> Self {
+    pub(crate) fn new(role: Role, encoded: &Encoded) -> Self {
         Self {
             role,
             declared: encoded.then,
             persists: encoded.persists,
             then: Body::Complete,
-            exchange,
-        }
-    }
-
-    /// The number of the request, for whoever waits for its answer.
-    pub(crate) fn number(&self, number: Option<u64>) {
-        if let Some(exchange) = &self.exchange {
-            exchange.number(number);
         }
     }
 }
@@ -142,7 +134,20 @@ impl WriteJob {
             deadline,
             completer,
             frame: None,
+            exchange: None,
             moved: 0,
+        }
+    }
+
+    pub(crate) fn part_of(mut self, exchange: Option<Arc<Exchange>>) -> Self {
+        self.exchange = exchange;
+        self
+    }
+
+    /// The request has this number, or none, for it is not out.
+    pub(crate) fn number(&self, number: Option<u64>) {
+        if let Some(exchange) = &self.exchange {
+            exchange.number(number);
         }
     }
 
@@ -180,10 +185,8 @@ impl WriteJob {
         if left < count {
             self.moved += (count - left) as u64;
             self.completer.progress(self.counted());
-            if let Content::Message(message) = &self.content {
-                if let Some(exchange) = &message.exchange {
-                    exchange.progress(self.counted());
-                }
+            if let Some(exchange) = &self.exchange {
+                exchange.progress(self.counted());
             }
         }
         left
@@ -225,8 +228,8 @@ impl WriteJob {
 
     /// It has not been offered, or nothing of it was taken: the request has no number yet.
     pub(crate) fn withdrawn(&self) {
-        if let Content::Message(message) = &self.content {
-            message.number(None);
+        if matches!(self.content, Content::Message(_)) {
+            self.number(None);
         }
     }
 
@@ -305,6 +308,16 @@ impl Want {
 }
 
 impl ReadJob {
+    /// Until when the next call may wait.
+    pub(crate) fn patience(&self) -> Deadline {
+        match &self.want {
+            Want::Answer(answer, _) if answer.head.is_none() => {
+                self.deadline.earlier(answer.exchange.head_deadline())
+            }
+            _ => self.deadline,
+        }
+    }
+
     pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
         with_completer!(&self.want, completer => completer.operation())
     }

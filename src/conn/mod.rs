@@ -3,7 +3,7 @@
 mod blocking;
 mod body;
 mod connect;
-mod exchange;
+pub(crate) mod exchange;
 mod incoming;
 mod input;
 mod job;
@@ -28,7 +28,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 pub use self::body::BodyReader;
-use self::exchange::Exchanges;
+pub(crate) use self::exchange::{Exchanges, Extent, Terms};
 use self::ledger::Ledger;
 use self::reader::Reader;
 use self::side::{Link, Side};
@@ -99,6 +99,11 @@ struct Handle {
     exchanges: Arc<Exchanges>,
     /// Held while the two operations of an exchange are submitted.
     pairing: Mutex<()>,
+}
+
+/// Whether the caller is a thread of the library, where closures may run.
+pub(crate) fn is_ours() -> bool {
+    Owner::is_any()
 }
 
 /// A connection taken apart by [`Conn::into_parts`].
@@ -219,6 +224,11 @@ impl Conn {
     /// messages, none of which asked for the connection to close (RFC 9112 section 9.3), and nothing
     /// has come from the peer that was not asked for, its end of stream included.
     pub fn is_reusable(&self) -> bool {
+        self.is_settled() && exchange::expect_idle(self).is_ok()
+    }
+
+    /// Between two messages in both directions, and allowed to go on.
+    fn is_settled(&self) -> bool {
         let Handle {
             link,
             writer,
@@ -226,13 +236,22 @@ impl Conn {
             ..
         } = &*self.handle;
         let ledger = &link.ledger;
-        let settled = writer.lane.is_quiet() && reader.lane.is_quiet();
-        settled
+        writer.lane.is_quiet()
+            && reader.lane.is_quiet()
             && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
-            && !ledger.read.owe()
-            && !(writer.lane.has_ended() || reader.lane.has_ended())
-            && exchange::expect_idle(self).is_ok()
-            && reader.is_between()
+            && !(writer.lane.has_ended() || reader.lane.has_ended() || ledger.read.owe())
+            && reader.is_between(&self.limits)
+    }
+
+    pub(crate) fn exchanges(&self) -> Arc<Exchanges> {
+        Arc::clone(&self.handle.exchanges)
+    }
+
+    /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
+    pub(crate) fn is_poolable(&self, handles: usize) -> bool {
+        let ledger = &self.handle.link.ledger;
+        let unused = Arc::strong_count(&self.handle) == handles && self.is_settled();
+        unused && !ledger.written.owe() && self.handle.reader.expect_idle(&self.limits).is_ok()
     }
 
     /// Gives the stream back, with what has been read from it and not handed out.

@@ -171,8 +171,8 @@ impl Outgoing {
         match message.role {
             Role::Request(asked) => {
                 ledger.written.note(self.requests, asked);
-                message.number(Some(self.requests));
                 message.then = message.declared.into();
+                job.number(Some(self.requests));
             }
             Role::Response(status) => {
                 let asked = ledger.read.look_up(self.responses);
@@ -191,11 +191,14 @@ impl Outgoing {
         };
         job.frame = None;
         match self.body {
-            Body::Complete => Ok(()),
             Body::Chunked => {
                 job.frame = Some(Box::new(Frame::last(last.clone())));
                 Ok(())
             }
+            _ if last != chunked::LAST_CHUNK => {
+                Err(refused("only a chunked body has trailers").into())
+            }
+            Body::Complete => Ok(()),
             Body::UntilEnd => Err(Obstacle::EndsStream),
             Body::Raw => Err(refused("no message is being written").into()),
             Body::Length(left) => Err(refused(format!(

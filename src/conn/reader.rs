@@ -90,6 +90,13 @@ impl Side<Reader> {
         }
     }
 
+    /// The deadline of the read in the call may have come nearer.
+    pub(crate) fn look_again(&self) {
+        if self.lane.is_in_call() {
+            self.link.transport.wake_reader();
+        }
+    }
+
     /// Why no exchange can begin, if nobody is reading.
     ///
     /// # Errors
@@ -103,11 +110,12 @@ impl Side<Reader> {
     }
 
     /// Between two messages.
-    pub(crate) fn is_between(&self) -> bool {
-        let incoming = self.direction.incoming.lock();
-        incoming
-            .as_ref()
-            .is_none_or(|incoming| incoming.is_between())
+    pub(crate) fn is_between(&self, limits: &Limits) -> bool {
+        match &mut *self.direction.incoming.lock() {
+            // The end of a chunked body counts as read once there is nothing before it.
+            Some(incoming) => incoming.expect_idle(limits).is_ok() && incoming.is_between(),
+            None => true,
+        }
     }
 
     fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Option<Call> {
@@ -125,9 +133,6 @@ impl Side<Reader> {
             if let Some(error) = incoming.end(job.want.is_head()) {
                 return job.fail_at(error, incoming);
             }
-            let Some(wait) = job.deadline.wait() else {
-                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
-            };
             match self.lane.enter(job.operation()?) {
                 Ok(away) => self.see_to(&away),
                 Err(kind) => return job.fail_at(kind.into(), incoming),
@@ -137,6 +142,11 @@ impl Side<Reader> {
                 self.lane.leave();
                 return None;
             }
+            // After that, so that whoever shortens it either is heard or wakes the call.
+            let Some(wait) = job.patience().wait() else {
+                self.lane.leave();
+                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
+            };
             let input = &mut incoming.input;
             let result = input.receive(&*self.link.transport, room, wait);
             let ended = self.lane.leave();

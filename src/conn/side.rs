@@ -94,7 +94,7 @@ impl<D: Direction> Side<D> {
             return self.fail(job, ErrorKind::TimedOut);
         }
         let id = job.id();
-        self.see_to_deferral(id, self.lane.defer(job, limit));
+        self.see_to_submission(id, self.lane.defer(job, limit));
     }
 
     /// What a submission asks for, once no lock is held.
@@ -111,22 +111,16 @@ impl<D: Direction> Side<D> {
                     }
                 }
             }
+            Submitted::Deferred { watch } => self.watch(watch),
             Submitted::Rejected(job, kind) => self.fail(job, kind),
         }
     }
 
-    /// As `see_to_submission`, for a job that was deferred.
-    pub(crate) fn see_to_deferral(&self, id: usize, submitted: Submitted<D::Job>) {
-        match submitted {
-            Submitted::Accepted {
-                start: false,
-                arm: Some(at),
-            } => {
-                if !self.arm(Some(at)) {
-                    self.undefer(); // Nobody would look after it.
-                }
-            }
-            other => self.see_to_submission(id, other),
+    /// Has the timer look after what is deferred. Without one, the thread gets it now.
+    fn watch(&self, at: Option<Instant>) {
+        if !self.arm(at) {
+            self.lane.not_watched();
+            self.undefer();
         }
     }
 
@@ -142,7 +136,7 @@ impl<D: Direction> Side<D> {
         let mut done = None;
         guard(|| done = Some(work()));
         if done.is_none() {
-            self.lose(); // A transport may panic; its caller must not.
+            guard(|| self.lose()); // A transport may panic; its caller must not.
         }
         match self.lane.guest_leaves() {
             Left::Nothing => {}
@@ -153,8 +147,12 @@ impl<D: Direction> Side<D> {
 
     fn start(&self) {
         if self.spawn(D::ROLE, |side| side.work()).is_err() {
-            for job in self.lane.no_thread() {
+            let (queue, stand_in) = self.lane.no_thread();
+            for job in queue {
                 self.fail(job, ErrorKind::NoMemory);
+            }
+            if stand_in {
+                self.stand_in();
             }
         }
     }
@@ -163,7 +161,7 @@ impl<D: Direction> Side<D> {
     /// completes; the others complete here.
     fn lose(&self) {
         let (queue, stand_in) = self.lane.lost();
-        let _ = self.link.transport.shutdown(D::HOW);
+        guard(|| drop(self.link.transport.shutdown(D::HOW)));
         self.fail_queued(queue);
         if stand_in {
             self.stand_in();
@@ -299,9 +297,7 @@ impl<D: Direction> Expire for Side<D> {
         if due.start {
             self.start();
         }
-        if !self.arm(due.again) {
-            self.undefer();
-        }
+        self.watch(due.again);
     }
 }
 

@@ -26,6 +26,12 @@ impl Owner {
             .is_ok_and(|current| current == self)
     }
 
+    /// Whether the caller is a thread of any connection.
+    pub(crate) fn is_any() -> bool {
+        let current = CURRENT.try_with(Cell::get);
+        current.is_ok_and(|current| current != Self(0))
+    }
+
     /// Starts a thread of this owner.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::Conn;
-use super::exchange::{self, Extent};
+use super::exchange::{self, Extent, Terms};
 use crate::aio::{Aio, InFlight};
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};
@@ -76,7 +76,7 @@ impl Conn {
         aio: Aio<Response<Bytes>>,
         request: Request<Bytes>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        exchange::submit(self, aio, request, Extent::Whole)
+        exchange::submit(self, aio, &request, Terms::of(Extent::Whole))
     }
 
     /// As [`transact`](Self::transact), but completes with the response's head, and with the request
@@ -95,6 +95,6 @@ impl Conn {
         aio: Aio<Response<Bytes>>,
         request: Request<Bytes>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        exchange::submit(self, aio, request, Extent::Head)
+        exchange::submit(self, aio, &request, Terms::of(Extent::Head))
     }
 }

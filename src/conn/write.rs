@@ -109,7 +109,7 @@ impl Conn {
         request: Request<Bytes>,
     ) -> Aio<Written, InFlight> {
         let role = Role::Request(request.method().into());
-        let encoded = encode::request(&request);
+        let encoded = encode::request(&request, encode::Form::Origin);
         self.submit_message(aio, role, encoded, request.into_body())
     }
 
@@ -185,13 +185,13 @@ impl Conn {
         self.finish_with_trailers(aio, HeaderMap::new())
     }
 
-    /// As [`finish`](Self::finish), with trailers if the body is chunked (RFC 9110 section 6.5); with
-    /// another framing there is no place for them, and they are left out.
+    /// As [`finish`](Self::finish), with trailers, for a body that is chunked (RFC 9110 section 6.5).
     ///
     /// # Errors
     ///
     /// Those of [`finish`](Self::finish), and [`InvalidInput`](ErrorKind::InvalidInput) for trailers
-    /// that must not be written, or whose names belong into a head.
+    /// that must not be written, whose names belong into a head, or for which another framing has no
+    /// place.
     ///
     /// # Cancellation
     ///
@@ -224,7 +224,7 @@ impl Conn {
     ) -> Aio<Written, InFlight> {
         let (content, bufs) = match encoded {
             Ok(encoded) => {
-                let message = Message::new(role, &encoded, None);
+                let message = Message::new(role, &encoded);
                 let bufs = [encoded.head, body].into_iter().collect();
                 (Ok(Content::Message(Box::new(message))), bufs)
             }

@@ -16,6 +16,9 @@ use crate::error::{Error, ErrorKind};
 /// What follows the data of a chunk.
 pub(crate) const CHUNK_END: &[u8] = b"\r\n";
 
+/// The end of a body without trailers.
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
 /// No body has more bytes. A chunk that claims to is an attempt to make somebody's sum wrap around.
 const MOST_DATA: u64 = i64::MAX as u64;
 
@@ -378,7 +381,7 @@ pub(crate) fn chunk_head(len: u64) -> SmallVec<[u8; 18]> {
 /// `InvalidInput`, with a detail: a trailer must not be written, or not in this place.
 pub(crate) fn last_chunk(trailers: &HeaderMap) -> Result<Bytes, Error> {
     if trailers.is_empty() {
-        return Ok(Bytes::from_static(b"0\r\n\r\n"));
+        return Ok(Bytes::from_static(LAST_CHUNK));
     }
     if !trailers.keys().map(HeaderName::as_str).all(is_allowed) {
         return Err(Error::new(ErrorKind::InvalidInput)

@@ -7,7 +7,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 
 use super::framing::{self, Declared, Framing};
 use super::{Reason, is_token};
@@ -22,13 +22,23 @@ pub(crate) struct Encoded {
     pub(crate) persists: bool,
 }
 
+/// How a request names its target (RFC 9112 section 3.2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Form<'a> {
+    /// For the server itself: the path. For CONNECT, the authority.
+    #[default]
+    Origin,
+    /// For a proxy: the whole URI, and what the proxy wants to know about us.
+    Absolute(Option<&'a HeaderValue>),
+}
+
 /// Head of a request. `Host` is added from the target if the request has none, empty if the target
 /// has no authority (RFC 9112 section 3.2); `Content-Length` from the attached body.
 ///
 /// # Errors
 ///
 /// `InvalidInput`, with a detail that says what of it must not be written.
-pub(crate) fn request(request: &Request<Bytes>) -> Result<Encoded, Error> {
+pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encoded, Error> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let version = request.version();
     if headers.get_all(HOST).iter().count() > 1 {
@@ -41,6 +51,13 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Encoded, Error> {
         "the method is not a token",
     )?;
     head.put_u8(b' ');
+    if let (Form::Absolute(_), Some(scheme), Some(authority)) =
+        (form, uri.scheme_str(), uri.authority())
+    {
+        head.put_slice(scheme.as_bytes());
+        head.put_slice(b"://");
+        head.put_slice(without_credentials(authority).as_bytes());
+    }
     put_target(&mut head, method, uri)?;
     head.put_u8(b' ');
     put_version(&mut head, version)?;
@@ -53,6 +70,15 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Encoded, Error> {
         head.put_slice(b"\r\n");
     }
     put_headers(&mut head, headers)?;
+    if let Form::Absolute(Some(authorization)) = form {
+        head.put_slice(b"proxy-authorization: ");
+        put_text(
+            &mut head,
+            authorization.as_bytes(),
+            "the proxy's credentials must not be written",
+        )?;
+        head.put_slice(b"\r\n");
+    }
     // A request of these methods without a length has an empty body; say so (RFC 9110 section 8.6).
     let expects_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
     let body = request.body();
@@ -66,6 +92,16 @@ pub(crate) fn request(request: &Request<Bytes>) -> Result<Encoded, Error> {
         then,
         persists: framing::persists(version, headers),
     })
+}
+
+/// Whether the head declares a body that is not attached.
+pub(crate) fn needs_more_body(request: &Request<Bytes>) -> bool {
+    let headers = request.headers();
+    let declares = headers.contains_key(TRANSFER_ENCODING)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length != "0");
+    request.body().is_empty() && declares
 }
 
 /// Whether the request asks for a 100 before its body (RFC 9110 section 10.1.1).

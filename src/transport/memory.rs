@@ -145,6 +145,15 @@ impl Transport for MemoryStream {
         self.outgoing.write(buffers, self.faults.call_bytes, wait)
     }
 
+    fn peek(&self) -> io::Result<usize> {
+        let state = self.incoming.state.lock();
+        match state.bytes.len() {
+            0 if state.no_more_writes || state.no_more_reads => Ok(0),
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+
     fn wake_reader(&self) {
         self.incoming.change(|state| state.woken = true);
     }

@@ -1910,15 +1910,15 @@ fn trailers_on_the_wire() {
     assert_eq!(settle(conn.finish(Aio::new())).unwrap().count(), 0);
     let expected = format!("{CHUNKED}1\r\na\r\n0\r\nx-sum: 1\r\nx-more: a b\r\n\r\n");
     assert_wire(conn, peer, &expected);
-    // None is as good as `finish`; where there are no chunks there is no place for any, and they are
-    // left out.
+    // None is as good as `finish`; where there are no chunks there is no place for any.
     let (conn, peer) = pair(Family::Unix);
     settle(conn.write_request(Aio::new(), put("Transfer-Encoding", "chunked"))).unwrap();
     settle(conn.finish_with_trailers(Aio::new(), HeaderMap::new())).unwrap();
     settle(conn.write_request(Aio::new(), put("Content-Length", "1"))).unwrap();
     settle(text(&conn, "x")).unwrap();
     let nowhere = conn.finish_with_trailers(Aio::new(), trailers(&[("a", "b")]));
-    assert_eq!(settle(nowhere).unwrap().count(), 0);
+    assert_eq!(failure(settle(nowhere)), (ErrorKind::InvalidInput, 0));
+    assert_eq!(settle(conn.finish(Aio::new())).unwrap().count(), 0);
     let expected =
         format!("{CHUNKED}0\r\n\r\nPUT / HTTP/1.1\r\nhost: \r\ncontent-length: 1\r\n\r\nx");
     assert_wire(conn, peer, &expected);

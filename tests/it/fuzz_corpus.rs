@@ -40,3 +40,8 @@ fn chunked_bodies() {
 fn framings() {
     run("framing", fuzz::framing);
 }
+
+#[test]
+fn whole_exchanges() {
+    run("exchange", fuzz::exchange);
+}

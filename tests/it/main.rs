@@ -10,8 +10,12 @@ mod connect;
 mod deadline;
 mod examples;
 #[cfg(feature = "test-util")]
+mod exchange_races;
+#[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
+#[cfg(feature = "test-util")]
+mod guest;
 #[cfg(feature = "test-util")]
 mod invariant;
 mod message;

@@ -100,12 +100,17 @@ impl<J: Job> Lane<J> {
         let deferral = &mut state.deferral;
         deferral.waits = true;
         deferral.count += 1;
-        let arm = deferral.watched.is_none().then(|| {
+        let watch = deferral.watched.is_none().then(|| {
             let at = Instant::now() + PATIENCE;
             deferral.watched = Some((at, deferral.count));
             at
         });
-        Submitted::Accepted { start: false, arm }
+        Submitted::Deferred { watch }
+    }
+
+    /// The timer is not to be had.
+    pub(crate) fn not_watched(&self) {
+        self.state.lock().deferral.watched = None;
     }
 
     /// Nobody is going to wait for what is deferred. True if the thread has to be started.

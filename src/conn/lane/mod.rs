@@ -96,7 +96,14 @@ enum Thread {
 
 /// What a submission asks of the submitter.
 pub(crate) enum Submitted<J> {
-    Accepted { start: bool, arm: Option<Instant> },
+    Accepted {
+        start: bool,
+        arm: Option<Instant>,
+    },
+    /// Left to whoever waits for it; the timer is to look after it.
+    Deferred {
+        watch: Option<Instant>,
+    },
     Rejected(J, ErrorKind),
 }
 
@@ -276,6 +283,11 @@ impl<J: Job> Lane<J> {
         !state.serving && state.queue.is_empty()
     }
 
+    /// Whether a system call may be blocking.
+    pub(crate) fn is_in_call(&self) -> bool {
+        self.state.lock().current.is_some()
+    }
+
     /// Whether no job is accepted any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.state.lock().ended.is_some()
@@ -351,11 +363,14 @@ impl<J: Job> Lane<J> {
         self.state.lock().armed = None;
     }
 
-    /// There is no thread for the lane. Returns what was queued for it.
-    pub(crate) fn no_thread(&self) -> VecDeque<J> {
+    /// There is no thread for the lane. Returns what was queued for it, and whether calls are left
+    /// that need a stand-in.
+    pub(crate) fn no_thread(&self) -> (VecDeque<J>, bool) {
         let mut state = self.state.lock();
         state.thread = Thread::Unstarted;
-        std::mem::take(&mut state.queue)
+        let queue = std::mem::take(&mut state.queue);
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        (queue, stand_in)
     }
 }
 

@@ -1,0 +1,325 @@
+//! One request of a client, from its submission to its answer: over an idle connection or a new one,
+//! once more where that is safe, and along redirections.
+//!
+//! ```text
+//!  submit ──▶ idle connection? ──no──▶ dial ──▶ exchange ──▶ redirection? ──no──▶ told
+//!                 │ yes                 ▲           ▲             │ yes
+//!                 └──▶ exchange ──stale─┘           └─────────────┘
+//! ```
+//!
+//! A reused connection may have been closed by the server at any time. A request that failed on one
+//! is sent again, on a new one:
+//!
+//! | bytes of the request that went out | idempotent | not idempotent |
+//! |---|---|---|
+//! | none | again | again |
+//! | some or all, and nothing of a response came | again, once | fails |
+//! | some or all, and a part of a response came | fails | fails |
+//!
+//! On a new connection nothing is sent again.
+//!
+//! Who owns what: each step under way owns the call, by the closure that it will run. The slot knows
+//! the call weakly. The lock is held for bookkeeping only.
+
+use std::sync::{Arc, Weak};
+use std::thread::ThreadId;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use parking_lot::Mutex;
+
+use super::body::Body;
+use super::current::Current;
+use super::dial::{dial, finish as tell};
+use super::route::{Key, Route, Way};
+use super::{Shared, redirect};
+use crate::aio::{Aio, Call as UserCall, Completer, InFlight, Interruption, Provider, post_alone};
+use crate::conn::{Conn, Exchanges, Extent, Terms, exchange, is_ours};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::proto::encode::{self, Form};
+
+/// What a call yields.
+pub(crate) trait Outcome: Send + Sized + 'static {
+    const EXTENT: Extent;
+
+    /// Of a response that came over `conn`.
+    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self;
+}
+
+impl Outcome for Response<Bytes> {
+    const EXTENT: Extent = Extent::Whole;
+
+    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self {
+        shared.pool.put(key, conn, 1);
+        response
+    }
+}
+
+impl Outcome for Response<Body> {
+    const EXTENT: Extent = Extent::Head;
+
+    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self {
+        response.map(|_| Body::new(conn, shared, key))
+    }
+}
+
+struct Call<T: Outcome> {
+    shared: Arc<Shared>,
+    current: Arc<Current>,
+    this: Weak<Self>,
+    state: Mutex<State<T>>,
+}
+
+struct State<T: Outcome> {
+    completer: Option<Completer<T>>,
+    deadline: Deadline,
+    request: Arc<Request<Bytes>>,
+    /// Those that were followed.
+    redirections: u32,
+    /// It was sent once already, over a connection that was stale.
+    sent_again: bool,
+    /// The exchange under way, if it was left to whoever waits for it.
+    deferred: Option<(Arc<Exchanges>, usize)>,
+    /// Who submits, or waits: what is left to him will be done.
+    helper: Option<ThreadId>,
+}
+
+pub(crate) fn submit<T: Outcome>(
+    shared: &Arc<Shared>,
+    aio: Aio<T>,
+    request: Request<Bytes>,
+) -> Aio<T, InFlight> {
+    let call = Arc::new_cyclic(|this| Call {
+        shared: Arc::clone(shared),
+        current: Arc::default(),
+        this: Weak::clone(this),
+        state: Mutex::new(State {
+            completer: None,
+            deadline: Deadline::Never,
+            request: Arc::new(request),
+            redirections: 0,
+            sent_again: false,
+            deferred: None,
+            helper: None,
+        }),
+    });
+    let provider = Arc::downgrade(&call) as Weak<dyn Provider>;
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let mut state = call.state.lock();
+    state.completer = Some(completer);
+    state.deadline = deadline;
+    drop(state);
+    call.helped(|| call.begin());
+    aio
+}
+
+impl<T: Outcome> Call<T> {
+    /// What `work` leaves to a waiter is the caller's, who is going to come for it.
+    fn helped(&self, work: impl FnOnce()) {
+        self.state.lock().helper = Some(std::thread::current().id());
+        work();
+        self.state.lock().helper = None;
+    }
+
+    fn begin(&self) {
+        let (request, deadline) = self.request();
+        if deadline.is_past() {
+            return self.finish(Err(ErrorKind::TimedOut.into()));
+        }
+        match self.route(&request) {
+            Ok(route) => match self.shared.pool.take(&route.key) {
+                Some(conn) => self.exchange(conn, route, Age::Reused),
+                None => self.dial(route),
+            },
+            Err(error) => self.finish(Err(error)),
+        }
+    }
+
+    fn request(&self) -> (Arc<Request<Bytes>>, Deadline) {
+        let state = self.state.lock();
+        (Arc::clone(&state.request), state.deadline)
+    }
+
+    fn route(&self, request: &Request<Bytes>) -> Result<Route, Error> {
+        if encode::needs_more_body(request) {
+            let detail = "a client sends the body that is attached, and there is none";
+            return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+        }
+        Route::to(request.uri(), &self.shared.settings.proxies)
+    }
+
+    fn dial(&self, route: Route) {
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
+        let (_, deadline) = self.request();
+        let theirs = route.clone();
+        dial(
+            &self.shared,
+            &route,
+            deadline,
+            &self.current,
+            move |result| match result {
+                Ok(conn) => this.exchange(conn, theirs, Age::New),
+                Err(error) => this.finish(Err(error)),
+            },
+        );
+    }
+
+    fn exchange(&self, conn: Conn, route: Route, age: Age) {
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
+        let (request, deadline) = self.request();
+        let settings = &self.shared.settings;
+        let terms = Terms {
+            extent: T::EXTENT,
+            form: match route.way() {
+                Way::Direct | Way::Tunneled => Form::Origin,
+                Way::Forwarded => Form::Absolute(route.authorization.as_ref()),
+            },
+            head_timeout: settings.head_timeout,
+        };
+        let conn = conn.limits(settings.limits);
+        let aio = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
+        self.current.set(&aio);
+        let (exchanges, id) = (conn.exchanges(), aio.id());
+        aio.then(move |result| this.exchanged(result, conn, &route, age));
+        let mut state = self.state.lock();
+        if state.helper == Some(std::thread::current().id()) {
+            state.deferred = Some((exchanges, id));
+        } else {
+            drop(state);
+            exchanges.detached(id);
+        }
+    }
+
+    fn exchanged(
+        &self,
+        result: Result<Response<Bytes>, Error>,
+        conn: Conn,
+        route: &Route,
+        age: Age,
+    ) {
+        match result {
+            Ok(response) => self.answered(response, conn, route),
+            Err(error) => {
+                drop(conn);
+                if age == Age::Reused && self.may_send_again(&error) {
+                    self.begin_again(&error, route);
+                } else {
+                    self.finish(Err(error));
+                }
+            }
+        }
+    }
+
+    /// The table at the head of the file.
+    fn may_send_again(&self, error: &Error) -> bool {
+        let state = self.state.lock();
+        let canceled = state.completer.as_ref().is_none_or(|c| c.cause().is_some());
+        let is_stale = match error.kind() {
+            ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io => true,
+            // Something came that nobody had asked for, before the request went out.
+            ErrorKind::Protocol => error.count() == 0,
+            _ => false,
+        };
+        let is_safe = error.count() == 0
+            || (!state.sent_again
+                && state.request.method().is_idempotent()
+                && !error.is_incomplete_message());
+        !canceled && is_stale && is_safe
+    }
+
+    fn begin_again(&self, error: &Error, route: &Route) {
+        if error.count() == 0 {
+            return self.begin(); // The next idle connection may do.
+        }
+        self.state.lock().sent_again = true;
+        self.dial(route.clone());
+    }
+
+    fn answered(&self, response: Response<Bytes>, conn: Conn, route: &Route) {
+        let (request, _) = self.request();
+        let most = self.shared.settings.redirections;
+        let next = match most {
+            0 => Ok(None),
+            _ => redirect::follow(&request, &response),
+        };
+        match next {
+            Ok(None) => self.finish(Ok(T::of(response, conn, &self.shared, &route.key))),
+            Err(error) => self.finish(Err(error)),
+            Ok(Some(next)) => {
+                // Its body is of no interest. If it is there, the connection is of use.
+                self.shared.pool.put(&route.key, conn, 1);
+                let mut state = self.state.lock();
+                state.request = Arc::new(next);
+                state.redirections += 1;
+                state.sent_again = false;
+                let too_many = state.redirections > most;
+                drop(state);
+                if too_many {
+                    let error =
+                        Error::new(ErrorKind::TooLarge).with_detail("too many redirections");
+                    self.finish(Err(error));
+                } else {
+                    self.begin();
+                }
+            }
+        }
+    }
+
+    fn finish(&self, result: Result<T, Error>) {
+        let Some(completer) = self.state.lock().completer.take() else {
+            return;
+        };
+        if let Err(error) = &result {
+            completer.progress(error.count());
+        }
+        tell(completer, result);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    New,
+    Reused,
+}
+
+impl<T: Outcome> Provider for Call<T> {
+    fn interrupted(&self, _: usize) {
+        self.current.cancel();
+    }
+
+    fn post(&self, call: UserCall) {
+        post_alone(call);
+    }
+
+    /// Serves what was left to the waiter, and what that leaves to him.
+    fn awaited(&self, _: usize) {
+        self.helped(|| {
+            while let Some((exchanges, id)) = self.deferred() {
+                exchanges.awaited(id);
+            }
+        });
+        self.detached(0);
+    }
+
+    fn detached(&self, _: usize) {
+        if let Some((exchanges, id)) = self.deferred() {
+            exchanges.detached(id);
+        }
+    }
+
+    /// Its steps run on threads of several connections: there is no telling which of them it needs.
+    fn owns_current_thread(&self) -> bool {
+        is_ours()
+    }
+}
+
+impl<T: Outcome> Call<T> {
+    fn deferred(&self) -> Option<(Arc<Exchanges>, usize)> {
+        self.state.lock().deferred.take()
+    }
+}

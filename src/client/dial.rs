@@ -1,0 +1,158 @@
+//! Connections for a route: to the server, or to a proxy and, for `https`, through it; then TLS.
+//!
+//! A chain of operations, each submitted when the one before it has completed, all of them under one
+//! deadline and one cancel.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use http::{Method, Request, Uri, header};
+
+use super::Shared;
+use super::current::Current;
+use super::route::{Route, Security, Way};
+use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Provider, post_alone};
+use crate::conn::{Conn, is_ours};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind};
+
+type Done = Box<dyn FnOnce(Result<Conn, Error>) + Send>;
+
+/// Connects, and tells `done` on a thread of the library, or here if it cannot even begin.
+pub(crate) fn dial(
+    shared: &Arc<Shared>,
+    route: &Route,
+    deadline: Deadline,
+    current: &Arc<Current>,
+    done: impl FnOnce(Result<Conn, Error>) + Send + 'static,
+) {
+    let deadline = match shared.settings.connect_timeout {
+        Some(after) => deadline.earlier(Deadline::after(after)),
+        None => deadline,
+    };
+    let dial = Dial {
+        shared: Arc::clone(shared),
+        route: route.clone(),
+        deadline,
+        current: Arc::clone(current),
+        done: Box::new(done),
+    };
+    if route.key.security == Security::Tls {
+        let detail = "https";
+        return (dial.done)(Err(Error::new(ErrorKind::NotSupported).with_detail(detail)));
+    }
+    dial.connect();
+}
+
+struct Dial {
+    shared: Arc<Shared>,
+    route: Route,
+    deadline: Deadline,
+    current: Arc<Current>,
+    done: Done,
+}
+
+impl Dial {
+    fn connect(self) {
+        let aio = Conn::connect(Aio::bounded(self.deadline), self.route.address());
+        self.current.set(&aio);
+        aio.then(move |result| match (result, self.route.way()) {
+            (Ok(conn), Way::Tunneled) => self.ask_for_tunnel(conn),
+            (result, _) => (self.done)(result),
+        });
+    }
+
+    /// RFC 9110 section 9.3.6.
+    fn ask_for_tunnel(self, conn: Conn) {
+        let request = match self.tunnel_request() {
+            Ok(request) => request,
+            Err(error) => return (self.done)(Err(error)),
+        };
+        let conn = conn.limits(self.shared.settings.limits);
+        let aio = conn.transact_streaming(Aio::bounded(self.deadline), request);
+        self.current.set(&aio);
+        let (exchanges, id) = (conn.exchanges(), aio.id());
+        aio.then(move |result| match result {
+            Ok(response) if response.status().is_success() => (self.done)(Ok(conn)),
+            Ok(response) => {
+                let detail = format!("the proxy answered {}", response.status());
+                (self.done)(Err(Error::new(ErrorKind::Refused).with_detail(detail)));
+            }
+            Err(error) => (self.done)(Err(error)),
+        });
+        exchanges.detached(id);
+    }
+
+    fn tunnel_request(&self) -> Result<Request<Bytes>, Error> {
+        let (host, port) = (&self.route.key.host, self.route.key.port);
+        let authority = match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        let malformed = |error: http::Error| Error::new(ErrorKind::InvalidInput).with_source(error);
+        let uri = Uri::builder().authority(authority.as_str()).build();
+        let mut request = Request::builder()
+            .method(Method::CONNECT)
+            .uri(uri.map_err(malformed)?)
+            .header(header::HOST, authority)
+            .body(Bytes::new())
+            .map_err(malformed)?;
+        if let Some(authorization) = &self.route.authorization {
+            let headers = request.headers_mut();
+            headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A connect of the caller's own.
+pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
+    let dialing = Arc::new(Dialing::default());
+    let provider = Arc::downgrade(&dialing) as Weak<dyn Provider>;
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    // A proxy that forwards is not the server: only a tunnel leads there.
+    let route = Route::to(uri, &shared.settings.proxies).map(Route::without_forwarding);
+    let ours = Arc::clone(&dialing);
+    let done = move |result| {
+        let _owned = ours; // Until now: an interruption must find it.
+        finish(completer, result);
+    };
+    match route {
+        Ok(route) => dial(shared, &route, deadline, &dialing.current, done),
+        Err(error) => done(Err(error)),
+    }
+    aio
+}
+
+#[derive(Default)]
+struct Dialing {
+    current: Arc<Current>,
+}
+
+impl Provider for Dialing {
+    fn interrupted(&self, _: usize) {
+        self.current.cancel();
+    }
+
+    fn post(&self, call: Call) {
+        post_alone(call);
+    }
+
+    fn owns_current_thread(&self) -> bool {
+        is_ours()
+    }
+}
+
+/// Tells the outcome, on a thread of ours.
+pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<T, Error>) {
+    let result = match (result, completer.cause()) {
+        (Err(error), Some(cause)) => Err(error.with_kind(cause)),
+        (result, _) => result,
+    };
+    let notice = completer.finish(result);
+    if is_ours() {
+        notice.run();
+    } else {
+        notice.post(None);
+    }
+}

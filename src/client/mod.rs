@@ -1,0 +1,252 @@
+//! A client: connections that are kept and used again, redirections, proxies.
+//!
+//! `call` is a request on its way to its answer, over what `pool` keeps or `dial` makes, on the
+//! `route` that its URI and the proxies give. `redirect` and `proxy` are pure.
+
+mod body;
+mod call;
+mod current;
+mod dial;
+mod pool;
+mod proxy;
+mod redirect;
+mod route;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+
+pub use self::body::Body;
+use self::pool::{Bounds, Pool};
+pub use self::proxy::Proxies;
+use crate::aio::{Aio, InFlight};
+use crate::conn::Conn;
+#[cfg(doc)]
+use crate::error::{Error, ErrorKind};
+use crate::proto::limits::Limits;
+
+/// Requests to anywhere: `nng_http_client`, with memory.
+///
+/// Cheap to clone; clones share settings and idle connections. Nothing is global: another client
+/// shares nothing with this one. It has no threads of its own.
+///
+/// An idle connection is used again for the next request to the same server. The server may have
+/// closed it meanwhile: a request of which **no byte** was written is then sent on a new connection,
+/// and so is one with an idempotent method of which nothing was answered (RFC 9110 section 9.2.2),
+/// once. The exact count makes this decidable. Connecting to one server never waits for a connect to
+/// another; several addresses of one name share the deadline.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::http::{Request, Response};
+/// use http_aio::{Aio, Client, Conn};
+/// use std::net::TcpListener;
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let url = format!("http://{}/", listener.local_addr()?);
+/// # std::thread::spawn(move || {
+/// #     let conn = Conn::from(listener.accept().unwrap().0);
+/// #     while conn.read_request(Aio::new()).wait().is_ok() {
+/// #         conn.write_response(Aio::new(), Response::new("hello".into())).wait().unwrap();
+/// #     }
+/// # });
+/// let client = Client::builder().connect_timeout(Duration::from_secs(5)).redirections(10).build();
+/// for _ in 0..3 {
+///     let aio = Aio::new().timeout(Duration::from_secs(30));
+///     let response = client.transact(aio, Request::get(&url).body("".into())?).wait()?;
+///     assert_eq!(response.body(), "hello"); // Over one connection.
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+/// What clones share, and what calls outlive their client with.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    settings: Settings,
+    pool: Arc<Pool>,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    limits: Limits,
+    connect_timeout: Option<Duration>,
+    head_timeout: Option<Duration>,
+    redirections: u32,
+    proxies: Proxies,
+}
+
+/// Makes a [`Client`]; from [`Client::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct ClientBuilder {
+    settings: Settings,
+    bounds: Bounds,
+}
+
+impl Client {
+    /// A client as the builder makes it without further words.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A client with settings of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            settings: Settings {
+                limits: Limits::default(),
+                connect_timeout: None,
+                head_timeout: None,
+                redirections: 0,
+                proxies: Proxies::none(),
+            },
+            bounds: Bounds {
+                per_authority: 8,
+                total: 64,
+                age: Duration::from_secs(15),
+            },
+        }
+    }
+
+    /// Connects to the server of `uri`, through a proxy where one is set and `uri` is `https`, with
+    /// TLS where it is `https`: `nng_http_client_connect`. The connection is the caller's alone.
+    ///
+    /// To a proxy that forwards `http`, connect with [`Conn::connect`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for what is no absolute URI,
+    /// [`NotSupported`](ErrorKind::NotSupported) for `https` without the feature `tls`,
+    /// [`Refused`](ErrorKind::Refused) also by a proxy; otherwise those of [`Conn::connect`].
+    ///
+    /// # Cancellation
+    ///
+    /// At once.
+    pub fn connect(&self, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
+        dial::submit(&self.shared, aio, uri)
+    }
+
+    /// Sends a request with an absolute URI and reads its response, body and all:
+    /// `nng_http_client_transact`.
+    ///
+    /// The aio's deadline is over everything: resolving, connecting, sending again, redirections. A
+    /// body must be attached to the request. The rest is as with [`Conn::transact`], its extensions
+    /// of the response included.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for what is no absolute URI, or a body that is
+    /// declared and not attached; [`TooLarge`](ErrorKind::TooLarge) for too many redirections,
+    /// [`Protocol`](ErrorKind::Protocol) for one to nowhere; those of [`connect`](Self::connect) and
+    /// [`Conn::transact`]. [`Error::count`] is the bytes of the request that went out the last time
+    /// that it was sent.
+    ///
+    /// # Cancellation
+    ///
+    /// At once; a connection that the request is on closes.
+    pub fn transact(
+        &self,
+        aio: Aio<Response<Bytes>>,
+        request: Request<Bytes>,
+    ) -> Aio<Response<Bytes>, InFlight> {
+        call::submit(&self.shared, aio, request)
+    }
+
+    /// As [`transact`](Self::transact), but completes with the response's head; the body is left to be
+    /// read, with deadlines of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transact`](Self::transact).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`transact`](Self::transact).
+    pub fn transact_streaming(
+        &self,
+        aio: Aio<Response<Body>>,
+        request: Request<Bytes>,
+    ) -> Aio<Response<Body>, InFlight> {
+        call::submit(&self.shared, aio, request)
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ClientBuilder {
+    /// Limits of all connections.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Bounds resolving and connecting, a proxy's tunnel and TLS included, beside the aio's deadline.
+    /// Default: none.
+    pub fn connect_timeout(mut self, after: Duration) -> Self {
+        self.settings.connect_timeout = Some(after);
+        self
+    }
+
+    /// Bounds the time between the end of a request and the head of its response, beside the aio's
+    /// deadline. Default: none.
+    pub fn head_timeout(mut self, after: Duration) -> Self {
+        self.settings.head_timeout = Some(after);
+        self
+    }
+
+    /// Follows so many redirections of a request (RFC 9110 section 15.4), as browsers do: 303 and a
+    /// POST that is answered with 301 or 302 become GET; credentials and cookies are not sent to
+    /// another origin, nor from there on. Default: 0, redirections are responses.
+    pub fn redirections(mut self, most: u32) -> Self {
+        self.settings.redirections = most;
+        self
+    }
+
+    /// Proxies. Default: none, whatever the environment says.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.settings.proxies = proxies;
+        self
+    }
+
+    /// Idle connections to keep for each server. Default: 8; 0 keeps none.
+    pub fn idle_per_authority(mut self, most: usize) -> Self {
+        self.bounds.per_authority = most;
+        self
+    }
+
+    /// Idle connections to keep in all. Default: 64; 0 keeps none.
+    pub fn idle_total(mut self, most: usize) -> Self {
+        self.bounds.total = most;
+        self
+    }
+
+    /// How long an idle connection is kept. Default: 15 seconds.
+    pub fn idle_timeout(mut self, after: Duration) -> Self {
+        self.bounds.age = after;
+        self
+    }
+
+    /// Makes the client.
+    pub fn build(self) -> Client {
+        let pool = Pool::new(self.bounds);
+        Client {
+            shared: Arc::new(Shared {
+                settings: self.settings,
+                pool,
+            }),
+        }
+    }
+}

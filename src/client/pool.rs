@@ -1,0 +1,143 @@
+//! Connections that wait for their next request.
+//!
+//! The lock is held for bookkeeping: connections are looked at, and closed, outside of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::route::Key;
+use crate::conn::Conn;
+use crate::timer::{self, Expire};
+
+/// How many idle connections are kept, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) per_authority: usize,
+    pub(crate) total: usize,
+    pub(crate) age: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    bounds: Bounds,
+    state: Mutex<State>,
+    this: Weak<Self>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: HashMap<Key, Vec<Idle>>,
+    total: usize,
+    /// The timer will come.
+    armed: bool,
+}
+
+#[derive(Debug)]
+struct Idle {
+    conn: Conn,
+    since: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            bounds,
+            state: Mutex::default(),
+            this: Weak::clone(this),
+        })
+    }
+
+    /// The connection that was used last, which is the least likely to be stale. Whether it is, the
+    /// exchange finds out before it writes.
+    pub(crate) fn take(&self, key: &Key) -> Option<Conn> {
+        let mut state = self.state.lock();
+        let idle = state.idle.get_mut(key)?.pop()?;
+        state.total -= 1;
+        drop(state);
+        (idle.since.elapsed() < self.bounds.age).then_some(idle.conn)
+    }
+
+    /// Keeps a connection, if it can be used again and there is a place for it. It has `handles`, and
+    /// those that are not given here are about to be dropped.
+    pub(crate) fn put(&self, key: &Key, conn: Conn, handles: usize) {
+        if self.bounds.per_authority == 0 || self.bounds.total == 0 || !conn.is_poolable(handles) {
+            return;
+        }
+        let since = Instant::now();
+        let mut state = self.state.lock();
+        let mut surplus = Vec::new();
+        if state.total >= self.bounds.total {
+            surplus.extend(state.take_oldest());
+        }
+        let same = match state.idle.get_mut(key) {
+            Some(same) => same,
+            None => state.idle.entry(key.clone()).or_default(),
+        };
+        same.push(Idle { conn, since });
+        let crowded = same.len() > self.bounds.per_authority;
+        if crowded {
+            surplus.push(same.remove(0));
+        } else {
+            state.total += 1;
+        }
+        let arm = !std::mem::replace(&mut state.armed, true);
+        drop(state);
+        drop(surplus);
+        if arm {
+            self.arm(since.checked_add(self.bounds.age));
+        }
+    }
+
+    fn arm(&self, at: Option<Instant>) {
+        let whom: Weak<dyn Expire> = self.this.clone();
+        let armed = at.is_some_and(|at| timer::arm(at, whom).is_ok());
+        if !armed {
+            self.state.lock().armed = false; // Old ones are found when they are asked for.
+        }
+    }
+}
+
+impl State {
+    fn take_oldest(&mut self) -> Option<Idle> {
+        // Each list is in the order in which its connections came.
+        let oldest = self
+            .idle
+            .values_mut()
+            .filter(|list| !list.is_empty())
+            .min_by_key(|list| list[0].since)?;
+        self.total -= 1;
+        Some(oldest.remove(0))
+    }
+}
+
+/// Closes what has waited too long.
+impl Expire for Pool {
+    fn expire(&self) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let mut old = Vec::new();
+        let mut next = None;
+        for list in state.idle.values_mut() {
+            let young = list
+                .iter()
+                .position(|idle| now.duration_since(idle.since) < self.bounds.age);
+            old.extend(list.drain(..young.unwrap_or(list.len())));
+            let since = list.first().map(|idle| idle.since);
+            next = match (next, since) {
+                (Some(a), Some(b)) => Some(std::cmp::min(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        state.idle.retain(|_, list| !list.is_empty());
+        state.total -= old.len();
+        state.armed = next.is_some();
+        drop(state);
+        drop(old);
+        if let Some(since) = next {
+            self.arm(since.checked_add(self.bounds.age));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a request goes: which address, over what, and which idle connections will do.
+
+use http::uri::Scheme;
+use http::{HeaderValue, Uri};
+
+use super::proxy::Proxies;
+use crate::error::{Error, ErrorKind};
+
+/// The way to the server of a URI.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) key: Key,
+    /// For the proxy, in the requests that it passes on or in the one that asks for a tunnel.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// What connections have in common that can stand in for one another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) security: Security,
+    pub(crate) via: Option<(String, u16)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Security {
+    Plain,
+    Tls,
+}
+
+/// How requests on a route reach the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Direct,
+    /// A proxy reads them and passes them on.
+    Forwarded,
+    /// A proxy passes bytes on.
+    Tunneled,
+}
+
+impl Route {
+    /// # Errors
+    ///
+    /// `InvalidInput` for what is no absolute URI of the schemes `http` and `https`.
+    pub(crate) fn to(uri: &Uri, proxies: &Proxies) -> Result<Self, Error> {
+        let security = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => Security::Plain,
+            Some(scheme) if *scheme == Scheme::HTTPS => Security::Tls,
+            Some(_) => return Err(refused("the scheme of the URI is not http or https")),
+            None => return Err(refused("the URI is not absolute")),
+        };
+        let host = uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() {
+            return Err(refused("the URI has no host"));
+        }
+        let proxy = proxies.of(uri);
+        Ok(Self {
+            key: Key {
+                host: host.to_ascii_lowercase(),
+                port: uri.port_u16().unwrap_or(security.port()),
+                security,
+                via: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
+            },
+            authorization: proxy.and_then(|proxy| proxy.authorization.clone()),
+        })
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        match (&self.key.via, self.key.security) {
+            (None, _) => Way::Direct,
+            (Some(_), Security::Plain) => Way::Forwarded,
+            (Some(_), Security::Tls) => Way::Tunneled,
+        }
+    }
+
+    /// The same, but to the server itself where a proxy would only forward.
+    pub(crate) fn without_forwarding(mut self) -> Self {
+        if self.way() == Way::Forwarded {
+            self.key.via = None;
+            self.authorization = None;
+        }
+        self
+    }
+
+    /// What to connect to.
+    pub(crate) fn address(&self) -> (String, u16) {
+        let Key {
+            host, port, via, ..
+        } = &self.key;
+        via.clone().unwrap_or_else(|| (host.clone(), *port))
+    }
+}
+
+impl Security {
+    fn port(self) -> u16 {
+        match self {
+            Self::Plain => 80,
+            Self::Tls => 443,
+        }
+    }
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+}

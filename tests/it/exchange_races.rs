@@ -1,0 +1,511 @@
+//! Exchanges against cancels, deadlines, early answers, closing, and each other.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_aio::bytes::Bytes;
+use http_aio::http::Request;
+use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::transport::{Transport, Wait};
+use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
+
+use super::guest::{Hooks, completes, get, hooked_pair, say};
+use super::support::*;
+
+const SOON: Duration = Duration::from_millis(50);
+
+fn put(len: usize) -> Request<Bytes> {
+    Request::put("http://h/")
+        .body(pattern(0, len))
+        .expect("valid")
+}
+
+fn expecting(body: Bytes) -> Request<Bytes> {
+    let request = Request::put("http://h/").header("expect", "100-continue");
+    request.body(body).expect("valid")
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Reads a head, and says what it was.
+#[track_caller]
+fn head(peer: &MemoryStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match peer.read(&mut byte, Wait::For(PATIENCE)) {
+            Ok(1..) => head.push(byte[0]),
+            other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
+        }
+    }
+    String::from_utf8(head).expect("ASCII")
+}
+
+#[track_caller]
+fn take(peer: &MemoryStream, count: usize) {
+    let mut left = vec![0; count];
+    let mut left = &mut left[..];
+    while !left.is_empty() {
+        let count = peer.read(left, Wait::For(PATIENCE)).expect("it is sent");
+        left = &mut left[count..];
+    }
+}
+
+/// One thread is about to look whether the connection is idle when another begins an exchange: what
+/// it then finds is that one's, and no reason to fail.
+#[test]
+fn an_exchange_is_not_refused_for_what_another_does_at_the_same_moment() {
+    let (tell_peeked, peeked) = gate();
+    let (go, wait) = gate();
+    let (read_on, may_read) = gate();
+    let first = AtomicBool::new(true);
+    let first_read = AtomicBool::new(true);
+    let hooks = Hooks {
+        // Of the first that looks: it is slow, and finds the answer to the second.
+        peek: Some(Box::new(move || {
+            if first.swap(false, Ordering::SeqCst) {
+                let _ = tell_peeked.send(());
+                receive(&wait);
+                return Ok(1);
+            }
+            Err(io::ErrorKind::WouldBlock.into())
+        })),
+        before_read: Some(Box::new(move || {
+            if first_read.swap(false, Ordering::SeqCst) {
+                receive(&may_read);
+            }
+        })),
+        ..Hooks::default()
+    };
+    let (conn, peer, clashes) = hooked_pair(1 << 16, Faults::none(), hooks);
+    let mine = conn.clone();
+    let slow = thread::spawn(move || settle(mine.transact(Aio::new(), get())));
+    receive(&peeked);
+    let other = conn.transact(Aio::new(), get());
+    head(&peer);
+    say(&peer, OK); // It is there, and not read yet.
+    go.send(()).unwrap();
+    thread::sleep(SOON);
+    read_on.send(()).unwrap();
+    assert_eq!(settle(other).unwrap().body(), "ok");
+    if !slow.is_finished() {
+        say(&peer, OK);
+    }
+    assert_eq!(join(slow).unwrap().body(), "ok");
+    assert_eq!(clashes.load(Ordering::SeqCst), 0);
+}
+
+/// A destructor of the user's that panics strands nobody.
+#[test]
+fn a_held_body_that_panics_when_dropped_strands_nobody() {
+    struct Bomb;
+    impl AsRef<[u8]> for Bomb {
+        fn as_ref(&self) -> &[u8] {
+            b"bomb"
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a body that panics when it is dropped");
+        }
+    }
+    let (conn, peer) = memory_pair(1 << 16, Faults::none());
+    let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
+    let request = expecting(Bytes::from_owner(Bomb));
+    let exchange = conn.transact(Aio::new().timeout(SOON), request);
+    head(&peer);
+    assert!(
+        completes(&exchange, Duration::from_secs(2)),
+        "stranded by its deadline"
+    );
+
+    let (conn, peer) = memory_pair(1 << 16, Faults::none());
+    let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
+    let exchange = conn.transact(Aio::new(), expecting(Bytes::from_owner(Bomb)));
+    head(&peer);
+    let canceller = exchange.canceller();
+    let cancels = thread::spawn(move || canceller.cancel());
+    assert!(cancels.join().is_ok(), "a panic in the thread that cancels");
+    assert!(
+        completes(&exchange, Duration::from_secs(2)),
+        "stranded by a cancel"
+    );
+
+    let (conn, peer) = memory_pair(1 << 16, Faults::none());
+    let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
+    let exchange = conn.transact(Aio::new(), expecting(Bytes::from_owner(Bomb)));
+    head(&peer);
+    say(&peer, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(settle(exchange).expect("it was answered").status(), 417);
+}
+
+/// The count moves while the body goes out, held back before or not.
+#[test]
+fn the_count_moves_with_a_body_that_was_held() {
+    for held in [false, true] {
+        let (conn, peer) = memory_pair(1 << 10, Faults::none());
+        let body = pattern(0, 1 << 14);
+        let request = if held { expecting(body) } else { put(1 << 14) };
+        let exchange = conn.transact(Aio::new(), request);
+        let sent = head(&peer).len();
+        if held {
+            say(&peer, "HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        take(&peer, 8 << 10);
+        wait_until("its first half is counted", || {
+            exchange.count() >= sent as u64 || exchange.is_done()
+        });
+        let mut far = false;
+        for _ in 0..200 {
+            far |= exchange.count() > sent as u64;
+            thread::sleep(Duration::from_millis(1));
+        }
+        take(&peer, 8 << 10);
+        say(&peer, OK);
+        settle(exchange).unwrap();
+        assert!(far, "held: {held}");
+    }
+}
+
+/// Ready for the next as soon as it is told, whoever did the work, and alone with the connection.
+#[test]
+fn what_has_been_told_is_over() {
+    let (conn, peer) = memory_pair(1 << 16, Faults::none());
+    let mut conn = conn.limits(Limits::default().continue_wait(Duration::from_millis(1)));
+    for round in 0..300 {
+        let request = match round % 3 {
+            0 => get(),
+            1 => put(100),
+            _ => expecting(pattern(0, 100)),
+        };
+        let exchange = conn.transact(Aio::new(), request);
+        let told = head(&peer);
+        if told.starts_with("PUT") {
+            take(&peer, 100);
+        }
+        say(&peer, OK);
+        match round % 4 {
+            0 => drop(exchange.wait().unwrap()),
+            1 => drop(settle(exchange).unwrap()),
+            2 => drop(block_on(async { exchange.await }).unwrap()),
+            _ => drop(receive(&tell(exchange).0).result.unwrap()),
+        }
+        assert!(conn.is_reusable(), "round {round}");
+        conn = match conn.into_parts() {
+            // There is no stream in memory to be had: it comes back, but only that is the reason.
+            Ok(_) => unreachable!("no stream"),
+            Err(conn) => conn,
+        };
+    }
+}
+
+/// On real sockets, where `into_parts` can succeed.
+#[test]
+fn the_stream_can_be_had_as_soon_as_an_exchange_is_over() {
+    use std::io::{Read, Write};
+    for round in 0..200 {
+        let (near, mut far) = unix_pair();
+        let conn =
+            Conn::from(near).limits(Limits::default().continue_wait(Duration::from_micros(300)));
+        let server = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"body") {
+                let count = far.read(&mut bytes).expect("sent");
+                seen.extend_from_slice(&bytes[..count]);
+            }
+            far.write_all(OK.as_bytes()).expect("read");
+            far
+        });
+        let exchange = conn.transact(Aio::new(), expecting("body".into()));
+        if round % 2 == 0 {
+            exchange.wait().unwrap();
+        } else {
+            settle(exchange).unwrap();
+        }
+        assert!(conn.into_parts().is_ok(), "round {round}");
+        join(server);
+    }
+}
+
+/// The answer before the end of the request, in both orders, with the caller waiting or not.
+#[test]
+fn an_early_answer_is_delivered_once() {
+    for (status, kept) in [("200 OK", true), ("413 No", false)] {
+        for waits in [true, false] {
+            let (conn, peer) = memory_pair(1 << 10, Faults::none());
+            let exchange = conn.transact(Aio::new(), put(1 << 14));
+            head(&peer);
+            say(
+                &peer,
+                format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok"),
+            );
+            let waiter = thread::spawn(move || {
+                if waits {
+                    exchange.wait()
+                } else {
+                    settle(exchange)
+                }
+            });
+            if kept {
+                thread::sleep(SOON);
+                take(&peer, 1 << 14);
+            }
+            let response = join(waiter).unwrap();
+            let sent = response.extensions().get::<Written>().unwrap().count();
+            assert_eq!(sent >= 1 << 14, kept, "{status}: {sent}");
+            assert_eq!(conn.is_reusable(), kept, "{status}");
+        }
+    }
+}
+
+/// A cancel at every phase of an exchange with a held body.
+#[test]
+fn a_cancel_ends_an_exchange_at_once_whatever_it_waits_for() {
+    for phase in 0..4 {
+        for waits in [true, false] {
+            let (conn, peer) = memory_pair(1 << 10, Faults::none());
+            let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
+            // In phase 0 it is queued behind a write that is stuck.
+            let stuck = (phase == 0).then(|| conn.write_all(Aio::new().iov([pattern(0, 1 << 12)])));
+            let exchange = conn.transact(Aio::new(), expecting(pattern(0, 1 << 14)));
+            let canceller = exchange.canceller();
+            let waiter = thread::spawn(move || {
+                if waits {
+                    exchange.wait()
+                } else {
+                    settle(exchange)
+                }
+            });
+            if phase > 0 {
+                head(&peer);
+            }
+            if phase > 1 {
+                say(&peer, "HTTP/1.1 100 Continue\r\n\r\n");
+                take(&peer, 1 << 11);
+            }
+            if phase > 2 {
+                say(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+            }
+            thread::sleep(SOON / 5);
+            canceller.cancel();
+            let (kind, count) = failure(join(waiter));
+            assert_eq!(kind, ErrorKind::Canceled, "phase {phase}");
+            assert_eq!(count > 0, phase > 0, "phase {phase}");
+            if let Some(stuck) = stuck {
+                take(&peer, 1 << 12);
+                settle(stuck).unwrap();
+            }
+        }
+    }
+}
+
+// ----------------------------------------------------------------------------------------- stress
+
+/// Reproducible, and good enough.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % below
+    }
+}
+
+/// A server in memory that answers, in pieces and with pauses, until it is told to end.
+fn answering(peer: MemoryStream, mut dice: Dice, ends_at: u64) {
+    let mut seen = Vec::new();
+    let mut answers = 0;
+    let mut buffer = [0; 700];
+    loop {
+        match peer.read(&mut buffer, Wait::For(PATIENCE)) {
+            Ok(count @ 1..) => seen.extend_from_slice(&buffer[..count]),
+            _ => return,
+        }
+        while let Some(at) = seen.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&seen[..at]).to_lowercase();
+            let (get, expects) = (head.starts_with("get"), head.contains("expect:"));
+            let length = if get { 0 } else { 300 };
+            if expects && seen.len() == at + 4 && dice.roll(3) > 0 {
+                let _ = peer.write(
+                    &[io::IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")],
+                    Wait::For(SOON),
+                );
+            }
+            if seen.len() < at + 4 + length {
+                break;
+            }
+            seen.drain(..at + 4 + length);
+            answers += 1;
+            if answers == ends_at {
+                return;
+            }
+            for part in OK.as_bytes().chunks(1 + dice.roll(40) as usize) {
+                if dice.roll(8) == 0 {
+                    thread::sleep(Duration::from_micros(dice.roll(1500)));
+                }
+                if peer
+                    .write(&[io::IoSlice::new(part)], Wait::For(PATIENCE))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_of_a_mixture_ends_once() {
+    let seed = match std::env::var("H5_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => {
+            std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .unwrap()
+                .as_nanos() as u64
+                | 1
+        }
+    };
+    println!("seed {seed}");
+    let until = Instant::now() + Duration::from_secs(3);
+    let mut round = 0_u64;
+    while Instant::now() < until {
+        mixture(
+            seed.wrapping_add(round.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1,
+            round,
+        );
+        round += 1;
+    }
+    println!("{round} rounds");
+}
+
+fn mixture(seed: u64, round: u64) {
+    let mut dice = Dice(seed);
+    dice.roll(2);
+    let (conn, peer, clashes) = hooked_pair(512, Faults::none(), Hooks::default());
+    let conn = conn.limits(Limits::default().continue_wait(Duration::from_millis(1)));
+    let ends_at = if dice.roll(4) == 0 {
+        dice.roll(10)
+    } else {
+        u64::MAX
+    };
+    let server_dice = Dice(seed ^ 0xabcd_ef01 | 1);
+    let server = thread::spawn(move || answering(peer, server_dice, ends_at));
+    let ended = Arc::new(AtomicUsize::new(0));
+    let mut submitted = 0;
+    let mut threads = Vec::new();
+    for number in 0..3_u64 {
+        let mut dice = Dice(seed.rotate_left(7 * number as u32 + 3) | 1);
+        let (conn, ended) = (conn.clone(), Arc::clone(&ended));
+        submitted += 8;
+        threads.push(thread::spawn(move || {
+            let mut waits = Vec::new();
+            for _ in 0..8 {
+                let mut aio = Aio::new();
+                if dice.roll(4) == 0 {
+                    aio = aio.timeout(Duration::from_micros(dice.roll(3000)));
+                }
+                let request = match dice.roll(5) {
+                    0..3 => get(),
+                    3 => put(300),
+                    _ => expecting(pattern(0, 300)),
+                };
+                let exchange = if dice.roll(6) == 0 {
+                    conn.read_response(aio)
+                } else {
+                    conn.transact(aio, request)
+                };
+                let canceller = exchange.canceller();
+                let me = thread::current().id();
+                match dice.roll(5) {
+                    0 => {
+                        let _ = exchange.wait();
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    }
+                    1 => {
+                        let ended = Arc::clone(&ended);
+                        waits.push(thread::spawn(move || {
+                            let _ = exchange.wait();
+                            ended.fetch_add(1, Ordering::SeqCst);
+                        }));
+                    }
+                    2 => {
+                        let ended = Arc::clone(&ended);
+                        let _ = exchange.on_complete(move |_, _| {
+                            assert_ne!(thread::current().id(), me);
+                            ended.fetch_add(1, Ordering::SeqCst);
+                        });
+                    }
+                    3 => {
+                        let ended = Arc::clone(&ended);
+                        waits.push(thread::spawn(move || {
+                            let _ = block_on(async { exchange.await });
+                            ended.fetch_add(1, Ordering::SeqCst);
+                        }));
+                    }
+                    _ => {
+                        let patience = Duration::from_micros(dice.roll(2000));
+                        match exchange.wait_timeout(patience) {
+                            Ok(_) => {}
+                            Err(exchange) => drop(exchange.wait()),
+                        }
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+                match dice.roll(30) {
+                    0..5 => canceller.cancel(),
+                    5 => conn.close(),
+                    6 => thread::sleep(Duration::from_micros(dice.roll(2000))),
+                    _ => {}
+                }
+            }
+            // Those that nobody answers any more.
+            drop(conn);
+            waits
+        }));
+    }
+    let watch = conn.clone();
+    drop(conn);
+    // Reads that no answer is left for end when it is closed.
+    thread::sleep(Duration::from_millis(dice.roll(12)));
+    if dice.roll(2) == 0 {
+        for _ in 0..100 {
+            let _ = watch.is_reusable();
+        }
+    }
+    thread::sleep(Duration::from_millis(20));
+    watch.close();
+    let patience = Instant::now() + Duration::from_secs(10);
+    while ended.load(Ordering::SeqCst) < submitted {
+        assert!(
+            Instant::now() < patience,
+            "round {round}, seed {seed}: {} of {submitted}",
+            ended.load(Ordering::SeqCst)
+        );
+        thread::sleep(Duration::from_micros(200));
+    }
+    for thread in threads {
+        for wait in join(thread) {
+            join(wait);
+        }
+    }
+    assert_eq!(
+        ended.load(Ordering::SeqCst),
+        submitted,
+        "twice, seed {seed}"
+    );
+    assert_eq!(
+        clashes.load(Ordering::SeqCst),
+        0,
+        "two at work, seed {seed}"
+    );
+    // Nothing holds it any more: the server sees the end.
+    drop(watch);
+    join(server);
+}

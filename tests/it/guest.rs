@@ -1,0 +1,556 @@
+//! Callers who do the reader's or the writer's work: nothing is stranded, done twice, or done by two.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::process::{self, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_aio::bytes::Bytes;
+use http_aio::http::{Request, Response};
+use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
+use http_aio::transport::{Transport, Wait};
+use http_aio::{Addr, Aio, Conn, ErrorKind, InFlight, Limits};
+
+use super::support::*;
+
+/// Longer than a deferral, shorter than patience.
+const SOON: Duration = Duration::from_millis(50);
+
+type Hook = Box<dyn Fn() + Send + Sync>;
+
+/// A stream in memory that says who calls it, and does what the test wants before each call.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) before_read: Option<Hook>,
+    pub(crate) before_write: Option<Hook>,
+    pub(crate) peek: Option<Box<dyn Fn() -> io::Result<usize> + Send + Sync>>,
+    pub(crate) before_shutdown: Option<Hook>,
+}
+
+pub(crate) struct Hooked {
+    inner: MemoryStream,
+    hooks: Hooks,
+    reading: AtomicBool,
+    writing: AtomicBool,
+    /// Calls that found another one of their direction at work.
+    clashes: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for Hooked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooked")
+    }
+}
+
+pub(crate) fn hooked_pair(
+    capacity: usize,
+    faults: Faults,
+    hooks: Hooks,
+) -> (Conn, MemoryStream, Arc<AtomicUsize>) {
+    let (near, far) = memory::pair(capacity, faults);
+    let clashes = Arc::new(AtomicUsize::new(0));
+    let hooked = Hooked {
+        inner: near,
+        hooks,
+        reading: AtomicBool::new(false),
+        writing: AtomicBool::new(false),
+        clashes: Arc::clone(&clashes),
+    };
+    (Conn::from_transport(hooked), far, clashes)
+}
+
+struct Use<'a>(&'a AtomicBool);
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Hooked {
+    fn enter<'a>(&self, flag: &'a AtomicBool) -> Use<'a> {
+        if flag.swap(true, Ordering::SeqCst) {
+            self.clashes.fetch_add(1, Ordering::SeqCst);
+        }
+        Use(flag)
+    }
+}
+
+fn call(hook: &Option<Hook>) {
+    if let Some(hook) = hook {
+        hook();
+    }
+}
+
+impl Transport for Hooked {
+    fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        let _use = self.enter(&self.reading);
+        call(&self.hooks.before_read);
+        self.inner.read(buffer, wait)
+    }
+
+    fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
+        let _use = self.enter(&self.writing);
+        call(&self.hooks.before_write);
+        self.inner.write(buffers, wait)
+    }
+
+    fn wake_reader(&self) {
+        self.inner.wake_reader();
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        call(&self.hooks.before_shutdown);
+        self.inner.shutdown(how)
+    }
+
+    fn peek(&self) -> io::Result<usize> {
+        match &self.hooks.peek {
+            Some(peek) => peek(),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn peer_addr(&self) -> Addr {
+        Addr::Unknown
+    }
+
+    fn local_addr(&self) -> Addr {
+        Addr::Unknown
+    }
+}
+
+/// The raw peer speaks.
+#[track_caller]
+pub(crate) fn say(peer: &MemoryStream, bytes: impl AsRef<[u8]>) {
+    let mut bytes = bytes.as_ref();
+    while !bytes.is_empty() {
+        let moved = peer.write(&[IoSlice::new(bytes)], Wait::For(PATIENCE));
+        bytes = &bytes[moved.expect("the other end reads")..];
+    }
+}
+
+/// Whether it completes by itself, though nobody waits.
+pub(crate) fn completes<T: Send + 'static>(aio: &Aio<T, InFlight>, within: Duration) -> bool {
+    let until = Instant::now() + within;
+    while !aio.is_done() {
+        if Instant::now() > until {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+pub(crate) fn faulty(how: impl FnOnce(&mut Faults)) -> Faults {
+    let mut faults = Faults::none();
+    how(&mut faults);
+    faults
+}
+
+pub(crate) fn get() -> Request<Bytes> {
+    Request::get("http://h/").body(Bytes::new()).expect("valid")
+}
+
+// ------------------------------------------------------------------------- nobody to be had
+
+/// As `alone`, with threads that are so large that few of them fit under a limit of memory.
+#[track_caller]
+fn alone_with_large_threads(test: &str) -> bool {
+    const MARK: &str = "HTTP_AIO_TEST_LARGE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let itself = std::env::current_exe().expect("a test binary");
+    let output = Command::new(itself)
+        .args([test, "--exact", "--test-threads=1", "--nocapture"])
+        .env(MARK, "1")
+        .env("RUST_MIN_STACK", (256 << 20).to_string())
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{test} alone: {}\n{said}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    false
+}
+
+fn limit_memory(bytes: &str) {
+    let done = Command::new("prlimit")
+        .arg(format!("--pid={}", process::id()))
+        .arg(format!("--as={bytes}:"))
+        .status();
+    assert!(done.expect("util-linux").success());
+}
+
+/// From here on no thread can be started.
+fn no_threads() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmSize")).unwrap();
+    let used: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    limit_memory(&((used << 10) + (128 << 20)).to_string());
+    assert!(thread::Builder::new().spawn(|| ()).is_err());
+}
+
+fn threads_again() {
+    limit_memory("unlimited");
+    thread::spawn(|| ()).join().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_timer_that_was_not_to_be_had_once_is_asked_again() {
+    if !alone_with_large_threads("guest::a_timer_that_was_not_to_be_had_once_is_asked_again") {
+        return;
+    }
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    no_threads();
+    let read = conn.read(Aio::new(), 1);
+    assert_eq!(failure(settle(read)), (ErrorKind::NoMemory, 0));
+    threads_again();
+    say(&peer, "ab");
+    // Nobody waits for either.
+    let read = conn.read(Aio::new(), 1);
+    assert!(completes(&read, Duration::from_secs(2)), "stranded");
+    let other = conn.read(Aio::new().timeout(SOON), 100);
+    let late = conn.read(Aio::new().timeout(SOON), 100);
+    assert!(completes(&other, Duration::from_secs(2)), "stranded");
+    assert!(completes(&late, Duration::from_secs(2)), "no deadline");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_read_whose_deadline_nobody_can_watch_is_refused() {
+    if !alone_with_large_threads("guest::a_read_whose_deadline_nobody_can_watch_is_refused") {
+        return;
+    }
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let (go, wait) = gate();
+    let mine = conn.clone();
+    let waiter = thread::spawn(move || {
+        receive(&wait);
+        mine.read(Aio::new(), 1).wait()
+    });
+    no_threads();
+    let read = conn.read(Aio::new(), 1);
+    assert_eq!(failure(settle(read)), (ErrorKind::NoMemory, 0));
+    go.send(()).unwrap();
+    thread::sleep(SOON);
+    if waiter.is_finished() {
+        return; // No thread and no timer: refused, which is right.
+    }
+    // It is a guest. This one is behind it.
+    let read = conn.read(Aio::new().timeout(SOON), 1);
+    assert!(completes(&read, Duration::from_secs(2)), "no deadline");
+    say(&peer, "ab");
+    let _ = join(waiter);
+}
+
+/// What the writer's guest leaves to a thread that is not to be had.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_exchange_whose_write_fails_without_a_thread_ends() {
+    if !alone_with_large_threads("guest::an_exchange_whose_write_fails_without_a_thread_ends") {
+        return;
+    }
+    let faults = faulty(|f| f.fail_write = Some((1, Fault::Error(io::ErrorKind::Other))));
+    let (conn, _peer) = memory_pair(1 << 10, faults);
+    no_threads();
+    let exchange = conn.transact(Aio::new(), get());
+    let ended = completes(&exchange, Duration::from_secs(2));
+    let again = exchange.wait_timeout(Duration::from_secs(2));
+    threads_again();
+    assert!(ended && again.is_ok(), "stranded: {again:?}");
+}
+
+/// The same for the reader's guest: a cancel of what it reads.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_exchange_that_is_cancelled_without_a_thread_ends() {
+    if !alone_with_large_threads("guest::an_exchange_that_is_cancelled_without_a_thread_ends") {
+        return;
+    }
+    let (conn, _peer) = memory_pair(1 << 10, Faults::none());
+    // The timer is there.
+    let (other, _other_peer) = memory_pair(1 << 10, Faults::none());
+    let read = other.read(Aio::new().timeout(SOON), 1);
+    assert!(completes(&read, PATIENCE));
+    let (go, wait) = gate();
+    let (hand_over, handed) = gate_of();
+    let waiter = thread::spawn(move || {
+        receive(&wait);
+        let exchange = conn.transact(Aio::new(), get());
+        hand_over.send(exchange.canceller()).unwrap();
+        exchange.wait().map(drop)
+    });
+    no_threads();
+    go.send(()).unwrap();
+    let canceller = receive(&handed);
+    thread::sleep(SOON);
+    canceller.cancel();
+    let until = Instant::now() + Duration::from_secs(2);
+    while !waiter.is_finished() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let finished = waiter.is_finished();
+    threads_again();
+    assert!(finished, "the waiter is stranded");
+    println!("{:?}", waiter.join());
+}
+
+pub(crate) fn gate_of<T>() -> (crossbeam_channel::Sender<T>, crossbeam_channel::Receiver<T>) {
+    crossbeam_channel::bounded(1)
+}
+
+// ------------------------------------------------------------------------------ faulty transports
+
+#[test]
+fn a_transport_that_panics_under_a_guest_hurts_no_caller() {
+    let faults = faulty(|f| f.fail_read = Some((1, Fault::Panic)));
+    let (conn, _peer) = memory_pair(1 << 10, faults);
+    let read = conn.read(Aio::new(), 1);
+    assert_eq!(failure(read.wait()).0, ErrorKind::Abandoned);
+    let next = conn.read(Aio::new(), 1);
+    assert_eq!(failure(settle(next)).0, ErrorKind::Closed);
+
+    let (conn, _peer) = memory_pair(1 << 10, faults);
+    let exchange = conn.transact(Aio::new(), get());
+    let error = exchange.wait().unwrap_err();
+    assert!(error.count() > 0, "{error:?}");
+
+    let faults = faulty(|f| f.fail_write = Some((1, Fault::Panic)));
+    let (conn, _peer) = memory_pair(1 << 10, faults);
+    let exchange = conn.transact(Aio::new(), get());
+    assert_eq!(failure(settle(exchange)).1, 0);
+}
+
+#[test]
+fn queued_operations_end_when_a_guest_panics() {
+    // The guest panics when it is told to.
+    let (go, wait) = crossbeam_channel::bounded::<()>(0);
+    let (tell_in, in_read) = gate();
+    let hooks = Hooks {
+        before_read: Some(Box::new(move || {
+            let _ = tell_in.try_send(());
+            let _ = wait.recv();
+            panic!("a fault in the transport");
+        })),
+        ..Hooks::default()
+    };
+    let (conn, _peer, _) = hooked_pair(1 << 10, Faults::none(), hooks);
+    let first = conn.read(Aio::new(), 1);
+    let waiter = thread::spawn(move || first.wait());
+    receive(&in_read);
+    let second = conn.read(Aio::new(), 1);
+    let (told, _) = tell(conn.read(Aio::new(), 1));
+    drop(go);
+    assert_eq!(failure(join(waiter)).0, ErrorKind::Abandoned);
+    assert_eq!(failure(settle(second)).0, ErrorKind::Closed);
+    assert_eq!(failure(receive(&told).result).0, ErrorKind::Closed);
+}
+
+/// It panics in a read, and again when the side is ended.
+#[test]
+fn a_transport_that_panics_twice_under_a_guest_hurts_no_caller() {
+    let twice = AtomicBool::new(false);
+    let hooks = Hooks {
+        before_read: Some(Box::new(|| panic!("once"))),
+        before_shutdown: Some(Box::new(move || {
+            assert!(
+                thread_name() != "guest" || twice.swap(true, Ordering::SeqCst),
+                "twice"
+            );
+        })),
+        ..Hooks::default()
+    };
+    let (conn, _peer, _) = hooked_pair(1 << 10, Faults::none(), hooks);
+    let guest = thread::Builder::new().name("guest".into());
+    let kind = guest.spawn(move || {
+        let kind = failure(conn.read(Aio::new(), 1).wait()).0;
+        std::mem::forget(conn);
+        kind
+    });
+    let kind = kind.unwrap().join();
+    assert_eq!(kind.expect("a caller must not panic"), ErrorKind::Abandoned);
+}
+
+// ------------------------------------------------------------------------------ nobody waits
+
+#[test]
+fn a_deferred_read_that_nobody_waits_for_is_served() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    // Dropped, forgotten, looked at, in an executor, on another thread, for a while: each takes one byte.
+    say(&peer, "abcdefgh");
+    drop(conn.read(Aio::new(), 1));
+    thread::sleep(SOON);
+    std::mem::forget(conn.read(Aio::new(), 1));
+    let read = conn.read(Aio::new(), 1);
+    assert!(completes(&read, PATIENCE));
+    assert_eq!(read.wait().unwrap(), "c");
+    let read = conn.read(Aio::new(), 1);
+    assert_eq!(block_on(async { read.await }).unwrap(), "d");
+    let read = conn.read(Aio::new(), 1);
+    assert_eq!(join(thread::spawn(move || read.wait())).unwrap(), "e");
+    assert_eq!(settle(conn.read(Aio::new(), 1)).unwrap(), "f");
+    let (told, _) = tell(conn.read(Aio::new(), 1));
+    assert_eq!(receive(&told).result.unwrap(), "g");
+    let read = conn.read(Aio::new(), 1);
+    drop(conn);
+    assert_eq!(read.wait().unwrap(), "h");
+}
+
+#[test]
+fn the_last_handle_dropped_over_a_deferred_read_lets_it_finish() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let read = conn.read(Aio::new(), 1);
+    drop(conn);
+    say(&peer, "a");
+    assert!(completes(&read, PATIENCE));
+    assert_eq!(peer.drain(), b""); // Closed behind it.
+
+    // And a guest that is at work.
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let read = conn.read(Aio::new(), 1);
+    let waiter = thread::spawn(move || read.wait());
+    thread::sleep(SOON);
+    drop(conn);
+    say(&peer, "a");
+    assert_eq!(join(waiter).unwrap(), "a");
+    assert_eq!(receive(&drain_in_background(peer)), b"");
+}
+
+#[test]
+fn an_exchange_that_nobody_waits_for_leaks_no_connection() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    std::mem::forget(conn.transact(Aio::new(), get()));
+    drop(conn);
+    say(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let sent = receive(&drain_in_background(peer)); // To the end of the stream.
+    assert!(sent.starts_with(b"GET / HTTP/1.1\r\n"));
+}
+
+// ------------------------------------------------------------------------------ interrupted guests
+
+fn guest_at_work(
+    conn: &Conn,
+    aio: Aio<Bytes>,
+) -> (
+    http_aio::Canceller,
+    thread::JoinHandle<Result<Bytes, http_aio::Error>>,
+) {
+    let read = conn.read(aio, 1);
+    let canceller = read.canceller();
+    let waiter = thread::spawn(move || read.wait());
+    thread::sleep(SOON / 5);
+    (canceller, waiter)
+}
+
+#[test]
+fn a_guest_that_is_interrupted_ends_and_the_next_goes_on() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let (canceller, waiter) = guest_at_work(&conn, Aio::new());
+    let (told, _) = tell(conn.read(Aio::new(), 1));
+    canceller.cancel();
+    assert_eq!(failure(join(waiter)), (ErrorKind::Canceled, 0));
+    let (_, waiter) = guest_at_work(&conn, Aio::new().timeout(SOON));
+    say(&peer, "a");
+    assert_eq!(receive(&told).result.unwrap(), "a");
+    assert_eq!(failure(join(waiter)), (ErrorKind::TimedOut, 0));
+    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    conn.close();
+    assert_eq!(failure(join(waiter)), (ErrorKind::Closed, 0));
+}
+
+/// Queued behind a guest, expired and cancelled: at once, and on a thread of the connection.
+#[test]
+fn what_is_queued_behind_a_guest_ends_in_time() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    let (expired, _) = tell(conn.read(Aio::new().timeout(SOON), 1));
+    let (cancelled, canceller) = tell(conn.read(Aio::new(), 1));
+    canceller.cancel();
+    let told = receive(&cancelled);
+    assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
+    assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+    let told = receive(&expired);
+    assert_eq!(failure(told.result), (ErrorKind::TimedOut, 0));
+    assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+    say(&peer, "a");
+    assert_eq!(join(waiter).unwrap(), "a");
+}
+
+#[test]
+fn waiters_of_queued_reads_are_served_in_order() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let waiters: Vec<_> = (0..8)
+        .map(|_| conn.read(Aio::new(), 1))
+        .map(|read| thread::spawn(move || read.wait()))
+        .collect();
+    say(&peer, "abcdefgh");
+    let read: Vec<u8> = waiters
+        .into_iter()
+        .flat_map(|waiter| join(waiter).unwrap().to_vec())
+        .collect();
+    assert_eq!(read, b"abcdefgh");
+}
+
+/// A full queue of reads refuses an exchange, and nothing is sent: nothing else is harmed.
+#[test]
+fn an_exchange_for_which_there_is_no_room_sends_nothing() {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    let conn = conn.limits(Limits::default().queued(1));
+    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    let queued = conn.read(Aio::new(), 1);
+    let exchange = conn.transact(Aio::new(), get());
+    let refused = failure(settle(exchange));
+    say(&peer, "ab");
+    let others = (join(waiter), settle(queued));
+    assert_eq!(refused, (ErrorKind::NoMemory, 0), "the others: {others:?}");
+    assert_eq!(others.0.unwrap(), "a");
+    assert_eq!(others.1.unwrap(), "b");
+}
+
+/// The answer comes to whoever asked, on a connection whose reader is lost: nothing is sent.
+#[test]
+fn an_exchange_whose_answer_cannot_be_read_sends_nothing() {
+    let faults = faulty(|f| f.fail_read = Some((1, Fault::Panic)));
+    let (conn, peer) = memory_pair(1 << 10, faults);
+    assert_eq!(
+        failure(conn.read(Aio::new(), 1).wait()).0,
+        ErrorKind::Abandoned
+    );
+    let exchange = conn.transact(Aio::new(), get());
+    assert_eq!(failure(settle(exchange)), (ErrorKind::Closed, 0));
+    drop(conn);
+    assert_eq!(drain_memory(peer), b"");
+}
+
+#[test]
+fn user_code_never_runs_on_a_caller() {
+    let (conn, peer) = memory_pair(1 << 16, Faults::none());
+    let mine = thread::current().id();
+    for round in 0..50 {
+        let (exchange, pipelined) = (
+            conn.transact(Aio::new(), get()),
+            conn.transact(Aio::new(), get()),
+        );
+        let (sender, receiver) = gate_of();
+        let _ = pipelined.on_complete(move |result, _| {
+            let _ = sender.send((result, thread::current().id()));
+        });
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+        say(&peer, [answer, answer].concat());
+        let response: Response<Bytes> = exchange.wait().expect("it was sent");
+        assert_eq!(response.body(), "x");
+        let (result, thread) = receive(&receiver);
+        assert_eq!(result.unwrap().body(), "x", "round {round}");
+        assert_ne!(thread, mine);
+    }
+}
