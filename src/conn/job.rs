@@ -30,7 +30,7 @@ pub(crate) enum Until {
 pub(crate) struct WriteJob {
     pub(crate) content: Content,
     pub(crate) bufs: Bufs,
-    pub(crate) until: Until,
+    until: Until,
     pub(crate) deadline: Deadline,
     pub(crate) completer: Completer<Written>,
     /// What goes around `bufs` and does not count.
@@ -222,8 +222,13 @@ impl WriteJob {
         self.moved > 0
     }
 
+    /// Whether it is content with some of it. A chunk is written whole.
+    pub(crate) fn wants_some(&self) -> bool {
+        self.until == Until::Some && self.frame.is_none()
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
-        self.remaining() == 0 || (self.until == Until::Some && self.is_begun())
+        self.remaining() == 0 || (self.wants_some() && self.is_begun())
     }
 
     /// It has not been offered, or nothing of it was taken: the request has no number yet.

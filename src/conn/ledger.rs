@@ -40,9 +40,13 @@ impl Requests {
         self.sent.store(count, Ordering::Release);
     }
 
-    /// So many have their final response.
+    /// So many have their final response, and are forgotten.
     pub(crate) fn answered(&self, count: u64) {
         self.answered.store(count, Ordering::Release);
+        let mut notes = self.notes.lock();
+        while notes.front().is_some_and(|(noted, _)| *noted < count) {
+            notes.pop_front();
+        }
     }
 
     /// Whether a response is still to come for one of them. A response that nobody asked for owes
@@ -63,16 +67,11 @@ impl Requests {
         }
     }
 
-    /// What the request with this number asked for. Those before it are answered and forgotten.
+    /// What the request with this number asked for. May be asked again, until it is answered.
     pub(crate) fn look_up(&self, number: u64) -> Asked {
-        let mut notes = self.notes.lock();
-        while notes.front().is_some_and(|(noted, _)| *noted < number) {
-            notes.pop_front();
-        }
-        match notes.front() {
-            Some((noted, asked)) if *noted == number => *asked,
-            _ => Asked::Other,
-        }
+        let notes = self.notes.lock();
+        let note = notes.iter().find(|(noted, _)| *noted == number);
+        note.map_or(Asked::Other, |(_, asked)| *asked)
     }
 }
 
@@ -105,5 +104,10 @@ mod tests {
             found,
             [Asked::Head, Asked::Other, Asked::Connect, Asked::Other]
         );
+        // Looked at ahead of time, and put off.
+        assert_eq!(requests.look_up(0), Asked::Head);
+        requests.answered(1);
+        assert_eq!(requests.look_up(0), Asked::Other);
+        assert_eq!(requests.look_up(2), Asked::Connect);
     }
 }

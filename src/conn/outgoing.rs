@@ -12,7 +12,7 @@
 
 use http::StatusCode;
 
-use super::job::{Content, Frame, Message, Role, Until, WriteJob};
+use super::job::{Content, Frame, Message, Role, WriteJob};
 use super::ledger::Ledger;
 use crate::error::{Error, ErrorKind};
 use crate::proto::chunked;
@@ -134,8 +134,7 @@ impl Outgoing {
             Body::Complete => 0,
             Body::Length(left) => left,
             Body::Chunked => {
-                // A chunk is written whole; an empty one would end the body.
-                job.until = Until::All;
+                // An empty chunk would end the body.
                 job.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
                 return Ok(());
             }

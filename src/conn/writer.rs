@@ -21,7 +21,7 @@ use std::net::Shutdown;
 
 use parking_lot::Mutex;
 
-use super::job::{Until, WriteJob};
+use super::job::WriteJob;
 use super::lane::{Job, Work};
 use super::outgoing::{Obstacle, Outgoing};
 use super::side::{Direction, Side};
@@ -279,7 +279,7 @@ impl Side<Writer> {
             if let Some(error) = ended.map(Error::new).or(failure) {
                 return self.end_with(job, error);
             }
-            if job.until == Until::Some && job.is_begun() {
+            if job.wants_some() && job.is_begun() {
                 self.add(&mut job);
             }
         }
@@ -289,9 +289,10 @@ impl Side<Writer> {
     /// One call that may block. It returns when all that it was given is accepted: an operation that
     /// wants some is given little.
     fn call(&self, job: &WriteJob, wait: Wait) -> io::Result<usize> {
-        let budget = match job.until {
-            Until::All => CALL_BYTES,
-            Until::Some => FIRST_BYTES,
+        let budget = if job.wants_some() {
+            FIRST_BYTES
+        } else {
+            CALL_BYTES
         };
         let mut slices = Slices::new();
         job.gather(&mut slices, budget);

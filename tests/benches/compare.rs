@@ -1,5 +1,7 @@
 //! Two sides that do the same work, in turn, in one process.
 
+#![allow(dead_code, reason = "not every benchmark needs all of it")]
+
 use std::io;
 use std::time::Instant;
 
@@ -63,6 +65,15 @@ pub(crate) fn is_wanted(name: &str) -> bool {
         this |= arg == name;
     }
     this || !any
+}
+
+/// An answer of another size is no answer.
+pub(crate) fn check(found: usize, expected: usize) -> io::Result<()> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("{found} bytes, not {expected}")))
+    }
 }
 
 fn timed(side: &mut impl FnMut() -> io::Result<()>) -> io::Result<f64> {

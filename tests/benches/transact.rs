@@ -10,23 +10,22 @@
 //! by pair. A ratio above 1 says that `transact` does more than `ureq` in the same time.
 
 mod compare;
+mod server;
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read};
+use std::net::SocketAddr;
 
 use http_aio::http::Request;
 use http_aio::{Aio, Conn};
 use ureq::Agent;
 
 use crate::compare::{Work, is_wanted};
+use crate::server::DOWNLOAD;
 
-const SMALL: &[u8] = b"HTTP/1.1 200 OK\r\nserver: bench\r\ncontent-type: text/plain\r\n\
-    cache-control: no-cache\r\ncontent-length: 13\r\n\r\nHello, world!";
-const DOWNLOAD: usize = 256 << 20;
 const PIECE: usize = 256 << 10;
 
 fn main() -> io::Result<()> {
-    let address = serve()?;
+    let address = server::start()?;
     if is_wanted("small") {
         let work = Work {
             title: "small: GETs of 13 bytes over one kept-alive connection",
@@ -79,7 +78,7 @@ impl Sides {
                 .body_mut()
                 .read_to_vec()
                 .map_err(io::Error::other)?;
-            check(body.len(), 13)?;
+            compare::check(body.len(), 13)?;
         }
         Ok(())
     }
@@ -92,7 +91,7 @@ impl Sides {
             let request = request.map_err(io::Error::other)?;
             let result;
             (result, aio) = self.conn.transact(aio, request).reclaim();
-            check(result?.body().len(), 13)?;
+            compare::check(result?.body().len(), 13)?;
         }
         Ok(())
     }
@@ -105,7 +104,7 @@ impl Sides {
         let mut total = 0;
         loop {
             match body.read(&mut piece)? {
-                0 => return check(total, DOWNLOAD),
+                0 => return compare::check(total, DOWNLOAD),
                 count => total += count,
             }
         }
@@ -125,54 +124,9 @@ impl Sides {
             let result;
             (result, idle) = current.reclaim();
             match result?.len() {
-                0 => return check(total, DOWNLOAD),
+                0 => return compare::check(total, DOWNLOAD),
                 count => total += count,
             }
         }
-    }
-}
-
-fn check(found: usize, expected: usize) -> io::Result<()> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("{found} bytes, not {expected}")))
-    }
-}
-
-/// A thread a connection, for as long as the process lives.
-fn serve() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    std::thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    Ok(address)
-}
-
-fn answer(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let piece = vec![b'x'; PIECE];
-    let mut head = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => head.extend_from_slice(&buffer[..count]),
-        }
-        if !head.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        if head.starts_with(b"GET /small ") {
-            stream.write_all(SMALL)?;
-        } else {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 268435456\r\n\r\n")?;
-            for _ in 0..DOWNLOAD / PIECE {
-                stream.write_all(&piece)?;
-            }
-        }
-        head.clear();
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
-use http_aio::http::Request;
+use http_aio::http::{Request, Response};
 use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
@@ -508,4 +508,46 @@ fn mixture(seed: u64, round: u64) {
     // Nothing holds it any more: the server sees the end.
     drop(watch);
     join(server);
+}
+
+// ------------------------------------------------------------------------- numbers across directions
+
+/// A response that goes back to the queue is admitted anew, and is still the answer to its request.
+#[test]
+fn an_answer_to_head_that_was_put_off_is_still_a_head() {
+    let (conn, peer) = memory_pair(256, Faults::none());
+    say(
+        &peer,
+        "GET /0 HTTP/1.1\r\nHost: h\r\n\r\nGET /1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    );
+    say(
+        &peer,
+        "HEAD /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n",
+    );
+    for _ in 0..4 {
+        settle(conn.read_request(Aio::new())).unwrap();
+    }
+    let respond = |body: &'static str| {
+        let response = Response::new(Bytes::from_static(body.as_bytes()));
+        conn.write_response(Aio::new(), response)
+    };
+    static LONG: &str = match std::str::from_utf8(&[b'a'; 1000]) {
+        Ok(long) => long,
+        Err(_) => "",
+    };
+    let first = respond(LONG);
+    wait_until("it blocks", || first.count() > 0);
+    let others = [respond(LONG), respond("of a HEAD"), respond("last")];
+    let drained = drain_in_background(peer);
+    settle(first).unwrap();
+    for other in others {
+        settle(other).unwrap();
+    }
+    drop(conn);
+    let sent = String::from_utf8(receive(&drained)).unwrap();
+    assert!(sent.ends_with("last"));
+    assert!(
+        !sent.contains("of a HEAD"),
+        "a body behind the answer to HEAD"
+    );
 }
