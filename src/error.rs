@@ -63,6 +63,8 @@ struct Sentence<'a>(&'a Repr);
 /// | `NNG_EADDRINVAL` | [`Resolve`](Self::Resolve) |
 /// | `NNG_EPROTO` | [`Protocol`](Self::Protocol) |
 /// | `NNG_EMSGSIZE` | [`TooLarge`](Self::TooLarge) |
+/// | `NNG_ECRYPTO` | [`Tls`](Self::Tls) |
+/// | `NNG_EPEERAUTH` | [`Untrusted`](Self::Untrusted) |
 /// | `NNG_EINTERNAL` | [`Abandoned`](Self::Abandoned) |
 /// | none | [`EndOfBody`](Self::EndOfBody), [`Io`](Self::Io), [`WouldDeadlock`](Self::WouldDeadlock) |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,10 +97,16 @@ pub enum ErrorKind {
     Resolve,
     /// The deadline passed.
     TimedOut,
+    /// The TLS session failed: the peer does not speak TLS, has nothing in common with us, refused us, or sent
+    /// something that is damaged.
+    Tls,
     /// The peer sent a head, a body or a part of its framing beyond the [limits](crate::Limits).
     TooLarge,
     /// The network or the host cannot be reached.
     Unreachable,
+    /// The peer could not prove by its certificate who it is: it is for another name, has expired, or is signed by
+    /// nobody we trust.
+    Untrusted,
     /// A closure of a connection waited for an operation of the same connection.
     WouldDeadlock,
 }
@@ -125,6 +133,8 @@ impl ErrorKind {
             Self::TooLarge => 17,
             Self::Reset => 19,
             Self::Canceled => 20,
+            Self::Tls => 26,
+            Self::Untrusted => 27,
             Self::Abandoned => 1000,
             Self::EndOfBody | Self::Io | Self::WouldDeadlock => return None,
         })
@@ -152,8 +162,10 @@ impl fmt::Display for ErrorKind {
             Self::Reset => "the peer closed the connection",
             Self::Resolve => "the host name cannot be resolved",
             Self::TimedOut => "the deadline passed",
+            Self::Tls => "the TLS session failed",
             Self::TooLarge => "the peer sent more than the limit allows",
             Self::Unreachable => "the peer cannot be reached",
+            Self::Untrusted => "the peer could not be authenticated",
             Self::WouldDeadlock => "a closure waited for its own connection",
         })
     }
@@ -315,7 +327,9 @@ impl From<Error> for io::Error {
             ErrorKind::NoMemory => io::ErrorKind::OutOfMemory,
             ErrorKind::NotSupported => io::ErrorKind::Unsupported,
             ErrorKind::EndOfBody => io::ErrorKind::UnexpectedEof,
-            ErrorKind::Protocol | ErrorKind::TooLarge => io::ErrorKind::InvalidData,
+            ErrorKind::Protocol | ErrorKind::Tls | ErrorKind::TooLarge | ErrorKind::Untrusted => {
+                io::ErrorKind::InvalidData
+            }
             ErrorKind::Refused => io::ErrorKind::ConnectionRefused,
             ErrorKind::Reset if error.is_end_of_stream() => io::ErrorKind::UnexpectedEof,
             ErrorKind::Reset => io::ErrorKind::ConnectionReset,

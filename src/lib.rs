@@ -60,7 +60,8 @@
 //!
 //! # Features
 //!
-//! None by default. `test-util` opens the module `transport`: the trait below a connection, and a
+//! None by default. `tls` adds `rustls` and connections over TLS: `Conn::connect_tls`,
+//! `Conn::tls_client`, `Conn::tls_server`, and the module `tls`. `test-util` opens the module `transport`: the trait below a connection, and a
 //! transport in memory with faults, for tests. It is outside the semver promise.
 
 #[cfg(not(unix))]
@@ -79,6 +80,8 @@ pub mod fuzz;
 mod proto;
 mod sync;
 mod timer;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "test-util")]
 pub mod transport;
 #[cfg(not(feature = "test-util"))]
@@ -92,6 +95,8 @@ mod unwind;
 
 pub use bytes;
 pub use http;
+#[cfg(feature = "tls")]
+pub use rustls;
 
 pub use self::aio::{Aio, AioFuture, Canceller, Idle, InFlight, Written};
 pub use self::client::{Body, Client, ClientBuilder, Proxies};

@@ -175,7 +175,7 @@ impl<T: Outcome> Call<T> {
         let settings = &self.shared.settings;
         let terms = Terms {
             extent: T::EXTENT,
-            form: match route.way() {
+            form: match route.way {
                 Way::Direct | Way::Tunneled => Form::Origin,
                 Way::Forwarded => Form::Absolute(route.authorization.as_ref()),
             },

@@ -7,6 +7,8 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::{Method, Request, Uri, header};
+#[cfg(feature = "tls")]
+use rustls::pki_types::ServerName;
 
 use super::Shared;
 use super::current::Current;
@@ -37,8 +39,8 @@ pub(crate) fn dial(
         current: Arc::clone(current),
         done: Box::new(done),
     };
-    if route.key.security == Security::Tls {
-        let detail = "https";
+    if route.key.security == Security::Tls && !cfg!(feature = "tls") {
+        let detail = "https needs the feature tls";
         return (dial.done)(Err(Error::new(ErrorKind::NotSupported).with_detail(detail)));
     }
     dial.connect();
@@ -56,9 +58,10 @@ impl Dial {
     fn connect(self) {
         let aio = Conn::connect(Aio::bounded(self.deadline), self.route.address());
         self.current.set(&aio);
-        aio.then(move |result| match (result, self.route.way()) {
+        aio.then(move |result| match (result, self.route.way) {
             (Ok(conn), Way::Tunneled) => self.ask_for_tunnel(conn),
-            (result, _) => (self.done)(result),
+            (Ok(conn), Way::Direct | Way::Forwarded) => self.secure(conn),
+            (Err(error), _) => (self.done)(Err(error)),
         });
     }
 
@@ -73,7 +76,7 @@ impl Dial {
         self.current.set(&aio);
         let (exchanges, id) = (conn.exchanges(), aio.id());
         aio.then(move |result| match result {
-            Ok(response) if response.status().is_success() => (self.done)(Ok(conn)),
+            Ok(response) if response.status().is_success() => self.secure(conn),
             Ok(response) => {
                 let detail = format!("the proxy answered {}", response.status());
                 (self.done)(Err(Error::new(ErrorKind::Refused).with_detail(detail)));
@@ -105,13 +108,47 @@ impl Dial {
     }
 }
 
+impl Dial {
+    fn secure(self, conn: Conn) {
+        match self.route.key.security {
+            Security::Plain => (self.done)(Ok(conn)),
+            Security::Tls => self.handshake(conn),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn handshake(self, conn: Conn) {
+        let session = self.shared.tls().and_then(|config| {
+            let name = ServerName::try_from(self.route.key.host.clone());
+            let malformed = |error| Error::new(ErrorKind::InvalidInput).with_source(error);
+            Ok((name.map_err(malformed)?, config))
+        });
+        let parts = conn.into_parts();
+        let (parts, (name, config)) = match (parts, session) {
+            (Ok(parts), Ok(session)) if parts.unread.is_empty() => (parts, session),
+            (_, Err(error)) => return (self.done)(Err(error)),
+            // Nothing is said before the client speaks; or the stream cannot be duplicated.
+            (Ok(_), Ok(_)) => return (self.done)(Err(ErrorKind::Protocol.into())),
+            (Err(_), Ok(_)) => return (self.done)(Err(ErrorKind::NoMemory.into())),
+        };
+        let aio = Conn::tls_client(Aio::bounded(self.deadline), parts.stream, name, config);
+        self.current.set(&aio);
+        aio.then(self.done);
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn handshake(self, _: Conn) {
+        (self.done)(Err(ErrorKind::NotSupported.into())); // Not reached: refused before.
+    }
+}
+
 /// A connect of the caller's own.
 pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
     let dialing = Arc::new(Dialing::default());
     let provider = Arc::downgrade(&dialing) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
-    // A proxy that forwards is not the server: only a tunnel leads there.
-    let route = Route::to(uri, &shared.settings.proxies).map(Route::without_forwarding);
+    // Through a proxy, only a tunnel leads to the server.
+    let route = Route::to(uri, &shared.settings.proxies).map(Route::to_the_end);
     let ours = Arc::clone(&dialing);
     let done = move |result| {
         let _owned = ours; // Until now: an interruption must find it.

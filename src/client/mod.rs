@@ -23,8 +23,10 @@ use self::pool::{Bounds, Pool};
 pub use self::proxy::Proxies;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
+#[cfg(any(doc, feature = "tls"))]
+use crate::error::Error;
 #[cfg(doc)]
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::proto::limits::Limits;
 
 /// Requests to anywhere: `nng_http_client`, with memory.
@@ -74,6 +76,27 @@ pub struct Client {
 pub(crate) struct Shared {
     settings: Settings,
     pool: Arc<Pool>,
+    #[cfg(feature = "tls")]
+    default_tls: std::sync::OnceLock<Arc<rustls::ClientConfig>>,
+}
+
+#[cfg(feature = "tls")]
+impl Shared {
+    /// # Errors
+    ///
+    /// Those of `default_config`, and then again the next time.
+    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, Error> {
+        if let Some(config) = self
+            .settings
+            .tls
+            .as_ref()
+            .or_else(|| self.default_tls.get())
+        {
+            return Ok(Arc::clone(config));
+        }
+        let config = crate::tls::default_config()?;
+        Ok(Arc::clone(self.default_tls.get_or_init(|| config)))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +106,8 @@ struct Settings {
     head_timeout: Option<Duration>,
     redirections: u32,
     proxies: Proxies,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 /// Makes a [`Client`]; from [`Client::builder`].
@@ -108,6 +133,8 @@ impl Client {
                 head_timeout: None,
                 redirections: 0,
                 proxies: Proxies::none(),
+                #[cfg(feature = "tls")]
+                tls: None,
             },
             bounds: Bounds {
                 per_authority: 8,
@@ -117,10 +144,8 @@ impl Client {
         }
     }
 
-    /// Connects to the server of `uri`, through a proxy where one is set and `uri` is `https`, with
-    /// TLS where it is `https`: `nng_http_client_connect`. The connection is the caller's alone.
-    ///
-    /// To a proxy that forwards `http`, connect with [`Conn::connect`].
+    /// Connects to the server of `uri`, through a tunnel of the proxy where one is set, with TLS where
+    /// it is `https`: `nng_http_client_connect`. The connection is the caller's alone.
     ///
     /// # Errors
     ///
@@ -221,6 +246,14 @@ impl ClientBuilder {
         self
     }
 
+    /// How `https` is spoken: roots, client certificates, resumption. Default:
+    /// [`tls::default_config`](crate::tls::default_config), made when it is needed first.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.settings.tls = Some(config);
+        self
+    }
+
     /// Idle connections to keep for each server. Default: 8; 0 keeps none.
     pub fn idle_per_authority(mut self, most: usize) -> Self {
         self.bounds.per_authority = most;
@@ -246,6 +279,8 @@ impl ClientBuilder {
             shared: Arc::new(Shared {
                 settings: self.settings,
                 pool,
+                #[cfg(feature = "tls")]
+                default_tls: std::sync::OnceLock::new(),
             }),
         }
     }

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) key: Key,
+    pub(crate) way: Way,
     /// For the proxy, in the requests that it passes on or in the one that asks for a tunnel.
     pub(crate) authorization: Option<HeaderValue>,
 }
@@ -56,7 +57,13 @@ impl Route {
             return Err(refused("the URI has no host"));
         }
         let proxy = proxies.of(uri);
+        let way = match (proxy, security) {
+            (None, _) => Way::Direct,
+            (Some(_), Security::Plain) => Way::Forwarded,
+            (Some(_), Security::Tls) => Way::Tunneled,
+        };
         Ok(Self {
+            way,
             key: Key {
                 host: host.to_ascii_lowercase(),
                 port: uri.port_u16().unwrap_or(security.port()),
@@ -67,19 +74,10 @@ impl Route {
         })
     }
 
-    pub(crate) fn way(&self) -> Way {
-        match (&self.key.via, self.key.security) {
-            (None, _) => Way::Direct,
-            (Some(_), Security::Plain) => Way::Forwarded,
-            (Some(_), Security::Tls) => Way::Tunneled,
-        }
-    }
-
-    /// The same, but to the server itself where a proxy would only forward.
-    pub(crate) fn without_forwarding(mut self) -> Self {
-        if self.way() == Way::Forwarded {
-            self.key.via = None;
-            self.authorization = None;
+    /// The same, but to the server itself, where a proxy would only forward.
+    pub(crate) fn to_the_end(mut self) -> Self {
+        if self.way == Way::Forwarded {
+            self.way = Way::Tunneled;
         }
         self
     }

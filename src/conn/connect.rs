@@ -2,7 +2,8 @@
 //!
 //! Both block, and neither can be interrupted everywhere. So the operation is settled at once by a
 //! cancel or by the timer, and the thread finds out: a connect that is under way is shut down, a
-//! resolver that is under way returns when it does, to nobody.
+//! resolver that is under way returns when it does, to nobody. What a connection needs besides, a TLS
+//! handshake, is done by the same thread under the same rules (`secure`).
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
@@ -22,11 +23,13 @@ use crate::aio::{
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::timer::{self, Expire};
+#[cfg(feature = "tls")]
+use crate::transport::Transport;
 use crate::transport::Wait;
 use crate::transport::socket::SocketTransport;
 
 /// The provider of one connect.
-struct Connector {
+pub(super) struct Connector {
     owner: Owner,
     attempt: Mutex<Attempt>,
 }
@@ -37,12 +40,51 @@ struct Attempt {
     completer: Option<Completer<Conn>>,
     /// What the timer, and what a cancel must end.
     operation: Option<Arc<dyn Operation>>,
-    socket: Option<Arc<Socket>>,
+    underway: Option<Underway>,
+}
+
+/// What a cancel must end.
+pub(super) enum Underway {
+    Connect(Arc<Socket>),
+    #[cfg(feature = "tls")]
+    Handshake(Arc<dyn Transport>),
 }
 
 pub(super) fn connect<A>(aio: Aio<Conn>, address: A) -> Aio<Conn, InFlight>
 where
     A: ToSocketAddrs + Send + 'static,
+{
+    start(aio, "http-aio:connect".into(), move |connector, bounds| {
+        connector.connect(&address, bounds).map(Conn::new)
+    })
+}
+
+/// What the thread must know of the operation that it works on.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    deadline: Deadline,
+    completer: &'a Completer<Conn>,
+}
+
+impl Bounds<'_> {
+    /// What is left for the next call.
+    ///
+    /// # Errors
+    ///
+    /// Nobody waits any more.
+    #[cfg(feature = "tls")]
+    pub(super) fn wait(self) -> Result<Wait, Error> {
+        if self.completer.is_settled() {
+            return Err(ErrorKind::Canceled.into()); // To nobody.
+        }
+        self.deadline.wait().ok_or(ErrorKind::TimedOut.into())
+    }
+}
+
+/// Has a new thread come to a connection by `work`.
+pub(super) fn start<W>(aio: Aio<Conn>, name: String, work: W) -> Aio<Conn, InFlight>
+where
+    W: FnOnce(&Connector, Bounds<'_>) -> Result<Conn, Error> + Send + 'static,
 {
     let connector = Arc::new(Connector {
         owner: Owner::new(),
@@ -58,7 +100,7 @@ where
     let attempt = Attempt {
         operation: completer.operation(),
         completer: Some(completer),
-        socket: None,
+        underway: None,
     };
     *connector.attempt.lock() = attempt;
     let armed = match deadline {
@@ -67,8 +109,8 @@ where
     };
     let theirs = Arc::clone(&connector);
     let spawned = armed.and_then(|()| {
-        let run = move || theirs.run(&address, deadline).run();
-        connector.owner.spawn("http-aio:connect".into(), run)
+        let run = move || theirs.run(deadline, work).run();
+        connector.owner.spawn(name, run)
     });
     if let Err(error) = spawned {
         let error = Error::new(ErrorKind::NoMemory).with_source(error);
@@ -79,16 +121,24 @@ where
 }
 
 impl Connector {
-    fn run(&self, address: &impl ToSocketAddrs, deadline: Deadline) -> Notice<Conn> {
+    fn run(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce(&Self, Bounds<'_>) -> Result<Conn, Error>,
+    ) -> Notice<Conn> {
         let taken = self.attempt.lock().completer.take();
         let Some(completer) = taken else {
             return Notice::None;
         };
-        let result = resolve(address).and_then(|all| self.try_each(&all, deadline, &completer));
+        let bounds = Bounds {
+            deadline,
+            completer: &completer,
+        };
+        let result = work(self, bounds);
         let mut attempt = self.attempt.lock();
-        let (operation, socket) = (attempt.operation.take(), attempt.socket.take());
+        let (operation, underway) = (attempt.operation.take(), attempt.underway.take());
         drop(attempt);
-        drop((operation, socket));
+        drop((operation, underway));
         match result {
             // Cancelled on the last metre: the connection is dropped, and with it the socket.
             Ok(_) if !completer.commit() => Notice::None,
@@ -96,14 +146,26 @@ impl Connector {
         }
     }
 
+    /// Resolves and connects.
+    pub(super) fn connect(
+        &self,
+        address: &impl ToSocketAddrs,
+        bounds: Bounds<'_>,
+    ) -> Result<SocketTransport, Error> {
+        self.try_each(&resolve(address)?, bounds)
+    }
+
     /// The addresses in order, each with an equal share of the time that is left, so that one which
     /// does not answer leaves time for the next.
     fn try_each(
         &self,
         addresses: &[SocketAddr],
-        deadline: Deadline,
-        completer: &Completer<Conn>,
-    ) -> Result<Conn, Error> {
+        bounds: Bounds<'_>,
+    ) -> Result<SocketTransport, Error> {
+        let Bounds {
+            deadline,
+            completer,
+        } = bounds;
         let mut failure = Error::new(ErrorKind::Resolve).with_detail("it has no address");
         for (tried, address) in addresses.iter().enumerate() {
             if completer.is_settled() {
@@ -115,7 +177,7 @@ impl Connector {
                 Some(Wait::Forever | Wait::Never) => None,
             };
             match self.try_one(*address, left, completer) {
-                Ok(conn) => return Ok(conn),
+                Ok(transport) => return Ok(transport),
                 Err(error) => failure = Error::from(error),
             }
         }
@@ -127,15 +189,14 @@ impl Connector {
         address: SocketAddr,
         left: Option<Duration>,
         completer: &Completer<Conn>,
-    ) -> io::Result<Conn> {
+    ) -> io::Result<SocketTransport> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
         let socket = Arc::new(socket);
-        let last = self.attempt.lock().socket.replace(Arc::clone(&socket));
-        drop(last);
+        self.under_way(Underway::Connect(Arc::clone(&socket)));
         socket.set_nonblocking(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
@@ -149,15 +210,24 @@ impl Connector {
         wait_connected(&socket, left)?;
         // Each operation is gathered already; waiting for more to send would only delay it.
         socket.set_tcp_nodelay(true)?;
-        Ok(Conn::new(SocketTransport::tcp(socket.try_clone()?)))
+        Ok(SocketTransport::tcp(socket.try_clone()?))
+    }
+
+    /// From here on a cancel ends this. One that came before is for the caller to see.
+    pub(super) fn under_way(&self, underway: Underway) {
+        let last = self.attempt.lock().underway.replace(underway);
+        drop(last);
     }
 
     /// Wakes a connect that nobody waits for any more.
     fn give_up(&self) {
-        let socket = self.attempt.lock().socket.take();
-        if let Some(socket) = socket {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
+        let underway = self.attempt.lock().underway.take();
+        let _ = match underway {
+            Some(Underway::Connect(socket)) => socket.shutdown(Shutdown::Both),
+            #[cfg(feature = "tls")]
+            Some(Underway::Handshake(transport)) => transport.shutdown(Shutdown::Both),
+            None => Ok(()),
+        };
     }
 }
 

@@ -142,8 +142,17 @@ impl Input {
         self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
             End::Broken(error) => {
-                let kind = Error::from(io::Error::from(error.kind())).kind();
-                Error::new(kind).with_source(Arc::clone(error))
+                // The transport may have said more than an `io::Error` can.
+                let ours = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
+                let kind = match ours {
+                    Some(ours) => ours.kind(),
+                    None => Error::from(io::Error::from(error.kind())).kind(),
+                };
+                let told = Error::new(kind).with_source(Arc::clone(error));
+                match ours.and_then(Error::detail) {
+                    Some(detail) => told.with_detail(detail.to_owned()),
+                    None => told,
+                }
             }
         })
     }

@@ -38,6 +38,8 @@ pub(crate) struct WriteJob {
     exchange: Option<Arc<Exchange>>,
     /// Bytes that the kernel has accepted, those of the frame included.
     moved: u64,
+    /// The transport has made records of more than that, and cannot give it back.
+    held: bool,
 }
 
 /// What is written, which decides what may be written after it.
@@ -136,6 +138,7 @@ impl WriteJob {
             frame: None,
             exchange: None,
             moved: 0,
+            held: false,
         }
     }
 
@@ -217,9 +220,9 @@ impl WriteJob {
         self.moved - frame as u64
     }
 
-    /// A part of it is out.
+    /// A part of it is out, or cannot be taken back.
     pub(crate) fn is_begun(&self) -> bool {
-        self.moved > 0
+        self.moved > 0 || self.held
     }
 
     /// Whether it is content with some of it. A chunk is written whole.
@@ -227,8 +230,19 @@ impl WriteJob {
         self.until == Until::Some && self.frame.is_none()
     }
 
+    /// What is held belongs to it: it is not complete before that is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.remaining() == 0 || (self.wants_some() && self.is_begun())
+        let some = self.wants_some() && self.moved > 0 && !self.held;
+        self.remaining() == 0 || some
+    }
+
+    /// What `Transport::is_mid_record` says after a call that carried it.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// It has not been offered, or nothing of it was taken: the request has no number yet.

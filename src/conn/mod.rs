@@ -12,6 +12,8 @@ mod ledger;
 mod outgoing;
 mod read;
 mod reader;
+#[cfg(feature = "tls")]
+mod secure;
 mod side;
 mod thread;
 mod transact;
@@ -214,8 +216,15 @@ impl Conn {
             ..
         } = &*self.handle;
         let (writes, reads) = (writer.lane.end(), reader.lane.end());
+        // The peer must not take what is aborted here for the whole, where there is a difference.
+        let whole = link.transport.record().is_none()
+            || (writes.queue.is_empty() && writer.lane.is_quiet());
         // Fails when the peer is gone already, and then there is nobody to wake.
-        let _ = link.transport.shutdown(Shutdown::Both);
+        let _ = if whole {
+            link.transport.shutdown(Shutdown::Both)
+        } else {
+            link.transport.abort(Shutdown::Both)
+        };
         writer.fail_queued(writes.queue);
         reader.fail_queued(reads.queue);
     }

@@ -161,7 +161,7 @@ impl<D: Direction> Side<D> {
     /// completes; the others complete here.
     fn lose(&self) {
         let (queue, stand_in) = self.lane.lost();
-        guard(|| drop(self.link.transport.shutdown(D::HOW)));
+        guard(|| drop(self.link.transport.abort(D::HOW)));
         self.fail_queued(queue);
         if stand_in {
             self.stand_in();
@@ -181,7 +181,7 @@ impl<D: Direction> Side<D> {
     pub(crate) fn end_with(&self, job: D::Job, error: Error) {
         let ended = self.lane.end();
         // Fails when the peer is gone already, and then there is nobody to see it.
-        let _ = self.link.transport.shutdown(D::HOW);
+        let _ = self.link.transport.abort(D::HOW);
         // Closed meanwhile: that is the reason, whatever the call made of it.
         let error = match ended.before {
             Some(kind) => error.with_kind(kind),

@@ -14,6 +14,8 @@
 //! 3. An operation is in flight once a blocking call has offered it, or a part of it is out; before
 //!    that it is queued, whatever is done to it.
 //! 4. What a job has `moved` is the sum of what the calls have returned, so every count is exact.
+//! 5. A transport that makes records may *hold* more of an operation than it has counted. It is in
+//!    flight then: it may go back to the queue, in front, but not out of it without a cut.
 
 use std::collections::VecDeque;
 use std::io;
@@ -76,7 +78,7 @@ impl Direction for Writer {
     /// The cause is recorded; wake the call and let the thread finish with the exact count.
     fn interrupt_call(side: &Side<Self>, operation: usize) {
         if side.lane.end_in_call(operation) {
-            let _ = side.link.transport.shutdown(Shutdown::Write);
+            let _ = side.link.transport.abort(Shutdown::Write);
         }
     }
 }
@@ -129,17 +131,27 @@ impl Side<Writer> {
         notices: &mut Vec<Notice<Written>>,
     ) -> Option<Error> {
         self.admit(outgoing, batch);
-        let failure = match self.offer(batch) {
-            Ok(count) => {
-                accept(batch, count);
-                None
+        loop {
+            let failure = match self.offer(batch) {
+                Ok(count) => {
+                    accept(batch, count);
+                    None
+                }
+                Err(error) => failure(error),
+            };
+            if let Some(job) = batch.front_mut() {
+                job.hold(self.link.transport.is_mid_record());
             }
-            Err(error) => failure(error),
-        };
-        while batch.front().is_some_and(WriteJob::is_complete) {
-            notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
+            let offered = batch.len();
+            while batch.front().is_some_and(WriteJob::is_complete) {
+                notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
+            }
+            // All in one call, or, where each has its own, until one does not go whole.
+            let went = batch.len() < offered && self.link.transport.record().is_some();
+            if !went || failure.is_some() || batch.is_empty() {
+                return failure;
+            }
         }
-        failure
     }
 
     /// Takes out what has expired in the queue.
@@ -201,12 +213,18 @@ impl Side<Writer> {
         job.succeed()
     }
 
-    /// One call that does not block, for all of them.
+    /// One call that does not block, for all of them; for the first, where two cannot share a call.
     fn offer(&self, batch: &VecDeque<WriteJob>) -> io::Result<usize> {
         let mut slices = Slices::new();
-        let mut room = CALL_BYTES;
-        for job in batch {
-            room -= job.gather(&mut slices, room);
+        if self.link.transport.record().is_some() {
+            if let Some(job) = batch.front() {
+                job.gather(&mut slices, self.budget(job));
+            }
+        } else {
+            let mut room = CALL_BYTES;
+            for job in batch {
+                room -= job.gather(&mut slices, room);
+            }
         }
         if slices.is_empty() {
             Ok(0)
@@ -267,6 +285,7 @@ impl Side<Writer> {
             }
             in_flight = true;
             let result = self.call(&job, wait);
+            job.hold(self.link.transport.is_mid_record());
             let ended = self.lane.leave();
             let failure = match result {
                 Ok(0) => Some(Error::from(io::Error::from(io::ErrorKind::WriteZero))),
@@ -279,7 +298,7 @@ impl Side<Writer> {
             if let Some(error) = ended.map(Error::new).or(failure) {
                 return self.end_with(job, error);
             }
-            if job.wants_some() && job.is_begun() {
+            if job.wants_some() && job.is_complete() {
                 self.add(&mut job);
             }
         }
@@ -289,18 +308,25 @@ impl Side<Writer> {
     /// One call that may block. It returns when all that it was given is accepted: an operation that
     /// wants some is given little.
     fn call(&self, job: &WriteJob, wait: Wait) -> io::Result<usize> {
-        let budget = if job.wants_some() {
-            FIRST_BYTES
-        } else {
-            CALL_BYTES
-        };
         let mut slices = Slices::new();
-        job.gather(&mut slices, budget);
+        job.gather(&mut slices, self.budget(job));
         self.link.transport.write(&slices, wait)
     }
 
-    /// What else goes without blocking, now that there is room.
+    /// Most bytes of a call for `job` alone. What is held must be offered again.
+    fn budget(&self, job: &WriteJob) -> usize {
+        if job.wants_some() && !job.is_held() {
+            self.link.transport.record().unwrap_or(FIRST_BYTES)
+        } else {
+            CALL_BYTES
+        }
+    }
+
+    /// What else goes without blocking, now that there is room. Not where a part of it might be held.
     fn add(&self, job: &mut WriteJob) {
+        if self.link.transport.record().is_some() {
+            return;
+        }
         let mut slices = Slices::new();
         job.gather(&mut slices, CALL_BYTES);
         if !slices.is_empty() {

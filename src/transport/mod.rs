@@ -3,6 +3,8 @@
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 pub(crate) mod socket;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod waker;
 
 use std::fmt;
@@ -62,6 +64,29 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// As the operating system reports them.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
+    /// As `shutdown`, where what was written last is not whole: if the transport knows of an end that
+    /// the peer may take for the orderly one, this is not it.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    fn abort(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
+    }
+
+    /// Most bytes that it makes one record of, if it makes records of what is written. A record
+    /// counts when the whole of it is accepted, and what it was made of cannot be taken back before;
+    /// so no call carries the bytes of two operations.
+    fn record(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether it has made records of bytes that it has not counted yet. These are the first bytes
+    /// of the next write, or there is none.
+    fn is_mid_record(&self) -> bool {
+        false
+    }
 
     /// Looks how much there is to read, without taking it and without waiting: of interest is whether
     /// it is something, or the end of the stream, which is 0.
@@ -173,6 +198,18 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
 }
 
 impl Stream {

@@ -225,6 +225,15 @@ impl From<UnixStream> for SocketTransport {
     }
 }
 
+impl From<Stream> for SocketTransport {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Tcp(stream) => stream.into(),
+            Stream::Unix(stream) => stream.into(),
+        }
+    }
+}
+
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
         self.receive(buffer.len(), wait, || {

@@ -25,5 +25,7 @@ mod read;
 mod real_peers;
 mod scale;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod transact;
 mod write_all;

@@ -1,0 +1,141 @@
+//! Connections over TLS: the handshake is made before there is a connection, on the thread that
+//! connects.
+
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+
+use super::Conn;
+use super::connect::{Bounds, Connector, Underway, start};
+use crate::aio::{Aio, InFlight};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::transport::socket::SocketTransport;
+use crate::transport::tls::{Role, handshake};
+use crate::transport::{Stream, Transport};
+
+/// Over TLS, with the feature `tls`; see [`tls`](crate::tls) for what is different then.
+impl Conn {
+    /// As [`connect`](Self::connect), and makes the TLS handshake, as
+    /// [`tls_client`](Self::tls_client), under the same deadline.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn connect_tls<A>(
+        aio: Aio<Self>,
+        address: A,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Aio<Self, InFlight>
+    where
+        A: ToSocketAddrs + Send + 'static,
+    {
+        start(aio, "http-aio:connect".into(), move |connector, bounds| {
+            let transport = connector.connect(&address, bounds)?;
+            connector.secure(Arc::new(transport), Role::Client(name, config), bounds)
+        })
+    }
+
+    /// Makes the TLS handshake of a client over a connected stream, on a thread
+    /// `http-aio:handshake:PEER` of its own. The certificate must be for `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted`](ErrorKind::Untrusted) for a certificate that proves nothing,
+    /// [`Tls`](ErrorKind::Tls) for everything else that TLS does not allow,
+    /// [`Reset`](ErrorKind::Reset) if the peer goes away, [`TimedOut`](ErrorKind::TimedOut),
+    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io). The stream is closed then.
+    ///
+    /// # Cancellation
+    ///
+    /// Takes effect at once, and closes the stream.
+    pub fn tls_client(
+        aio: Aio<Self>,
+        stream: impl Into<Stream>,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Aio<Self, InFlight> {
+        let transport = SocketTransport::from(stream.into());
+        secure(aio, Arc::new(transport), Role::Client(name, config))
+    }
+
+    /// Makes the TLS handshake of a server over an accepted stream, as
+    /// [`tls_client`](Self::tls_client) does that of a client. Not on the thread that accepts: a
+    /// client that is slow in it delays nobody else. Give it a timeout.
+    ///
+    /// # Errors
+    ///
+    /// As for a client; [`Untrusted`](ErrorKind::Untrusted) where the configuration asks clients for
+    /// certificates.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use http_aio::rustls::ServerConfig;
+    /// use http_aio::{Aio, Conn};
+    /// use std::net::TcpListener;
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// fn serve(listener: TcpListener, config: Arc<ServerConfig>) -> std::io::Result<()> {
+    ///     loop {
+    ///         let (stream, _) = listener.accept()?;
+    ///         let aio = Aio::new().timeout(Duration::from_secs(10));
+    ///         let secured = Conn::tls_server(aio, stream, Arc::clone(&config));
+    ///         let _ = secured.on_complete(|conn, _| if let Ok(conn) = conn { /* read a request */ });
+    ///     }
+    /// }
+    /// ```
+    pub fn tls_server(
+        aio: Aio<Self>,
+        stream: impl Into<Stream>,
+        config: Arc<ServerConfig>,
+    ) -> Aio<Self, InFlight> {
+        let transport = SocketTransport::from(stream.into());
+        secure(aio, Arc::new(transport), Role::Server(config))
+    }
+
+    /// As [`tls_client`](Self::tls_client), over a transport of your own.
+    #[cfg(feature = "test-util")]
+    pub fn tls_client_over(
+        aio: Aio<Self>,
+        transport: impl Transport,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Aio<Self, InFlight> {
+        secure(aio, Arc::new(transport), Role::Client(name, config))
+    }
+
+    /// As [`tls_server`](Self::tls_server), over a transport of your own.
+    #[cfg(feature = "test-util")]
+    pub fn tls_server_over(
+        aio: Aio<Self>,
+        transport: impl Transport,
+        config: Arc<ServerConfig>,
+    ) -> Aio<Self, InFlight> {
+        secure(aio, Arc::new(transport), Role::Server(config))
+    }
+}
+
+fn secure(aio: Aio<Conn>, transport: Arc<dyn Transport>, role: Role) -> Aio<Conn, InFlight> {
+    let name = format!("http-aio:handshake:{}", transport.peer_addr());
+    start(aio, name, move |connector, bounds| {
+        connector.secure(transport, role, bounds)
+    })
+}
+
+impl Connector {
+    fn secure(
+        &self,
+        transport: Arc<dyn Transport>,
+        role: Role,
+        bounds: Bounds<'_>,
+    ) -> Result<Conn, Error> {
+        self.under_way(Underway::Handshake(Arc::clone(&transport)));
+        handshake(transport, role, || bounds.wait()).map(Conn::new)
+    }
+}

@@ -1,0 +1,41 @@
+//! Ciphertext that has arrived and was not decrypted yet.
+
+/// Room for one call: at least a whole record, and at most.
+const LEAST_ROOM: usize = 17 << 10;
+const MOST_ROOM: usize = 64 << 10;
+
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    /// Initialised memory, zeroed once.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// Room for about `size` bytes, in place of what was there: asked for when all of it is taken.
+    pub(super) fn room(&mut self, size: usize) -> &mut [u8] {
+        let size = size.clamp(LEAST_ROOM, MOST_ROOM);
+        if self.buffer.len() < size {
+            self.buffer.resize(size, 0);
+        }
+        (self.start, self.end) = (0, 0);
+        &mut self.buffer[..size]
+    }
+
+    pub(super) fn arrived(&mut self, count: usize) {
+        self.end = count.min(self.buffer.len());
+    }
+
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    pub(super) fn take(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.start = self.end;
+    }
+}

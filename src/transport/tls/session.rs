@@ -1,0 +1,192 @@
+//! The session: what turns plaintext into ciphertext and back. No I/O; all of it under one lock.
+
+use std::io::{self, IoSlice, Read, Write};
+
+use rustls::Connection;
+
+use super::failure::{failure, used_up};
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use crate::bufs::{Slices, gather};
+use crate::error::Error;
+
+/// Most that is encrypted for one call below.
+const BATCH_BYTES: usize = 64 << 10;
+
+pub(super) struct Session {
+    tls: Connection,
+    /// Most plaintext of one record.
+    record: usize,
+    /// What ended it. Told again to each call.
+    broken: Option<rustls::Error>,
+    pub(super) output: Output,
+    /// With whoever reads meanwhile.
+    pub(super) inbox: Option<Inbox>,
+}
+
+/// Where the ciphertext on its way out is.
+pub(super) enum Output {
+    Idle(Outbox),
+    /// With whoever writes.
+    Busy,
+    /// With the thread that brings the last of it out.
+    Ending,
+    Ended,
+}
+
+/// What is left to encrypt of a write.
+pub(super) struct Plaintext<'a, 'b>(pub(super) &'b mut [IoSlice<'a>]);
+
+impl Session {
+    pub(super) fn new(tls: Connection, record: usize, inbox: Inbox) -> Self {
+        Self {
+            tls,
+            record,
+            broken: None,
+            output: Output::Idle(Outbox::default()),
+            inbox: Some(inbox),
+        }
+    }
+
+    pub(super) fn is_mid_record(&self) -> bool {
+        matches!(&self.output, Output::Idle(outbox) if outbox.holds())
+    }
+
+    /// Makes records of what is left, as many as go out in one call.
+    ///
+    /// # Errors
+    ///
+    /// The session is broken, or must not go on.
+    pub(super) fn encrypt(
+        &mut self,
+        plaintext: &mut Plaintext<'_, '_>,
+        outbox: &mut Outbox,
+    ) -> io::Result<()> {
+        self.expect_whole()?;
+        let mut room = BATCH_BYTES;
+        while room > 0 && !plaintext.is_empty() {
+            let mut slices = Slices::new();
+            let most = self.record.min(room);
+            gather(plaintext.0.iter().map(|b| &b[..]), &mut slices, most);
+            let before = outbox.unsent().len();
+            let count = self.tls.writer().write_vectored(&slices)?;
+            drop(slices);
+            self.load(outbox)?;
+            // It takes what it refuses to encrypt.
+            if count == 0 || outbox.unsent().len() - before <= count {
+                return Err(used_up());
+            }
+            outbox.end_record(count);
+            plaintext.advance(count);
+            room -= count;
+        }
+        Ok(())
+    }
+
+    /// Takes the ciphertext that has come up, in its order.
+    fn load(&mut self, outbox: &mut Outbox) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(outbox)?;
+        }
+        Ok(())
+    }
+
+    /// The end of our stream, with what has to go before it; of a broken session, the alert that
+    /// tells the peer why.
+    pub(super) fn last_words(&mut self, outbox: &mut Outbox) -> io::Result<()> {
+        if self.broken.is_none() {
+            self.tls.send_close_notify();
+        }
+        self.load(outbox)
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Decrypts into `buffer` what has arrived, as far as it goes: 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: more must arrive. Others: the session is broken.
+    pub(super) fn decrypt(&mut self, inbox: &mut Inbox, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        loop {
+            match self.tls.reader().read(&mut buffer[filled..]) {
+                Ok(0) => return Ok(filled), // The end, or no more room.
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.feed(inbox) {
+                        continue;
+                    }
+                    // What came before a failure is good.
+                    if filled > 0 {
+                        return Ok(filled);
+                    }
+                    self.expect_whole()?;
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Plaintext that can be read at once, as `decrypt`.
+    pub(super) fn available(&mut self, inbox: &mut Inbox) -> io::Result<usize> {
+        loop {
+            let state = self.tls.process_new_packets();
+            match state {
+                Ok(state) if state.plaintext_bytes_to_read() > 0 => {
+                    return Ok(state.plaintext_bytes_to_read());
+                }
+                Ok(state) if state.peer_has_closed() => return Ok(0),
+                _ => {}
+            }
+            if !self.feed(inbox) {
+                self.expect_whole()?;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+    }
+
+    /// Hands rustls some of what has arrived. False: there is nothing left that it could take.
+    fn feed(&mut self, inbox: &mut Inbox) -> bool {
+        if self.broken.is_some() || inbox.unread().is_empty() {
+            return false;
+        }
+        let mut unread = inbox.unread();
+        let there = unread.len();
+        let result = self.tls.read_tls(&mut unread);
+        let taken = there - unread.len();
+        inbox.take(taken);
+        let processed = self.tls.process_new_packets();
+        // It takes nothing behind the end of the peer's stream.
+        if taken == 0 || result.is_err() {
+            inbox.clear();
+        }
+        if let Err(error) = processed {
+            inbox.clear();
+            self.broken = Some(error);
+        } else if let Err(error) = result {
+            self.broken = Some(rustls::Error::General(error.to_string()));
+        }
+        true
+    }
+
+    fn expect_whole(&self) -> io::Result<()> {
+        match &self.broken {
+            Some(error) => Err(Error::into(failure(error.clone(), &[]))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Plaintext<'_, '_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn advance(&mut self, count: usize) {
+        IoSlice::advance_slices(&mut self.0, count);
+    }
+}
