@@ -210,6 +210,12 @@ impl Error {
         self
     }
 
+    /// Of two failures of one exchange, this one is told.
+    pub(crate) fn incomplete_if(mut self, other: &Self) -> Self {
+        self.0.incomplete |= other.0.incomplete;
+        self
+    }
+
     /// The orderly end of the peer's stream where more was expected.
     pub(crate) fn end_of_stream() -> Self {
         Self::from(io::Error::from(io::ErrorKind::UnexpectedEof))

@@ -33,6 +33,9 @@ pub(crate) trait Operation: Send + Sync {
 
     fn is_settled(&self) -> bool;
 
+    /// How far it has got.
+    fn progress(&self, moved: u64);
+
     /// What an interruption has recorded.
     fn cause(&self) -> Option<ErrorKind>;
 

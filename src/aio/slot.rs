@@ -287,6 +287,10 @@ impl<T: Send + 'static> Operation for Slot<T> {
         Self::is_settled(self)
     }
 
+    fn progress(&self, moved: u64) {
+        self.set_moved(moved);
+    }
+
     fn cause(&self) -> Option<ErrorKind> {
         Self::cause(self)
     }

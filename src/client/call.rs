@@ -33,8 +33,10 @@ use super::current::Current;
 use super::dial::{dial, finish as tell};
 use super::route::{Key, Route, Way};
 use super::{Shared, redirect};
-use crate::aio::{Aio, Call as UserCall, Completer, InFlight, Interruption, Provider, post_alone};
-use crate::conn::{Conn, Exchanges, Extent, Terms, exchange, is_ours};
+use crate::aio::{
+    Aio, Call as UserCall, Completer, InFlight, Interruption, Operation, Provider, post_alone,
+};
+use crate::conn::{Check, Conn, Exchanges, Extent, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode::{self, Form};
@@ -127,6 +129,9 @@ impl<T: Outcome> Call<T> {
         if deadline.is_past() {
             return self.finish(Err(ErrorKind::TimedOut.into()));
         }
+        if self.is_canceled() {
+            return self.finish(Err(ErrorKind::Canceled.into()));
+        }
         match self.route(&request) {
             Ok(route) => match self.shared.pool.take(&route.key) {
                 Some(conn) => self.exchange(conn, route, Age::Reused),
@@ -134,6 +139,11 @@ impl<T: Outcome> Call<T> {
             },
             Err(error) => self.finish(Err(error)),
         }
+    }
+
+    fn is_canceled(&self) -> bool {
+        let state = self.state.lock();
+        state.completer.as_ref().is_none_or(|c| c.cause().is_some())
     }
 
     fn request(&self) -> (Arc<Request<Bytes>>, Deadline) {
@@ -171,6 +181,9 @@ impl<T: Outcome> Call<T> {
         let Some(this) = self.this.upgrade() else {
             return;
         };
+        if self.is_canceled() {
+            return self.finish(Err(ErrorKind::Canceled.into()));
+        }
         let (request, deadline) = self.request();
         let settings = &self.shared.settings;
         let terms = Terms {
@@ -180,17 +193,27 @@ impl<T: Outcome> Call<T> {
                 Way::Forwarded => Form::Absolute(route.authorization.as_ref()),
             },
             head_timeout: settings.head_timeout,
+            whole: self.operation(),
+            check: match age {
+                Age::New => Check::Needed,
+                Age::Reused => Check::Made,
+            },
         };
         let conn = conn.limits(settings.limits);
         let aio = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
         self.current.set(&aio);
         let (exchanges, id) = (conn.exchanges(), aio.id());
-        aio.then(move |result| this.exchanged(result, conn, &route, age));
         let mut state = self.state.lock();
-        if state.helper == Some(std::thread::current().id()) {
-            state.deferred = Some((exchanges, id));
+        let is_helped = state.helper == Some(std::thread::current().id());
+        let last = if is_helped {
+            state.deferred.replace((Arc::clone(&exchanges), id))
         } else {
-            drop(state);
+            None
+        };
+        drop(state);
+        drop(last);
+        aio.then(move |result| this.exchanged(result, conn, &route, age));
+        if !is_helped {
             exchanges.detached(id);
         }
     }
@@ -202,11 +225,12 @@ impl<T: Outcome> Call<T> {
         route: &Route,
         age: Age,
     ) {
+        drop(self.deferred()); // It is over: nobody is to come for it.
         match result {
             Ok(response) => self.answered(response, conn, route),
             Err(error) => {
                 drop(conn);
-                if age == Age::Reused && self.may_send_again(&error) {
+                if age == Age::Reused && !self.is_canceled() && self.may_send_again(&error) {
                     self.begin_again(&error, route);
                 } else {
                     self.finish(Err(error));
@@ -218,7 +242,6 @@ impl<T: Outcome> Call<T> {
     /// The table at the head of the file.
     fn may_send_again(&self, error: &Error) -> bool {
         let state = self.state.lock();
-        let canceled = state.completer.as_ref().is_none_or(|c| c.cause().is_some());
         let is_stale = match error.kind() {
             ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io => true,
             // Something came that nobody had asked for, before the request went out.
@@ -229,7 +252,7 @@ impl<T: Outcome> Call<T> {
             || (!state.sent_again
                 && state.request.method().is_idempotent()
                 && !error.is_incomplete_message());
-        !canceled && is_stale && is_safe
+        is_stale && is_safe
     }
 
     fn begin_again(&self, error: &Error, route: &Route) {
@@ -319,6 +342,12 @@ impl<T: Outcome> Provider for Call<T> {
 }
 
 impl<T: Outcome> Call<T> {
+    /// For the steps, which move its count.
+    fn operation(&self) -> Option<Arc<dyn Operation>> {
+        let state = self.state.lock();
+        state.completer.as_ref().and_then(Completer::operation)
+    }
+
     fn deferred(&self) -> Option<(Arc<Exchanges>, usize)> {
         self.state.lock().deferred.take()
     }

@@ -148,7 +148,7 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
     let provider = Arc::downgrade(&dialing) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
     // Through a proxy, only a tunnel leads to the server.
-    let route = Route::to(uri, &shared.settings.proxies).map(Route::to_the_end);
+    let route = Route::to(uri, &shared.settings.proxies).map(Route::tunneled);
     let ours = Arc::clone(&dialing);
     let done = move |result| {
         let _owned = ours; // Until now: an interruption must find it.
@@ -180,16 +180,12 @@ impl Provider for Dialing {
     }
 }
 
-/// Tells the outcome, on a thread of ours.
+/// Tells the outcome. A closure of the user's runs on a thread of its own: those of connections may
+/// have another call to serve by now, of which he knows nothing.
 pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<T, Error>) {
     let result = match (result, completer.cause()) {
         (Err(error), Some(cause)) => Err(error.with_kind(cause)),
         (result, _) => result,
     };
-    let notice = completer.finish(result);
-    if is_ours() {
-        notice.run();
-    } else {
-        notice.post(None);
-    }
+    completer.finish(result).post(None);
 }

@@ -50,14 +50,17 @@ impl Pool {
         })
     }
 
-    /// The connection that was used last, which is the least likely to be stale. Whether it is, the
-    /// exchange finds out before it writes.
+    /// The connection that was used last and is not stale yet, as far as can be told.
     pub(crate) fn take(&self, key: &Key) -> Option<Conn> {
-        let mut state = self.state.lock();
-        let idle = state.idle.get_mut(key)?.pop()?;
-        state.total -= 1;
-        drop(state);
-        (idle.since.elapsed() < self.bounds.age).then_some(idle.conn)
+        loop {
+            let mut state = self.state.lock();
+            let idle = state.idle.get_mut(key)?.pop()?;
+            state.total -= 1;
+            drop(state);
+            if idle.since.elapsed() < self.bounds.age && idle.conn.is_reusable() {
+                return Some(idle.conn);
+            }
+        }
     }
 
     /// Keeps a connection, if it can be used again and there is a place for it. It has `handles`, and
@@ -68,20 +71,19 @@ impl Pool {
         }
         let since = Instant::now();
         let mut state = self.state.lock();
-        let mut surplus = Vec::new();
-        if state.total >= self.bounds.total {
-            surplus.extend(state.take_oldest());
-        }
-        let same = match state.idle.get_mut(key) {
-            Some(same) => same,
-            None => state.idle.entry(key.clone()).or_default(),
-        };
-        same.push(Idle { conn, since });
-        let crowded = same.len() > self.bounds.per_authority;
-        if crowded {
-            surplus.push(same.remove(0));
+        let surplus = if state.count(key) >= self.bounds.per_authority {
+            state.take_first(key)
+        } else if state.total >= self.bounds.total {
+            state.take_oldest()
         } else {
-            state.total += 1;
+            None
+        };
+        state.total += 1;
+        match state.idle.get_mut(key) {
+            Some(same) => same.push(Idle { conn, since }),
+            None => {
+                state.idle.insert(key.clone(), vec![Idle { conn, since }]);
+            }
         }
         let arm = !std::mem::replace(&mut state.armed, true);
         drop(state);
@@ -101,15 +103,22 @@ impl Pool {
 }
 
 impl State {
-    fn take_oldest(&mut self) -> Option<Idle> {
-        // Each list is in the order in which its connections came.
-        let oldest = self
-            .idle
-            .values_mut()
-            .filter(|list| !list.is_empty())
-            .min_by_key(|list| list[0].since)?;
+    fn count(&self, key: &Key) -> usize {
+        self.idle.get(key).map_or(0, Vec::len)
+    }
+
+    /// Each list is in the order in which its connections came.
+    fn take_first(&mut self, key: &Key) -> Option<Idle> {
+        let list = self.idle.get_mut(key).filter(|list| !list.is_empty())?;
         self.total -= 1;
-        Some(oldest.remove(0))
+        Some(list.remove(0))
+    }
+
+    fn take_oldest(&mut self) -> Option<Idle> {
+        let filled = self.idle.iter().filter(|(_, list)| !list.is_empty());
+        let oldest = filled.min_by_key(|(_, list)| list[0].since);
+        let key = oldest.map(|(key, _)| key.clone())?;
+        self.take_first(&key)
     }
 }
 

@@ -75,7 +75,7 @@ impl Route {
     }
 
     /// The same, but to the server itself, where a proxy would only forward.
-    pub(crate) fn to_the_end(mut self) -> Self {
+    pub(crate) fn tunneled(mut self) -> Self {
         if self.way == Way::Forwarded {
             self.way = Way::Tunneled;
         }

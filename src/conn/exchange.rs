@@ -43,7 +43,9 @@ use super::lane::{Job, Submitted};
 use super::reader::Reader;
 use super::side::Side;
 use super::{Conn, Handle};
-use crate::aio::{Aio, Call, Canceller, Completer, InFlight, Interruption, Provider, Written};
+use crate::aio::{
+    Aio, Call, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written,
+};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -79,6 +81,7 @@ pub(crate) struct Exchange {
     number: AtomicU64,
     deadline: Deadline,
     head_timeout: Option<Duration>,
+    whole: Option<Arc<dyn Operation>>,
     /// For the head of the response, from the moment when the request is out.
     head_deadline: Mutex<Deadline>,
     limits: Limits,
@@ -158,9 +161,13 @@ impl Provider for Exchanges {
 
     /// The answer is read by who waits for it, unless somebody is at it.
     fn awaited(&self, operation: usize) {
-        let read = self.find(operation).map(|exchange| exchange.read);
-        if let Some(read) = read {
-            self.reader.serve_as_guest(read);
+        let Some(exchange) = self.find(operation) else {
+            return;
+        };
+        // While it is held, no other operation can have its id.
+        let read = exchange.state.lock().read_canceller();
+        if read.is_some() {
+            self.reader.serve_as_guest(exchange.read);
         }
     }
 
@@ -176,12 +183,22 @@ impl Provider for Exchanges {
 }
 
 /// How an exchange differs from the usual.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) extent: Extent,
     pub(crate) form: Form<'a>,
     /// How long the head of the response may take once the request is out.
     pub(crate) head_timeout: Option<Duration>,
+    /// Another operation that this one is a step of, and whose count it moves.
+    pub(crate) whole: Option<Arc<dyn Operation>>,
+    pub(crate) check: Check,
+}
+
+/// Whether it is known that an exchange may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    Needed,
+    /// Just now, on a connection that nobody else has.
+    Made,
 }
 
 impl Terms<'_> {
@@ -190,6 +207,8 @@ impl Terms<'_> {
             extent,
             form: Form::Origin,
             head_timeout: None,
+            whole: None,
+            check: Check::Needed,
         }
     }
 }
@@ -207,7 +226,11 @@ pub(crate) fn submit(
     let encoded = if deadline.is_past() {
         Err(ErrorKind::TimedOut.into())
     } else {
-        expect_ready(conn).and_then(|()| encode::request(request, terms.form))
+        let ready = match terms.check {
+            Check::Needed => expect_ready(conn),
+            Check::Made => Ok(()),
+        };
+        ready.and_then(|()| encode::request(request, terms.form))
     };
     let mut encoded = match encoded {
         Ok(encoded) => encoded,
@@ -248,6 +271,7 @@ pub(crate) fn submit(
         number: AtomicU64::new(NONE),
         deadline,
         head_timeout: terms.head_timeout,
+        whole: terms.whole,
         head_deadline: Mutex::new(Deadline::Never),
         limits: conn.limits,
         this: Weak::clone(this),
@@ -319,7 +343,7 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
     let at_rest =
-        exchanges.running.lock().is_empty() && writer.lane.is_at_rest() && reader.lane.is_at_rest();
+        exchanges.running.lock().is_empty() && writer.lane.is_quiet() && reader.lane.is_quiet();
     if at_rest { expect_idle(conn) } else { Ok(()) }
 }
 
@@ -390,8 +414,15 @@ impl Exchange {
     /// So much of the write under way is out.
     pub(crate) fn progress(&self, sent: u64) {
         let state = self.state.lock();
+        self.tell_progress(&state, state.sent + sent);
+    }
+
+    fn tell_progress(&self, state: &State, sent: u64) {
         if let Some(completer) = &state.completer {
-            completer.progress(state.sent + sent);
+            completer.progress(sent);
+        }
+        if let Some(whole) = &self.whole {
+            whole.progress(sent);
         }
     }
 
@@ -448,9 +479,7 @@ impl Exchange {
             Ok(written) => written.count(),
             Err(error) => error.count(),
         };
-        if let Some(completer) = &state.completer {
-            completer.progress(state.sent);
-        }
+        self.tell_progress(&state, state.sent);
         let waits = result.is_ok() && state.held.is_some();
         let is_out = result.is_ok() && !waits && state.writing == 0;
         let mut read = None;
@@ -508,9 +537,14 @@ impl Exchange {
             return;
         };
         *self.head_deadline.lock() = Deadline::after(after);
-        let conn = self.state.lock().conn.clone();
-        if let Some(conn) = conn {
-            conn.handle.reader.look_again();
+        let state = self.state.lock();
+        let reader = state
+            .conn
+            .as_ref()
+            .map(|conn| Arc::clone(&conn.handle.reader));
+        drop(state);
+        if let Some(reader) = reader {
+            reader.look_again();
         }
     }
 
@@ -526,13 +560,20 @@ impl Exchange {
     /// Lets the body go.
     fn release(&self) {
         let mut state = self.state.lock();
-        let (Some(body), Some(conn)) = (state.held.take(), state.conn.clone()) else {
+        // Not the connection itself: whoever is told of the outcome can have that alone.
+        let writer = state
+            .conn
+            .as_ref()
+            .map(|conn| Arc::clone(&conn.handle.writer));
+        let Some(writer) = writer else { return };
+        let Some(body) = state.held.take() else {
             return;
         };
         state.writing += 1;
         drop(state);
         let aio = Aio::bounded(self.deadline);
-        let (write, completer, deadline) = aio.start(&conn.handle.writes, Interruption::Recorded);
+        let (write, completer, deadline) = aio.start(&writer.provider(), Interruption::Recorded);
+        let operation = completer.operation();
         let canceller = write.canceller();
         let this = self.this.upgrade();
         write.then(move |result| {
@@ -546,10 +587,11 @@ impl Exchange {
         state.writes.push(canceller.clone());
         let stopped = state.write_stopped;
         drop(state);
-        if stopped {
+        writer.submit(job, self.limits.queued);
+        // Whoever stopped it meanwhile did not find it in the queue.
+        if stopped || operation.is_some_and(|operation| operation.cause().is_some()) {
             canceller.cancel();
         }
-        conn.handle.writer.submit(job, self.limits.queued);
     }
 
     fn finish(&self) {
@@ -567,7 +609,7 @@ impl Exchange {
                 response.extensions_mut().insert(Written::new(sent));
                 Ok(response)
             }
-            (Read::Done(Err(_)), Some(write)) if !stopped => Err(write),
+            (Read::Done(Err(read)), Some(write)) if !stopped => Err(write.incomplete_if(&read)),
             (Read::Done(Err(read)), _) => Err(read),
             (Read::Running(_), _) => Err(ErrorKind::Abandoned.into()),
         };

@@ -30,7 +30,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 pub use self::body::BodyReader;
-pub(crate) use self::exchange::{Exchanges, Extent, Terms};
+pub(crate) use self::exchange::{Check, Exchanges, Extent, Terms};
 use self::ledger::Ledger;
 use self::reader::Reader;
 use self::side::{Link, Side};

@@ -12,7 +12,7 @@ use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
 
-use super::guest::{Hooks, completes, get, hooked_pair, say};
+use super::guest::{Dice, Hooks, completes, get, hooked_pair, say, seed};
 use super::support::*;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -305,18 +305,6 @@ fn a_cancel_ends_an_exchange_at_once_whatever_it_waits_for() {
 
 // ----------------------------------------------------------------------------------------- stress
 
-/// Reproducible, and good enough.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % below
-    }
-}
-
 /// A server in memory that answers, in pieces and with pauses, until it is told to end.
 fn answering(peer: MemoryStream, mut dice: Dice, ends_at: u64) {
     let mut seen = Vec::new();
@@ -362,17 +350,7 @@ fn answering(peer: MemoryStream, mut dice: Dice, ends_at: u64) {
 
 #[test]
 fn every_operation_of_a_mixture_ends_once() {
-    let seed = match std::env::var("H5_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => {
-            std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap()
-                .as_nanos() as u64
-                | 1
-        }
-    };
-    println!("seed {seed}");
+    let seed = seed();
     let until = Instant::now() + Duration::from_secs(3);
     let mut round = 0_u64;
     while Instant::now() < until {
@@ -550,4 +528,25 @@ fn an_answer_to_head_that_was_put_off_is_still_a_head() {
         !sent.contains("of a HEAD"),
         "a body behind the answer to HEAD"
     );
+}
+
+/// Content that is left unread is refused before anything is sent, whoever has read what was before it.
+#[test]
+fn unread_content_refuses_an_exchange_whoever_was_the_reader() {
+    for round in 0..500 {
+        let (conn, peer) = memory_pair(1 << 12, Faults::none());
+        let first = conn.transact_streaming(Aio::new(), get());
+        say(&peer, OK);
+        settle(first).unwrap();
+        let read = conn.read(Aio::new(), 1);
+        // Not as a guest.
+        assert_eq!(settle(read).unwrap(), "o");
+        let refused = conn.transact(Aio::new(), get()).wait();
+        assert_eq!(
+            failure(refused),
+            (ErrorKind::InvalidInput, 0),
+            "round {round}"
+        );
+        assert_eq!(settle(conn.read(Aio::new(), 9)).unwrap(), "k");
+    }
 }

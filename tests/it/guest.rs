@@ -554,3 +554,131 @@ fn user_code_never_runs_on_a_caller() {
         assert_ne!(thread, mine);
     }
 }
+
+// ----------------------------------------------------------------------------------------- stress
+
+/// Reproducible, and good enough.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % below
+    }
+}
+
+pub(crate) fn seed() -> u64 {
+    let seed = match std::env::var("HTTP_AIO_SEED") {
+        Ok(seed) => seed.parse().expect("a number"),
+        Err(_) => std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |since| since.as_nanos() as u64),
+    };
+    println!("HTTP_AIO_SEED={seed}");
+    seed
+}
+
+/// Reads of all kinds from several threads: each ends once, no two at work, no byte is lost or told twice.
+#[test]
+fn reads_of_a_mixture_end_once_and_lose_nothing() {
+    let mut dice = Dice(seed() | 1);
+    let until = Instant::now() + Duration::from_secs(2);
+    let mut rounds = 0;
+    while Instant::now() < until {
+        round_of_reads(&mut dice);
+        rounds += 1;
+    }
+    println!("{rounds} rounds");
+}
+
+fn round_of_reads(dice: &mut Dice) {
+    const BYTES: usize = 3000;
+    let (conn, peer, clashes) = hooked_pair(64, Faults::none(), Hooks::default());
+    let mut theirs = Dice(dice.roll(u64::MAX) | 1);
+    let server = thread::spawn(move || {
+        let mut at = 0;
+        while at < BYTES {
+            let count = (1 + theirs.roll(100) as usize).min(BYTES - at);
+            say(&peer, pattern(at as u64, count));
+            at += count;
+            match theirs.roll(20) {
+                0 => thread::sleep(Duration::from_micros(theirs.roll(3000))),
+                1..5 => thread::yield_now(),
+                _ => {}
+            }
+        }
+        peer // Ends the stream when it is dropped.
+    });
+    let ended = Arc::new(AtomicUsize::new(0));
+    let got = Arc::new(AtomicUsize::new(0));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut dice = Dice(dice.roll(u64::MAX) | 1);
+            let (conn, ended, got) = (conn.clone(), Arc::clone(&ended), Arc::clone(&got));
+            thread::spawn(move || {
+                let mut submitted = 0;
+                while got.load(Ordering::SeqCst) < BYTES {
+                    let mut aio = Aio::new();
+                    if dice.roll(4) == 0 {
+                        aio = aio.timeout(Duration::from_micros(1 + dice.roll(2000)));
+                    }
+                    let read = conn.read(aio, 1 + dice.roll(40) as usize);
+                    let canceller = read.canceller();
+                    submitted += 1;
+                    let (ended, got) = (Arc::clone(&ended), Arc::clone(&got));
+                    let ends = move |result: Result<Bytes, http_aio::Error>| {
+                        got.fetch_add(result.map_or(0, |bytes| bytes.len()), Ordering::SeqCst);
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    };
+                    let cancels = (dice.roll(4) == 0).then(|| {
+                        let pause = dice.roll(300);
+                        thread::spawn(move || {
+                            thread::sleep(Duration::from_micros(pause));
+                            canceller.cancel();
+                        })
+                    });
+                    let me = thread::current().id();
+                    match dice.roll(6) {
+                        0 => {
+                            read.on_complete(move |result, _| {
+                                assert_ne!(thread::current().id(), me);
+                                ends(result);
+                            });
+                        }
+                        1 => ends(block_on(async { read.await })),
+                        2 => match read.wait_timeout(Duration::from_micros(dice.roll(300))) {
+                            Ok(result) => ends(result),
+                            Err(read) => ends(read.wait()),
+                        },
+                        3 => ends(join_soon(thread::spawn(move || read.wait()))),
+                        _ => ends(read.wait()),
+                    }
+                    if let Some(cancels) = cancels {
+                        join_soon(cancels);
+                    }
+                }
+                submitted
+            })
+        })
+        .collect();
+    // The end of the stream is the end of those that are left.
+    drop(join(server));
+    let submitted: usize = readers.into_iter().map(join).sum();
+    wait_until("all have ended", || {
+        ended.load(Ordering::SeqCst) >= submitted
+    });
+    thread::yield_now();
+    assert_eq!(ended.load(Ordering::SeqCst), submitted);
+    assert_eq!(got.load(Ordering::SeqCst), BYTES);
+    assert_eq!(clashes.load(Ordering::SeqCst), 0, "two at work");
+    assert_eq!(
+        failure(settle(conn.read(Aio::new(), 1))).0,
+        ErrorKind::Reset
+    );
+}
+
+fn join_soon<T>(handle: thread::JoinHandle<T>) -> T {
+    handle.join().expect("no panic")
+}

@@ -277,12 +277,6 @@ impl<J: Job> Lane<J> {
         false
     }
 
-    /// Whether no operation is queued or in flight at this moment.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        let state = self.state.lock();
-        !state.serving && state.queue.is_empty()
-    }
-
     /// Whether a system call may be blocking.
     pub(crate) fn is_in_call(&self) -> bool {
         self.state.lock().current.is_some()
