@@ -32,14 +32,39 @@ fn spin_turns() -> u32 {
 }
 
 #[cfg(loom)]
-pub(crate) use self::model::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
+pub(crate) use self::model::{AtomicBool, AtomicU64, Bell, Condvar, Mutex, MutexGuard};
 #[cfg(not(loom))]
-pub(crate) use self::shipped::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard};
+pub(crate) use self::shipped::{AtomicBool, AtomicU64, Bell, Condvar, Mutex, MutexGuard};
 
 #[cfg(not(loom))]
 mod shipped {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    use crossbeam_channel::{Receiver, Sender, bounded};
+
+    /// Wakes one thread that parks. Rung twice is rung.
+    #[derive(Debug)]
+    pub(crate) struct Bell {
+        ring: Sender<()>,
+        doorbell: Receiver<()>,
+    }
+
+    impl Bell {
+        pub(crate) fn new() -> Self {
+            let (ring, doorbell) = bounded(1);
+            Self { ring, doorbell }
+        }
+
+        pub(crate) fn ring(&self) {
+            let _ = self.ring.try_send(()); // Full is rung.
+        }
+
+        /// Parks until it rings.
+        pub(crate) fn wait(&self) {
+            let _ = self.doorbell.recv(); // Fails only without a sender, and it is here.
+        }
+    }
 }
 
 #[cfg(loom)]
@@ -64,6 +89,33 @@ mod model {
     impl TimedOut {
         pub(crate) fn timed_out(&self) -> bool {
             false
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Bell {
+        rung: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Bell {
+        pub(crate) fn new() -> Self {
+            Self {
+                rung: Mutex::new(false),
+                changed: Condvar::new(),
+            }
+        }
+
+        pub(crate) fn ring(&self) {
+            *self.rung.lock() = true;
+            self.changed.notify_all();
+        }
+
+        pub(crate) fn wait(&self) {
+            let mut rung = self.rung.lock();
+            while !std::mem::take(&mut *rung) {
+                self.changed.wait(&mut rung);
+            }
         }
     }
 

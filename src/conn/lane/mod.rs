@@ -14,15 +14,14 @@
 //!    rung only when it is parked: no wake-up is lost and none is paid for twice.
 
 mod guest;
+#[cfg(all(test, loom))]
+mod model;
 mod worker;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
-use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::guest::Left;
 use self::guest::{Deferral, Kick};
@@ -30,6 +29,7 @@ use self::guest::{Deferral, Kick};
 use crate::aio::{Call, Operation};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard};
 
 /// How often to look whether a thread has come back: for milliseconds, where microseconds do.
 const SETTLING_TURNS: u32 = 10_000;
@@ -51,8 +51,7 @@ pub(crate) struct Lane<J> {
     state: Mutex<State<J>>,
     /// Something has come since the thread last found nothing to do. For spinning without the lock.
     ready: AtomicBool,
-    ring: Sender<()>,
-    doorbell: Receiver<()>,
+    bell: Bell,
 }
 
 struct State<J> {
@@ -137,7 +136,6 @@ pub(crate) enum Runner {
 
 impl<J: Job> Lane<J> {
     pub(crate) fn new() -> Self {
-        let (ring, doorbell) = bounded(1);
         let state = State {
             queue: VecDeque::new(),
             calls: VecDeque::new(),
@@ -155,8 +153,7 @@ impl<J: Job> Lane<J> {
         Self {
             state: Mutex::new(state),
             ready: AtomicBool::new(false),
-            ring,
-            doorbell,
+            bell: Bell::new(),
         }
     }
 
@@ -202,7 +199,7 @@ impl<J: Job> Lane<J> {
         }
         drop(state);
         if parked {
-            let _ = self.ring.try_send(()); // Full is rung.
+            self.bell.ring();
         }
     }
 

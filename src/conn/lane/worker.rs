@@ -24,7 +24,7 @@ impl<J: Job> Lane<J> {
                 // Rung by the guest, if it leaves something to do.
                 *home = Thread::Parked;
                 drop(state);
-                let _ = self.doorbell.recv();
+                self.bell.wait();
                 continue;
             }
             state.serving = false;
@@ -61,8 +61,7 @@ impl<J: Job> Lane<J> {
             if spun {
                 state.thread = Thread::Parked;
                 drop(state);
-                // Fails only without a sender, and this lane holds one.
-                let _ = self.doorbell.recv();
+                self.bell.wait();
             } else {
                 spun = true;
                 state.thread = Thread::Idle;
@@ -143,7 +142,7 @@ impl<J: Job> Lane<J> {
         let queue = std::mem::take(&mut state.queue);
         let current = state.current.take();
         if state.guest.take() == Some(Thread::Parked) {
-            let _ = self.ring.try_send(()); // To find that it has ended.
+            self.bell.ring(); // To find that it has ended.
         }
         let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
         drop(state);
