@@ -40,6 +40,12 @@ use crate::proto::limits::Limits;
 /// once. The exact count makes this decidable. Connecting to one server never waits for a connect to
 /// another; several addresses of one name share the deadline.
 ///
+/// Cookies, content codings and authentication schemes are not built in:
+/// [`docs::recipes`](crate::docs::recipes) shows how they are added.
+///
+/// Closures of its operations run on a thread of their own, because those of connections may have
+/// another request to serve by then.
+///
 /// # Examples
 ///
 /// ```

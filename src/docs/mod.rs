@@ -2,3 +2,6 @@
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
+
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
