@@ -53,6 +53,8 @@
 //!
 //! * [`Conn`]: connecting, writing, reading, messages and their bodies, whole exchanges
 //!   ([`transact`](Conn::transact)), and the end of a connection.
+//! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
+//! * [`docs::recipes`]: cookies, content codings, authentication.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
 //! * [`docs::architecture`]: how it is built, and the invariants.
 //! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
@@ -60,9 +62,12 @@
 //!
 //! # Features
 //!
-//! None by default. `tls` adds `rustls` and connections over TLS: `Conn::connect_tls`,
-//! `Conn::tls_client`, `Conn::tls_server`, and the module `tls`. `test-util` opens the module `transport`: the trait below a connection, and a
-//! transport in memory with faults, for tests. It is outside the semver promise.
+//! None by default.
+//!
+//! * `tls` adds `rustls` and connections over TLS: `https` in [`Client`], `Conn::connect_tls`,
+//!   `Conn::tls_client`, `Conn::tls_server`, and the module `tls`.
+//! * `test-util` opens the module `transport`: the trait below a connection, and a transport in memory
+//!   with faults, for tests. It is outside the semver promise.
 
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
