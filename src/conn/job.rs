@@ -230,19 +230,13 @@ impl WriteJob {
         self.until == Until::Some && self.frame.is_none()
     }
 
-    /// What is held belongs to it: it is not complete before that is out.
     pub(crate) fn is_complete(&self) -> bool {
-        let some = self.wants_some() && self.moved > 0 && !self.held;
-        self.remaining() == 0 || some
+        self.remaining() == 0 || (self.wants_some() && self.moved > 0)
     }
 
     /// What `Transport::is_mid_record` says after a call that carried it.
     pub(crate) fn hold(&mut self, held: bool) {
         self.held = held;
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.held
     }
 
     /// It has not been offered, or nothing of it was taken: the request has no number yet.

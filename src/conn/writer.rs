@@ -313,9 +313,10 @@ impl Side<Writer> {
         self.link.transport.write(&slices, wait)
     }
 
-    /// Most bytes of a call for `job` alone. What is held must be offered again.
+    /// Most bytes of a call for `job` alone. Of one that is content with some, no more than a record
+    /// is made, so that nothing of it is held when it is complete.
     fn budget(&self, job: &WriteJob) -> usize {
-        if job.wants_some() && !job.is_held() {
+        if job.wants_some() {
             self.link.transport.record().unwrap_or(FIRST_BYTES)
         } else {
             CALL_BYTES
