@@ -4,7 +4,6 @@ use std::fmt;
 use std::process::ExitCode;
 
 use http_aio::Reason;
-use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode};
 
 /// Most of a server's reason phrase that is shown.
@@ -26,7 +25,8 @@ pub(crate) struct Status {
 }
 
 impl Ending {
-    /// Of an exchange that came to its end. A redirection is not followed: not what was asked for.
+    /// Of an exchange that came to its end. A redirection that is not followed is not what was asked
+    /// for.
     pub(crate) fn answered(status: Status) -> Self {
         if status.is_success() {
             Self::Ok(status)
@@ -72,8 +72,8 @@ impl Status {
     }
 }
 
-impl From<&Response<Bytes>> for Status {
-    fn from(response: &Response<Bytes>) -> Self {
+impl<B> From<&Response<B>> for Status {
+    fn from(response: &Response<B>) -> Self {
         let code = response.status();
         let reason = match response.extensions().get::<Reason>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes())

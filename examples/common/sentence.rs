@@ -6,20 +6,31 @@ use std::path::Path;
 
 use http_aio::{Error, ErrorKind};
 
+/// What comes before the number of an error of the operating system.
+const NUMBER: &str = " (os error";
+
 /// About everything that had a deadline.
 pub(crate) const TIMED_OUT: &str = "timed out";
 
+/// About `https:`, where the crate is without it.
+pub(crate) const NO_TLS: &str = "this build has no TLS: build it with the feature `tls`";
+
 /// About an operation that failed.
 pub(crate) fn sentence(error: &Error) -> String {
-    let text = match error.kind() {
-        ErrorKind::TimedOut => TIMED_OUT,
-        ErrorKind::Canceled => "canceled",
-        ErrorKind::Closed => "closed",
-        ErrorKind::Reset if error.is_end_of_stream() => "closed",
-        ErrorKind::Reset => "reset by peer",
-        ErrorKind::Refused => "connection refused",
-        ErrorKind::Protocol => "the answer is not HTTP/1",
-        ErrorKind::TooLarge => "the answer is too large",
+    let text = match (error.kind(), error.detail()) {
+        (ErrorKind::TimedOut, _) => TIMED_OUT,
+        (ErrorKind::Canceled, _) => "canceled",
+        (ErrorKind::Closed, _) => "closed",
+        (ErrorKind::Reset, _) if has_closed(error) => "closed",
+        (ErrorKind::Reset, _) => "reset by peer",
+        (ErrorKind::NotSupported, _) if !cfg!(feature = "tls") => NO_TLS,
+        (ErrorKind::Untrusted, Some(why)) => return format!("not trusted: {why}"),
+        (ErrorKind::Tls, Some(why)) => return format!("TLS failed: {why}"),
+        (ErrorKind::Protocol, Some(why)) => return format!("the answer cannot be used: {why}"),
+        (ErrorKind::Protocol, None) => "the answer is not HTTP/1",
+        (ErrorKind::Refused, None) => "connection refused",
+        (ErrorKind::TooLarge, _) => "the answer is too large",
+        (ErrorKind::Refused | ErrorKind::InvalidInput, Some(why)) => why,
         _ => {
             return match StdError::source(error) {
                 Some(source) => plain(source),
@@ -30,18 +41,15 @@ pub(crate) fn sentence(error: &Error) -> String {
     text.to_owned()
 }
 
-/// About a connect that failed.
-pub(crate) fn cannot_connect(host: &str, error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::Resolve => format!("cannot resolve {host}"),
-        ErrorKind::Unreachable => format!("cannot reach {host}"),
-        _ => sentence(error),
-    }
+/// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
+pub(crate) fn has_closed(error: &Error) -> bool {
+    let is_reset = |source: &dyn StdError| source.to_string().contains(NUMBER);
+    error.kind() == ErrorKind::Reset && !StdError::source(error).is_some_and(is_reset)
 }
 
 /// About an answer of which not even the head came.
 pub(crate) fn no_answer(error: &Error) -> String {
-    if error.is_end_of_stream() {
+    if has_closed(error) {
         "closed without an answer".to_owned()
     } else {
         sentence(error)
@@ -61,7 +69,7 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> String {
 /// An error as it describes itself, without its number.
 pub(crate) fn plain(error: &dyn StdError) -> String {
     let text = error.to_string();
-    match text.split_once(" (os error") {
+    match text.split_once(NUMBER) {
         Some((sentence, _)) => sentence.to_lowercase(),
         None => text,
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use http_aio::http::Uri;
 use http_aio::http::uri::Scheme;
 
-const FORM: &str = "expected http://HOST[:PORT][/PATH]";
+const FORM: &str = "expected http[s]://HOST[:PORT][/PATH]";
 
 /// The other end of an exchange.
 #[derive(Clone, Debug)]
@@ -14,12 +14,11 @@ pub(crate) struct Target {
     pub(crate) uri: Uri,
     /// An IPv6 address is without its brackets.
     pub(crate) host: String,
-    pub(crate) port: u16,
 }
 
 impl Target {
-    pub(crate) fn is_supported(&self) -> bool {
-        self.uri.scheme() == Some(&Scheme::HTTP)
+    pub(crate) fn is_https(&self) -> bool {
+        self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 }
 
@@ -37,18 +36,17 @@ impl FromStr for Target {
             return Err(FORM.to_owned());
         };
         if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
-            return Err(format!("{scheme}: is not http:"));
+            return Err(format!("{scheme}: is neither http: nor https:"));
         }
         if authority.as_str().contains('@') {
             return Err("a user name or password in it is not supported".to_owned());
         }
         let host = authority.host();
-        let port = match authority.as_str()[host.len()..].strip_prefix(':') {
-            None | Some("") => 80,
-            Some(port) => port
-                .parse()
-                .map_err(|_| format!("{port} is not a port number"))?,
-        };
+        let port = authority.as_str()[host.len()..].strip_prefix(':');
+        if let Some(port) = port.filter(|port| !port.is_empty()) {
+            let number: Result<u16, _> = port.parse();
+            number.map_err(|_| format!("{port} is not a port number"))?;
+        }
         let host = match host.strip_prefix('[') {
             None if host.is_empty() => return Err(format!("it has no host; {FORM}")),
             None => host.to_owned(),
@@ -59,6 +57,6 @@ impl FromStr for Target {
                 literal.to_owned()
             }
         };
-        Ok(Self { uri, host, port })
+        Ok(Self { uri, host })
     }
 }

@@ -7,6 +7,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, Response, header};
 use http_aio::{Aio, Conn, Error};
 
+use crate::access::Reach;
 use crate::cancel::CancelGroup;
 use crate::download::{self, Options};
 use crate::ending::Ending;
@@ -50,13 +51,15 @@ fn download(wanted: &Wanted, timeout: Option<Duration>, stop: &CancelGroup) -> O
         resume: false,
         include: false,
         repeat: 1,
+        follow: false,
     };
     let output = Output::check(Check {
         pattern: Pattern::new(PIECE),
         at: 0,
     });
+    let reach = Reach::directly(&wanted.target);
     let start = Instant::now();
-    let outcome = download::run(wanted, output, &options, stop);
+    let outcome = download::run(&reach, wanted, output, &options, stop);
     let time = start.elapsed().as_secs_f64();
     note(&format!(
         "took {time:.3} s: {:.0} MiB/s, {} bytes as generated",

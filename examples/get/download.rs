@@ -1,4 +1,4 @@
-//! The exchanges: connect, transact, and bodies that are written while they are read.
+//! The exchanges of a client, and bodies that are written while they are read.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,9 +6,10 @@ use std::time::Duration;
 use http_aio::bytes::{BufMut, Bytes, BytesMut};
 use http_aio::http::header::{self, HeaderValue};
 use http_aio::http::{Request, Response, StatusCode};
-use http_aio::{Aio, Conn, Error, ErrorKind, InFlight};
+use http_aio::{Aio, Body, Error, ErrorKind, InFlight};
 use indicatif::ProgressBar;
 
+use crate::access::Reach;
 use crate::cancel::CancelGroup;
 use crate::deadline::Deadline;
 use crate::ending::{Ending, Status};
@@ -16,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::progress;
 use crate::resume::{Place, place};
-use crate::sentence::{cannot_connect, no_answer, sentence};
+use crate::sentence::{has_closed, sentence};
 use crate::sink::{Item, Sink};
 use crate::wanted::Wanted;
 
@@ -37,9 +38,12 @@ pub(crate) struct Options {
     pub(crate) resume: bool,
     pub(crate) include: bool,
     pub(crate) repeat: u32,
+    /// Redirections.
+    pub(crate) follow: bool,
 }
 
 struct Download<'a> {
+    reach: &'a Reach,
     wanted: &'a Wanted,
     options: &'a Options,
     stop: &'a CancelGroup,
@@ -50,13 +54,14 @@ struct Download<'a> {
 
 /// An answer whose body is still to come.
 struct Answer {
-    conn: Conn,
-    head: Response<Bytes>,
+    head: Response<()>,
+    body: Body,
     /// The length of the body, if the head says it.
     len: Option<u64>,
 }
 
 pub(crate) fn run(
+    reach: &Reach,
     wanted: &Wanted,
     output: Output,
     options: &Options,
@@ -79,6 +84,7 @@ pub(crate) fn run(
         Err(reason) => return Outcome::none(Ending::failed(reason)),
     };
     let download = Download {
+        reach,
         wanted,
         options,
         stop,
@@ -101,13 +107,12 @@ pub(crate) fn run(
 impl Download<'_> {
     /// All exchanges, up to the first that does not succeed.
     fn repeat(&self) -> Result<Ending, Ending> {
-        let mut idle = None;
         for left in (0..self.options.repeat).rev() {
             let mut request = self.wanted.request();
             if left == 0 {
-                close_after(&mut request);
+                self.close_after(&mut request);
             }
-            let answer = self.ask(idle, request)?;
+            let answer = self.ask(request)?;
             if left + 1 == self.options.repeat {
                 self.sink.give(Item::Start(0))?; // Not before: a file outlives a failed connect.
             }
@@ -122,7 +127,6 @@ impl Download<'_> {
             if left == 0 || !ending.is_ok() {
                 return Ok(ending);
             }
-            idle = Some(answer.conn);
         }
         Err(Ending::failed("nothing was asked for"))
     }
@@ -130,13 +134,13 @@ impl Download<'_> {
     /// One exchange, for what is missing after the first `have` bytes.
     fn resume(&self, have: u64) -> Result<Ending, Ending> {
         let mut request = self.wanted.request();
-        close_after(&mut request);
+        self.close_after(&mut request);
         if have > 0 {
             let range = HeaderValue::try_from(format!("bytes={have}-"));
             let range = range.map_err(|error| Ending::failed(error.to_string()))?;
             request.headers_mut().insert(header::RANGE, range);
         }
-        let answer = self.ask(None, request)?;
+        let answer = self.ask(request)?;
         let status = Status::from(&answer.head);
         match place(&answer.head, have) {
             Ok(Place::Append { end, total }) => {
@@ -160,40 +164,27 @@ impl Download<'_> {
         }
     }
 
-    /// Over the idle connection, if there is one that can be used again.
-    fn ask(&self, idle: Option<Conn>, request: Request<Bytes>) -> Result<Answer, Ending> {
-        if let Some(conn) = idle.filter(Conn::is_reusable) {
-            match self.transact(conn, request.clone()) {
-                // A server may close an idle connection at any time (RFC 9112 section 9.3.1). What
-                // it cannot have seen, or may see twice without harm, is sent again.
-                Err(error)
-                    if error.kind() == ErrorKind::Reset
-                        && (error.count() == 0 || request.method().is_idempotent()) => {}
-                result => return result.map_err(|error| failed(&error, no_answer)),
-            }
+    /// Good manners, where no request follows. The user may have said something else.
+    fn close_after(&self, request: &mut Request<Bytes>) {
+        if !self.options.follow {
+            let close = HeaderValue::from_static("close");
+            let headers = request.headers_mut();
+            headers.entry(header::CONNECTION).or_insert(close);
         }
-        let conn = self.connect()?;
-        let answer = self.transact(conn, request);
-        answer.map_err(|error| failed(&error, no_answer))
     }
 
-    fn connect(&self) -> Result<Conn, Ending> {
-        self.bar.set_message("connecting");
-        let target = &self.wanted.target;
-        let aio = Conn::connect(self.deadline.aio(), (target.host.clone(), target.port));
-        self.stop.add(aio.canceller());
-        aio.wait()
-            .map_err(|error| failed(&error, |error| cannot_connect(&target.host, error)))
-    }
-
-    fn transact(&self, conn: Conn, request: Request<Bytes>) -> Result<Answer, Error> {
+    fn ask(&self, request: Request<Bytes>) -> Result<Answer, Ending> {
         self.bar.set_message("waiting for the answer");
-        let aio = conn.transact_streaming(self.deadline.aio(), request);
+        let client = &self.reach.client;
+        let aio = client.transact_streaming(self.deadline.aio(), request);
         self.stop.add(aio.canceller());
-        let head = aio.wait()?;
-        let len = head.headers().get(header::CONTENT_LENGTH);
+        let answer = aio.wait();
+        let answer = answer.map_err(|error| failed(&error, |error| self.reach.sentence(error)))?;
+        let (head, body) = answer.into_parts();
+        let len = head.headers.get(header::CONTENT_LENGTH);
         let len = len.and_then(|len| len.to_str().ok()?.parse().ok());
-        Ok(Answer { conn, head, len })
+        let head = Response::from_parts(head, ());
+        Ok(Answer { head, body, len })
     }
 
     /// Gives the body to the output while it arrives, and says how much it was: `most` at most, or
@@ -203,7 +194,7 @@ impl Download<'_> {
         progress::show_total(&self.bar, answer.len.map(|len| before + len));
         self.bar.set_message("");
         let mut reads: VecDeque<_> = (0..READS)
-            .map(|_| self.read(&answer.conn, self.deadline.aio()))
+            .map(|_| self.read(&answer.body, self.deadline.aio()))
             .collect();
         let mut count = 0;
         while let Some(read) = reads.pop_front() {
@@ -218,28 +209,20 @@ impl Download<'_> {
             }
             self.sink.give(Item::Body(bytes))?;
             self.bar.set_position(self.sink.written());
-            reads.push_back(self.read(&answer.conn, aio));
+            reads.push_back(self.read(&answer.body, aio));
         }
         Ok(count)
     }
 
-    fn read(&self, conn: &Conn, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        let aio = conn.read(aio, PIECE);
+    fn read(&self, body: &Body, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
+        let aio = body.read(aio, PIECE);
         self.stop.add(aio.canceller());
         aio
     }
 }
 
-/// Good manners, where no request follows. The user may have said something else.
-fn close_after(request: &mut Request<Bytes>) {
-    request
-        .headers_mut()
-        .entry(header::CONNECTION)
-        .or_insert(HeaderValue::from_static("close"));
-}
-
 /// As it looks on the wire.
-fn render(head: &Response<Bytes>) -> Bytes {
+fn render(head: &Response<()>) -> Bytes {
     let mut text = BytesMut::new();
     text.put_slice(format!("{:?} {}\r\n", head.version(), Status::from(head)).as_bytes());
     for (name, value) in head.headers() {
@@ -262,7 +245,7 @@ fn failed(error: &Error, say: impl FnOnce(&Error) -> String) -> Ending {
 /// A body that ended after `count` of `len` bytes.
 fn cut(error: &Error, count: u64, len: Option<u64>) -> Ending {
     match error.kind() {
-        ErrorKind::Reset if error.is_end_of_stream() => incomplete(count, len),
+        ErrorKind::Reset if has_closed(error) => incomplete(count, len),
         ErrorKind::Protocol | ErrorKind::TooLarge => {
             Ending::failed("incomplete (the rest is not HTTP/1)")
         }

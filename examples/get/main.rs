@@ -6,6 +6,8 @@
 //! answer means to a file that is there in part, `outcome` is the last line, `demo` a server for
 //! those who have none. The rest is shared with the example `put`.
 
+#[path = "../common/access.rs"]
+mod access;
 #[path = "../common/background.rs"]
 mod background;
 #[path = "../common/cancel.rs"]
@@ -30,6 +32,8 @@ mod sentence;
 mod sink;
 #[path = "../common/target.rs"]
 mod target;
+#[path = "../common/trust.rs"]
+mod trust;
 mod wanted;
 
 use std::io::{self, Write};
@@ -42,6 +46,7 @@ use clap::{CommandFactory, Parser};
 use http_aio::http::header::{self, HeaderName, HeaderValue};
 use http_aio::http::{HeaderMap, Method};
 
+use crate::access::Access;
 use crate::cancel::CancelGroup;
 use crate::deadline::seconds;
 use crate::download::Options;
@@ -59,7 +64,7 @@ use crate::wanted::{Data, Wanted};
 #[command(name = "get", version, after_help = AFTER_HELP, max_term_width = 100)]
 #[command(override_usage = "get [OPTIONS] URL\n       get [--timeout SECONDS]")]
 struct Arguments {
-    /// What: http://HOST[:PORT][/PATH], with port 80 unless it says another
+    /// What: http[s]://HOST[:PORT][/PATH], with port 80 or 443 unless it says another
     url: Option<Target>,
 
     /// Write to this file instead of standard output
@@ -96,7 +101,17 @@ struct Arguments {
     #[arg(long, value_name = "N", requires = "url", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+
+    /// Follow up to 10 redirections, without Authorization and Cookie from another server on
+    #[arg(short = 'L', long, requires = "url")]
+    location: bool,
+
+    #[command(flatten)]
+    access: Access,
 }
+
+/// How many redirections `-L` follows.
+const REDIRECTIONS: u32 = 10;
 
 const AFTER_HELP: &str = "\
 The last line on standard error is
@@ -104,9 +119,11 @@ The last line on standard error is
     read N bytes: RESULT
 
 N counts the bytes of all bodies that were written to the output. RESULT is `ok (200 OK)` or
-`refused (404 Not Found)` with the server's status, and refused is what is not 2xx: redirections are
-not followed. Their bodies are written too. Or it is `incomplete (N of M bytes)` for a body that was
-cut, `timed out`, `canceled`, `reset by peer`, `closed` or another reason.
+`refused (404 Not Found)` with the server's status, and refused is what is not 2xx: redirections too,
+without -L. Their bodies are written too. Or it is `incomplete (N of M bytes)` for a body that was
+cut, `timed out`, `canceled`, `reset by peer`, `closed`, `not trusted: REASON` or another reason.
+
+https: needs the feature `tls` of the crate. There is no way not to check certificates.
 
 Exit status: 0 ok, 1 not ok, 2 wrong usage, 130 after Ctrl-C.
 
@@ -114,6 +131,7 @@ Examples:
     get -o photo.jpg http://localhost:8080/photo.jpg
     get -C -o photo.jpg http://localhost:8080/photo.jpg
     get -H 'Content-Type: application/json' -d '{}' --timeout 2.5 http://[::1]:8080/
+    get -L --cacert ca.pem --proxy http://localhost:3128 https://example.com/
 ";
 
 fn main() -> ExitCode {
@@ -137,29 +155,25 @@ fn get(arguments: Arguments, target: Target, stop: &CancelGroup) -> Outcome {
     if arguments.resume && headers.contains_key(header::RANGE) {
         wrong_usage("-C asks for a range itself: it cannot be used with a Range header");
     }
-    if !target.is_supported() {
-        return Outcome::none(Ending::failed("https: is not supported yet"));
-    }
-    let wanted = Wanted::new(
-        target,
-        arguments.method,
-        headers,
-        arguments.data,
-        stop.bell(),
-    );
-    let output = output(arguments.output.as_deref());
-    let (wanted, output) = match (wanted, output) {
-        (Ok(wanted), Ok(output)) => (wanted, output),
-        _ if stop.is_canceled() => return Outcome::none(Ending::Canceled),
-        (Err(reason), _) | (_, Err(reason)) => return Outcome::none(Ending::failed(reason)),
-    };
     let options = Options {
         timeout: arguments.timeout,
         resume: arguments.resume,
         include: arguments.include,
         repeat: arguments.repeat,
+        follow: arguments.location,
     };
-    download::run(&wanted, output, &options, stop)
+    let redirections = if arguments.location { REDIRECTIONS } else { 0 };
+    let prepared = || -> Result<_, String> {
+        let reach = arguments.access.reach(&target, redirections, stop.bell())?;
+        let (method, data) = (arguments.method, arguments.data);
+        let wanted = Wanted::new(target, method, headers, data, stop.bell())?;
+        Ok((reach, wanted, output(arguments.output.as_deref())?))
+    };
+    match prepared() {
+        Ok((reach, wanted, output)) => download::run(&reach, &wanted, output, &options, stop),
+        Err(_) if stop.is_canceled() => Outcome::none(Ending::Canceled),
+        Err(reason) => Outcome::none(Ending::failed(reason)),
+    }
 }
 
 fn output(path: Option<&Path>) -> Result<Output, String> {

@@ -1,6 +1,5 @@
 //! What an answer means to a file of which the first bytes are there.
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode, header};
 
 /// What to do with the answer's body.
@@ -21,7 +20,7 @@ pub(crate) enum Place {
 /// # Errors
 ///
 /// A sentence, if the answer would spoil the file.
-pub(crate) fn place(response: &Response<Bytes>, have: u64) -> Result<Place, String> {
+pub(crate) fn place<B>(response: &Response<B>, have: u64) -> Result<Place, String> {
     let range = response.headers().get(header::CONTENT_RANGE);
     let range = range.and_then(|range| parse(range.to_str().ok()?));
     match (response.status(), range) {

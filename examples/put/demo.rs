@@ -7,6 +7,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode, header};
 use http_aio::{Aio, Conn, Error};
 
+use crate::access::Reach;
 use crate::control::Control;
 use crate::ending::Ending;
 use crate::outcome::Outcome;
@@ -55,8 +56,9 @@ fn upload_to(
         "PUT {}, in pieces of {} bytes, {} of them in flight",
         target.uri, options.buffer, options.depth
     ));
+    let reach = Reach::directly(target);
     let start = Instant::now();
-    let outcome = upload::run(target, Source::generated(LEN), options, control);
+    let outcome = upload::run(&reach, target, Source::generated(LEN), options, control);
     let time = start.elapsed().as_secs_f64();
     note(&format!(
         "took {time:.3} s: {:.0} MiB/s",

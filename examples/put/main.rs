@@ -1,10 +1,13 @@
 //! Uploads a file with HTTP `PUT`, as the crate's main example.
 //!
 //! `main` speaks with the user. `upload` is the exchange, with its two directions at once: the body
-//! goes out piece by piece, and `answer` reads what the server says meanwhile; `permission` is what it may
-//! be asked for before. `source` is where the body comes from, `control` what ends everything, `outcome` the last line, `demo` a server for
-//! those who have none. The rest is shared with the example `get`.
+//! goes out piece by piece, and `answer` reads what the server says meanwhile; `permission` is what it
+//! may be asked for before. `source` is where the body comes from, `control` what ends everything,
+//! `outcome` the last line, `demo` a server for those who have none. The rest is shared with the
+//! example `get`.
 
+#[path = "../common/access.rs"]
+mod access;
 mod answer;
 #[path = "../common/background.rs"]
 mod background;
@@ -29,6 +32,8 @@ mod sentence;
 mod source;
 #[path = "../common/target.rs"]
 mod target;
+#[path = "../common/trust.rs"]
+mod trust;
 mod upload;
 
 use std::fs;
@@ -39,6 +44,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::access::Access;
 use crate::control::Control;
 use crate::deadline::seconds;
 use crate::ending::Ending;
@@ -59,7 +65,7 @@ struct Arguments {
     #[arg(requires = "url")]
     file: Option<PathBuf>,
 
-    /// Where to: http://HOST[:PORT][/PATH], with port 80 unless it says another
+    /// Where to: http[s]://HOST[:PORT][/PATH], with port 80 or 443 unless it says another
     url: Option<Target>,
 
     /// Give up after this time, in total: resolving, connecting, upload and answer
@@ -82,6 +88,9 @@ struct Arguments {
     /// Let the server refuse before the body goes out: wait up to 1 s for its `100 Continue`
     #[arg(long)]
     expect_continue: bool,
+
+    #[command(flatten)]
+    access: Access,
 }
 
 const AFTER_HELP: &str = "\
@@ -89,10 +98,15 @@ The last line, and the only one on standard output, is
 
     wrote N of M bytes: RESULT
 
-N counts the bytes of the body that the kernel accepted, M those there are; with --chunked, where
-nobody knows M, it is `wrote N bytes: RESULT`. RESULT is `ok (201 Created)` or
-`refused (404 Not Found)` with the server's status; `timed out`, `canceled`, `reset by peer`,
-`closed` or another reason, followed by the status if the server gave one.
+N counts the bytes of the body that the kernel accepted, for https: before they were encrypted, M
+those there are; with --chunked, where nobody knows M, it is `wrote N bytes: RESULT`. RESULT is
+`ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
+`reset by peer`, `closed`, `not trusted: REASON` or another reason, followed by the status if the
+server gave one.
+
+https: needs the feature `tls` of the crate. There is no way not to check certificates. A proxy is
+asked for a tunnel, for http: too. Redirections are refusals: when one comes, FILE has been sent, and
+what comes from a pipe cannot be read a second time.
 
 Exit status: 0 ok, 1 not ok, 2 wrong usage, 130 after Ctrl-C.
 
@@ -100,6 +114,7 @@ Examples:
     put photo.jpg http://localhost:8080/photo.jpg
     tar c src | put --timeout 2.5 - http://[::1]:8080/src.tar
     pg_dump shop | put --chunked --expect-continue - http://localhost:8080/shop.sql
+    put --cacert ca.pem --proxy http://localhost:3128 photo.jpg https://example.com/photo.jpg
 ";
 
 fn main() -> ExitCode {
@@ -117,7 +132,7 @@ fn main() -> ExitCode {
         note("Ctrl-C will end this program without a result");
     }
     let outcome = match (arguments.file, arguments.url) {
-        (Some(file), Some(target)) => put(&file, &target, &options, &control),
+        (Some(file), Some(target)) => put(&file, &target, &arguments.access, &options, &control),
         _ => demo::run(&options, &control),
     };
     // Whoever reads it may be gone; the exit status still tells.
@@ -125,24 +140,31 @@ fn main() -> ExitCode {
     outcome.ending.exit_code()
 }
 
-fn put(file: &Path, target: &Target, options: &Options, control: &Control) -> Outcome {
-    if !target.is_supported() {
-        return Outcome::none(Ending::failed("https: is not supported yet"));
-    }
+fn put(
+    file: &Path,
+    target: &Target,
+    access: &Access,
+    options: &Options,
+    control: &Control,
+) -> Outcome {
     let bell = control.exchange.bell();
-    let source = if options.chunked {
-        Source::stream(file, bell)
-    } else if file == Path::new("-") {
-        Source::stdin(bell)
-    } else {
-        Source::open(file)
-    };
-    let source = match source {
-        Ok(source) => source,
+    // Redirections are none of a connection's.
+    let prepared = access.reach(target, 0, bell).and_then(|reach| {
+        let source = if options.chunked {
+            Source::stream(file, bell)
+        } else if file == Path::new("-") {
+            Source::stdin(bell)
+        } else {
+            Source::open(file)
+        };
+        Ok((reach, source?))
+    });
+    let (reach, source) = match prepared {
+        Ok(prepared) => prepared,
         Err(_) if control.is_interrupted() => return Outcome::none(Ending::Canceled),
         Err(reason) => return Outcome::none(Ending::failed(reason)),
     };
-    let outcome = upload::run(target, source, options, control);
+    let outcome = upload::run(&reach, target, source, options, control);
     if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {
         if fs::metadata(file).is_ok_and(|now| now.len() > total) {
             note("the file grew during the upload; what came later was not sent");

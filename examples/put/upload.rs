@@ -9,6 +9,7 @@ use http_aio::http::{Request, header};
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
 use indicatif::ProgressBar;
 
+use crate::access::Reach;
 use crate::answer::{self, Answer};
 use crate::control::Control;
 use crate::deadline::Deadline;
@@ -16,7 +17,7 @@ use crate::ending::Ending;
 use crate::outcome::Outcome;
 use crate::permission;
 use crate::progress;
-use crate::sentence::{cannot_connect, no_answer, sentence};
+use crate::sentence::{no_answer, sentence};
 use crate::source::{Piece, Source};
 use crate::target::Target;
 
@@ -46,6 +47,7 @@ enum Stop {
 }
 
 struct Upload<'a> {
+    reach: &'a Reach,
     options: &'a Options,
     control: &'a Control,
     deadline: Deadline,
@@ -56,12 +58,14 @@ struct Upload<'a> {
 }
 
 pub(crate) fn run(
+    reach: &Reach,
     target: &Target,
     source: Source,
     options: &Options,
     control: &Control,
 ) -> Outcome {
     let mut upload = Upload {
+        reach,
         options,
         control,
         deadline: Deadline::after(options.timeout),
@@ -87,7 +91,7 @@ impl Upload<'_> {
         let conn = match self.connect(target) {
             Ok(conn) => conn,
             Err(_) if self.control.is_interrupted() => return Ending::Canceled,
-            Err(error) => return Ending::failed(cannot_connect(&target.host, &error)),
+            Err(error) => return Ending::failed(self.reach.sentence(&error)),
         };
         let begun = self.send_head(&conn, target);
         if begun.is_ok() && self.expects_permission() {
@@ -130,7 +134,7 @@ impl Upload<'_> {
 
     fn connect(&self, target: &Target) -> Result<Conn, Error> {
         self.bar.set_message("connecting");
-        let aio = Conn::connect(self.deadline.aio(), (target.host.clone(), target.port));
+        let aio = self.reach.client.connect(self.deadline.aio(), &target.uri);
         self.control.exchange.add(aio.canceller());
         aio.wait()
     }

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,8 +59,18 @@ impl Tool {
         name: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
+        Self::start_in(&[], name, arguments)
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in<A: AsRef<OsStr>>(
+        environment: &[(&str, &OsStr)],
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
         let start = Instant::now();
         let mut child = Command::new(binary(name))
+            .envs(environment.iter().copied())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -208,6 +218,11 @@ impl<R: Send + 'static> Peer<R> {
         Ok(Self { url, outcome })
     }
 
+    /// Its host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split('/').nth(2).expect("it is a URL")
+    }
+
     /// What `serve` has returned.
     #[track_caller]
     pub(crate) fn outcome(self) -> R {
@@ -262,6 +277,130 @@ impl Request {
 
 pub(crate) fn answer(mut stream: &TcpStream, answer: &str) -> io::Result<()> {
     stream.write_all(answer.as_bytes())
+}
+
+/// A proxy for one connection, and what it was asked for: a tunnel, or what it answers itself.
+pub(crate) fn proxy(text: &'static str) -> Peer<Request> {
+    Peer::new(move |stream| {
+        let request = Request::read(&stream)?;
+        let tunnel = request.head.strip_prefix("CONNECT ");
+        let Some(server) = tunnel.and_then(|line| line.split(' ').next()) else {
+            answer(&stream, text)?;
+            return Ok(request);
+        };
+        let server = TcpStream::connect(server)?;
+        answer(&stream, "HTTP/1.1 200 OK\r\n\r\n")?;
+        let (mut from, mut to) = (stream.try_clone()?, server.try_clone()?);
+        let there = thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+        let _ = io::copy(&mut &server, &mut &stream);
+        let _ = stream.shutdown(Shutdown::Write); // It may be gone.
+        let _ = there.join();
+        Ok(request)
+    })
+}
+
+/// Servers that speak TLS, for `https:` with the host 127.0.0.1.
+#[cfg(feature = "tls")]
+pub(crate) mod secure {
+    use std::io::Read;
+    use std::sync::Arc;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use http_aio::bytes::Bytes;
+    use http_aio::http::{Request, Response};
+    use http_aio::rustls::ServerConfig;
+    use http_aio::rustls::crypto::ring;
+    use http_aio::rustls::pki_types::PrivatePkcs8KeyDer;
+    use http_aio::{Aio, Conn, Error};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
+    };
+
+    use super::{LIMIT, Peer, Scratch};
+
+    /// Who signs the servers' certificates.
+    pub(crate) struct Authority {
+        issuer: Issuer<'static, KeyPair>,
+        pem: String,
+    }
+
+    impl Authority {
+        pub(crate) fn new(name: &str) -> Self {
+            let key = KeyPair::generate().expect("a key");
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let certificate = params.self_signed(&key).expect("a certificate");
+            let text = STANDARD.encode(certificate.der());
+            let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+            Self {
+                issuer: Issuer::new(params, key),
+                pem,
+            }
+        }
+
+        /// For `--cacert`.
+        pub(crate) fn file(&self) -> Scratch {
+            Scratch::new(self.pem.as_bytes())
+        }
+
+        /// For a server of that name, until that year.
+        pub(crate) fn sign(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+            let key = KeyPair::generate().expect("a key");
+            let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(until, 1, 1);
+            let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+            let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+            let provider = Arc::new(ring::default_provider());
+            let config = ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .expect("there are some")
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.der().clone()], key.into());
+            Arc::new(config.expect("it belongs to the key"))
+        }
+
+        pub(crate) fn server(&self) -> Arc<ServerConfig> {
+            self.sign("127.0.0.1", 4000)
+        }
+    }
+
+    /// For one connection; what became of it may be that there was none.
+    pub(crate) fn serving<R: Send + 'static>(
+        config: Arc<ServerConfig>,
+        serve: impl FnOnce(Conn) -> Result<R, Error> + Send + 'static,
+    ) -> Peer<Result<R, Error>> {
+        let mut peer = Peer::new(move |stream| {
+            let conn = Conn::tls_server(Aio::new().timeout(LIMIT), stream, config);
+            Ok(conn.wait().and_then(serve))
+        });
+        peer.url = peer.url.replacen("http:", "https:", 1);
+        peer
+    }
+
+    /// Answers so many requests, and returns the last of them.
+    pub(crate) fn answering(
+        config: Arc<ServerConfig>,
+        times: usize,
+        answer: fn() -> Response<Bytes>,
+    ) -> Peer<Result<Request<Bytes>, Error>> {
+        serving(config, move |conn| {
+            let mut last = Request::default();
+            for _ in 0..times {
+                last = conn.read_request(Aio::new()).wait()?;
+                let mut body = Vec::new();
+                conn.body().read_to_end(&mut body)?;
+                *last.body_mut() = body.into();
+                conn.write_response(Aio::new(), answer()).wait()?;
+            }
+            Ok(last)
+        })
+    }
 }
 
 /// A peer that waits to be told.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::examples::{
     Ended, LIMIT, Peer, Request, Scratch, Tool, answer, binary, collect, gate, interrupt, noise,
+    proxy,
 };
 
 /// What `get --timeout 1` may take, measured around the process.
@@ -299,7 +300,17 @@ fn help_is_no_error() {
     let ended = get(["--help"]);
     assert_eq!(ended.code, Some(0));
     let help = String::from_utf8_lossy(&ended.stdout);
-    for word in ["--timeout", "--repeat", "-C", "130", "read N bytes"] {
+    for word in [
+        "--timeout",
+        "--repeat",
+        "-C",
+        "-L",
+        "--cacert",
+        "--proxy",
+        "--proxy-env",
+        "130",
+        "read N bytes",
+    ] {
         assert!(help.contains(word), "{word}");
     }
 }
@@ -683,6 +694,392 @@ fn the_first_refusal_is_the_last_exchange() {
     assert!(peer.outcome().is_empty(), "it asked again");
 }
 
+// Redirections.
+
+/// Without a body, which would cost the connection.
+const ELSEWHERE: &str =
+    "HTTP/1.1 302 Found\r\nLocation: ../else/where\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn redirections_are_followed_if_asked_for() {
+    // To another server, and there along one connection.
+    let there = Peer::new(|stream| {
+        let mut lines = Vec::new();
+        for text in [ELSEWHERE, HELLO] {
+            let request = Request::read(&stream)?;
+            lines.extend(request.head.lines().next().map(str::to_owned));
+            answer(&stream, text)?;
+        }
+        Ok(lines)
+    });
+    let far = there.url.clone();
+    let here = |far: &str| {
+        answering(format!(
+            "HTTP/1.1 301 Moved Permanently\r\nLocation: {far}\r\nContent-Length: 3\r\n\r\nbye"
+        ))
+    };
+    get([&here(&far).url]).expect_body(1, b"bye", "refused (301 Moved Permanently)");
+    get(["-L", &here(&far).url]).expect_body(0, b"hello", OK);
+    let lines = ["GET /dir/file?a=b HTTP/1.1", "GET /else/where HTTP/1.1"];
+    assert_eq!(there.outcome(), lines);
+}
+
+#[test]
+fn each_exchange_follows_its_redirections() {
+    let peer = Peer::new(|stream| {
+        for text in [ELSEWHERE, HELLO, ELSEWHERE, HELLO] {
+            Request::read(&stream)?;
+            answer(&stream, text)?;
+        }
+        Ok(())
+    });
+    let ended = get(["-L", "--repeat", "2", &peer.url]);
+    ended.expect_body(0, b"hellohello", OK);
+    peer.outcome();
+}
+
+#[test]
+fn a_download_is_continued_elsewhere_too() {
+    let all = noise(5000);
+    let file = Scratch::new(&all[..1000]);
+    let rest = part(&all, 1000, 5000);
+    let peer = Peer::new(move |stream| {
+        Request::read(&stream)?;
+        answer(&stream, ELSEWHERE)?;
+        let request = Request::read(&stream)?;
+        (&stream).write_all(&rest)?;
+        Ok(request)
+    });
+    let ended = get_file(&["-L", "-C"], &file, &peer.url);
+    ended.expect_read(0, 4000, "ok (206 Partial Content)");
+    expect_content(&file, &all);
+    let request = peer.outcome();
+    assert!(has_line(&request, "range: bytes=1000-"), "{}", request.head);
+}
+
+#[test]
+fn redirections_without_end_are_told() {
+    let file = Scratch::new(b"hello");
+    let peer = server(&[(ELSEWHERE, 11)]);
+    let ended = get_file(&["-L"], &file, &peer.url);
+    ended.expect_read(1, 0, "too many redirections");
+    assert_eq!(peer.outcome().len(), 11);
+    expect_content(&file, b"hello");
+}
+
+#[test]
+fn redirections_to_nowhere_are_told() {
+    let cases = [
+        (
+            "ftp://host/",
+            "the answer cannot be used: Location is neither http nor https",
+        ),
+        ("", "refused (302 Found)"),
+        (
+            "http://name.invalid/",
+            "cannot resolve 127.0.0.1 or where it leads",
+        ),
+    ];
+    for (location, result) in cases {
+        let text =
+            format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        get(["-L", &answering(text).url]).expect_body(1, b"", result);
+    }
+}
+
+// Proxies.
+
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    listener.local_addr().expect("it has one").to_string()
+}
+
+#[test]
+fn a_proxy_passes_requests_on() {
+    let proxy = proxy(HELLO);
+    let uri = format!("http://user:secret@{}", proxy.address());
+    let ended = get(["--proxy", &uri, "http://name.invalid/path"]);
+    ended.expect_body(0, b"hello", OK);
+    let request = proxy.outcome();
+    let head = &request.head;
+    let line = "GET http://name.invalid/path HTTP/1.1\r\n";
+    assert!(head.starts_with(line), "{head}");
+    let credentials = "proxy-authorization: Basic dXNlcjpzZWNyZXQ=";
+    assert!(has_line(&request, credentials), "{head}");
+}
+
+#[test]
+fn the_environment_names_proxies_only_if_asked() {
+    let proxy = proxy(HELLO);
+    let (address, nobody) = (proxy.address().to_owned(), nobody());
+    let get_in = |http_proxy: &str, no_proxy: &str, arguments: &[&str]| {
+        let variables = [
+            ("http_proxy", OsStr::new(http_proxy)),
+            ("no_proxy", OsStr::new(no_proxy)),
+        ];
+        Tool::start_in(&variables, "get", arguments).end()
+    };
+    get_in(&nobody, "", &[&answering(HELLO).url]).expect_body(0, b"hello", OK);
+    let direct = answering(HELLO);
+    get_in(&nobody, "127.0.0.0/8", &["--proxy-env", &direct.url]).expect_body(0, b"hello", OK);
+    let ended = get_in(&address, "", &["--proxy-env", "http://name.invalid/"]);
+    ended.expect_body(0, b"hello", OK);
+    assert!(
+        proxy
+            .outcome()
+            .head
+            .starts_with("GET http://name.invalid/ ")
+    );
+
+    let ended = get_in("host:port", "", &["--proxy-env", &direct.url]);
+    ended.expect_body(1, b"", "http_proxy: this is not a port");
+    let ended = get_in("name.invalid", "", &["--proxy-env", "http://127.0.0.1:9/"]);
+    ended.expect_body(1, b"", "cannot resolve 127.0.0.1 or its proxy");
+}
+
+#[test]
+fn a_proxy_that_is_none_is_told() {
+    let url = "http://127.0.0.1:9/";
+    let ended = get(["--proxy", &nobody(), url]);
+    ended.expect_body(1, b"", "connection refused by the proxy");
+    let ended = get(["--proxy", "name.invalid", url]);
+    ended.expect_body(1, b"", "cannot resolve the proxy");
+    let ended = get(["--proxy", "http://user:secret@host:port", url]);
+    assert_eq!(ended.code, Some(2));
+    let error = "error: invalid value for '--proxy <URL>': this is not a port\n";
+    assert!(ended.stderr.starts_with(error), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
+}
+
+// TLS.
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn without_tls_there_is_no_https() {
+    let result = "this build has no TLS: build it with the feature `tls`";
+    let file = Scratch::new(b"hello");
+    get_file(&[], &file, "https://localhost/").expect_read(1, 0, result);
+    let redirected = "HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\n\r\n";
+    get_file(&["-L"], &file, &answering(redirected).url).expect_read(1, 0, result);
+    get(["--cacert", "any", "http://127.0.0.1:9/"]).expect_body(1, b"", result);
+    expect_content(&file, b"hello");
+}
+
+#[cfg(feature = "tls")]
+mod secure {
+    use http_aio::bytes::Bytes;
+    use http_aio::http::Response;
+    use http_aio::rustls::{ServerConnection, StreamOwned};
+
+    use super::*;
+    use crate::examples::secure::{Authority, answering};
+
+    fn hello() -> Response<Bytes> {
+        Response::new("hello".into())
+    }
+
+    /// `get --cacert FILE OPTIONS URL`
+    fn get_trusting(authority: &Authority, options: &[&str], url: &str) -> Ended {
+        let file = authority.file();
+        let trust = [OsStr::new("--cacert"), file.as_ref()];
+        let options = options.iter().map(OsStr::new);
+        get(trust.into_iter().chain(options).chain([OsStr::new(url)]))
+    }
+
+    #[test]
+    fn https_is_understood() {
+        let ours = Authority::new("ours");
+        let peer = answering(ours.server(), 3, hello);
+        let ended = get_trusting(&ours, &["--repeat", "3", "-d", "data"], &peer.url);
+        ended.expect_body(0, b"hellohellohello", OK);
+        let request = peer.outcome().expect("three requests");
+        assert_eq!(request.uri(), "/dir/file?a=b");
+        assert_eq!(request.body(), "data");
+    }
+
+    #[test]
+    fn a_large_body_arrives_whole() {
+        let ours = Authority::new("ours");
+        let peer = answering(ours.server(), 1, || Response::new(noise(3_000_000).into()));
+        get_trusting(&ours, &[], &peer.url).expect_body(0, &noise(3_000_000), OK);
+    }
+
+    #[test]
+    fn a_redirection_may_lead_to_https() {
+        let ours = Authority::new("ours");
+        let there = answering(ours.server(), 1, hello);
+        let text = format!("HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n", there.url);
+        let here = super::answering(text);
+        get_trusting(&ours, &["-L"], &here.url).expect_body(0, b"hello", OK);
+    }
+
+    #[test]
+    fn the_system_is_asked_whom_to_trust() {
+        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+        let unknown = "not trusted: its certificate is signed by nobody we trust";
+        for (file, code, body, result) in [
+            (ours.file(), 0, &b"hello"[..], OK),
+            (theirs.file(), 1, b"", unknown),
+        ] {
+            let peer = answering(ours.server(), 1, hello);
+            let variables = [("SSL_CERT_FILE", file.as_ref())];
+            let ended = Tool::start_in(&variables, "get", [&peer.url]).end();
+            ended.expect_body(code, body, result);
+        }
+        // Another file stands instead of what the system says.
+        let peer = answering(ours.server(), 1, hello);
+        get_trusting(&theirs, &[], &peer.url).expect_body(1, b"", unknown);
+    }
+
+    #[test]
+    fn who_cannot_be_trusted_is_told_and_costs_no_file() {
+        let ours = Authority::new("ours");
+        let (trust, file) = (ours.file(), Scratch::new(b"hello"));
+        for (name, until, why) in [
+            (
+                "else.where",
+                4000,
+                "its certificate is for another name than 127.0.0.1",
+            ),
+            ("127.0.0.1", 2001, "its certificate has expired"),
+        ] {
+            let peer = answering(ours.sign(name, until), 1, hello);
+            let trust = trust.0.to_str().expect("it is one of ours");
+            let ended = get_file(&["--cacert", trust], &file, &peer.url);
+            ended.expect_read(1, 0, &format!("not trusted: {why}"));
+        }
+        expect_content(&file, b"hello");
+    }
+
+    #[test]
+    fn what_is_not_tls_is_told() {
+        for (text, why) in [
+            (
+                "HTTP/1.1 400 Bad Request\r\n\r\n",
+                "TLS failed: the peer speaks plain HTTP here, and no TLS",
+            ),
+            (
+                "SSH-2.0-OpenSSH_9.9\r\n",
+                "TLS failed: the peer speaks something else than TLS",
+            ),
+            ("", "closed without an answer"),
+        ] {
+            let peer = Peer::new(move |mut stream| {
+                let _ = stream.read(&mut [0; 4096])?;
+                answer(&stream, text)
+            });
+            let ours = Authority::new("ours");
+            let url = peer.url.replacen("http:", "https:", 1);
+            get_trusting(&ours, &[], &url).expect_body(1, b"", why);
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_without_the_end_of_tls_is_incomplete() {
+        let ours = Authority::new("ours");
+        let config = ours.server();
+        let peer = Peer::new(move |stream| {
+            let session = ServerConnection::new(config).expect("a session");
+            let mut stream = StreamOwned::new(session, stream);
+            let _ = stream.read(&mut [0; 4096])?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello")?;
+            stream.flush() // Then it closes the socket.
+        });
+        let url = peer.url.replacen("http:", "https:", 1);
+        let ended = get_trusting(&ours, &[], &url);
+        ended.expect_body(1, b"hello", "incomplete (closed before the end)");
+    }
+
+    #[test]
+    fn a_proxy_makes_a_tunnel() {
+        let ours = Authority::new("ours");
+        let peer = answering(ours.server(), 2, hello);
+        let proxy = proxy("");
+        let (via, server) = (proxy.address().to_owned(), peer.address().to_owned());
+        let ended = get_trusting(&ours, &["--proxy", &via, "--repeat", "2"], &peer.url);
+        ended.expect_body(0, b"hellohello", OK);
+        let head = proxy.outcome().head;
+        let line = format!("CONNECT {server} HTTP/1.1\r\n");
+        assert!(head.starts_with(&line), "{head}");
+    }
+
+    #[test]
+    fn a_proxy_that_refuses_is_told() {
+        for (text, result) in [
+            (
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+                "the proxy answered 403 Forbidden",
+            ),
+            ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP/1"),
+            ("", "closed without an answer"),
+        ] {
+            let proxy = super::answering(text);
+            let ended = get(["--proxy", proxy.address(), "https://name.invalid/"]);
+            ended.expect_body(1, b"", result);
+        }
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_used_are_told() {
+        let unusable = |file: &Scratch| {
+            let name = file.0.display();
+            format!("there is no usable PEM certificate in {name}")
+        };
+        let section = |text: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        };
+        let (empty, other) = (Scratch::new(b""), Scratch::new(&noise(1000)));
+        let none = Scratch::new(section("aGVsbG8=").as_bytes());
+        let damaged = Scratch::new(section("hello!").as_bytes());
+        let missing = Scratch::missing();
+        let of = |file: &Scratch, why: &str| format!("cannot read {}: {why}", file.0.display());
+        for (file, result) in [
+            (&empty, unusable(&empty)),
+            (&other, unusable(&other)),
+            (&none, unusable(&none)),
+            (&damaged, of(&damaged, "its PEM is damaged")),
+            (&missing, of(&missing, "there is no such file")),
+        ] {
+            let url = OsStr::new("https://127.0.0.1:9/");
+            let ended = get([OsStr::new("--cacert"), file.as_ref(), url]);
+            ended.expect_body(1, b"", &result);
+        }
+    }
+
+    #[test]
+    fn a_handshake_ends_with_everything_else() {
+        let silent = || {
+            let (begun, has_begun) = gate();
+            let peer = Peer::new(move |mut stream| {
+                let _ = stream.read(&mut [0; 4096])?;
+                let _ = begun.send(());
+                io::copy(&mut stream, &mut io::sink())
+            });
+            let url = peer.url.replacen("http:", "https:", 1);
+            (url, has_begun)
+        };
+        let (url, _has_begun) = silent();
+        get(["--timeout", "0.2", &url]).expect_body(1, b"", "timed out");
+        let (url, has_begun) = silent();
+        let tool = start([&url]);
+        has_begun.recv_timeout(LIMIT).expect("the handshake begins");
+        tool.interrupt();
+        tool.end().expect_body(130, b"", "canceled");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn ctrl_c_ends_the_reading_of_certificates() {
+        let fifo = Scratch::fifo();
+        let url = OsStr::new("https://127.0.0.1:9/");
+        let tool = start([OsStr::new("--cacert"), fifo.as_ref(), url]);
+        crate::examples::wait_for_thread(&tool.child, "cacert"); // Nobody writes.
+        tool.interrupt();
+        tool.end().expect_body(130, b"", "canceled");
+    }
+}
+
 // Deadlines.
 
 /// `get --timeout 1` against a server that is told when it has ended. The result must be right each
@@ -877,6 +1274,17 @@ fn wrong_usage_is_told() {
         &["http://"],
         &["http://host:99999/"],
         &["http://user@host/"],
+        &["-L"],
+        &["--cacert", name],
+        &["--proxy", "localhost:3128"],
+        &["--proxy-env"],
+        &["--proxy", "", url],
+        &["--proxy", "http://", url],
+        &["--proxy", "http://localhost:port", url],
+        &["--proxy", "http://localhost/path", url],
+        &["--proxy", "https://localhost", url],
+        &["--proxy", "socks5://localhost", url],
+        &["--proxy", "localhost:3128", "--proxy-env", url],
         &["http://host/with space"],
         &["ftp://host/"],
     ];
@@ -956,8 +1364,6 @@ fn who_cannot_be_reached_is_told_and_costs_no_file() {
     }
     let ended = get_file(&[], &file, "http://name.invalid/");
     ended.expect_read(1, 0, "cannot resolve name.invalid");
-    let ended = get_file(&[], &file, "https://localhost/");
-    ended.expect_read(1, 0, "https: is not supported yet");
     expect_content(&file, b"hello");
 }
 

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::examples::{Ended, LIMIT, Peer, Request, Scratch, Tool, answer, binary, gate, noise};
+use crate::examples::{
+    Ended, LIMIT, Peer, Request, Scratch, Tool, answer, binary, gate, noise, proxy,
+};
 
 /// What `put --timeout 1` may take, measured around the process.
 const TIMEOUT_1: Duration = Duration::from_millis(1100);
@@ -182,6 +184,9 @@ fn help_is_no_error() {
         "--depth",
         "--chunked",
         "--expect-continue",
+        "--cacert",
+        "--proxy",
+        "--proxy-env",
         "130",
         "wrote N of M bytes",
     ] {
@@ -791,6 +796,12 @@ fn wrong_usage_is_told_on_standard_error_only() {
         &["--depth", "0", name, url],
         &["--depth", "1000000", name, url],
         &["--depth", "two", name, url],
+        &["--cacert", name],
+        &["--proxy-env"],
+        &["--proxy", "socks5://localhost", name, url],
+        &["--proxy", "http://localhost:port", name, url],
+        &["--proxy", "localhost", "--proxy-env", name, url],
+        &["-L", name, url],
         &[name, ""],
         &[name, "localhost"],
         &[name, "localhost:80/path"],
@@ -879,10 +890,224 @@ fn a_host_that_does_not_resolve_is_told() {
     put_file(&file, "http://name.invalid/").expect(1, 0, 5, "cannot resolve name.invalid");
 }
 
+// Proxies.
+
+fn put_via(proxy: &str, file: &Scratch, url: &str) -> Ended {
+    let via = [OsStr::new("--proxy"), OsStr::new(proxy)];
+    put(via.into_iter().chain([file.as_ref(), OsStr::new(url)]))
+}
+
 #[test]
-fn https_is_not_there_yet() {
+fn a_proxy_makes_a_tunnel() {
+    let content = noise(300_000);
+    let file = Scratch::new(&content);
+    let (peer, proxy) = (answering(CREATED), proxy(""));
+    let ended = put_via(proxy.address(), &file, &peer.url);
+    ended.expect(0, 300_000, 300_000, "ok (201 Created)");
+    let line = format!("CONNECT {} HTTP/1.1\r\n", peer.address());
+    let request = peer.outcome();
+    assert!(request.head.starts_with("PUT /dir/file?a=b "));
+    assert!(request.body == content);
+    let head = proxy.outcome().head;
+    assert!(head.starts_with(&line), "{head}");
+}
+
+#[test]
+fn the_environment_names_proxies_only_if_asked() {
     let file = Scratch::new(b"hello");
-    put_file(&file, "https://localhost/").expect(1, 0, 0, "https: is not supported yet");
+    let (peer, proxy) = (answering(CREATED), proxy(""));
+    for (address, asked, peer) in [
+        ("name.invalid", None, answering(CREATED)),
+        (proxy.address(), Some("--proxy-env"), peer),
+    ] {
+        let variables = [
+            ("http_proxy", OsStr::new(address)),
+            ("no_proxy", OsStr::new("")),
+        ];
+        let url = OsStr::new(&peer.url);
+        let arguments = asked.map(OsStr::new).into_iter();
+        let arguments = arguments.chain([file.as_ref(), url]);
+        let ended = Tool::start_in(&variables, "put", arguments).end();
+        ended.expect(0, 5, 5, "ok (201 Created)");
+    }
+    assert!(proxy.outcome().head.starts_with("CONNECT "));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_told() {
+    let file = Scratch::new(b"hello");
+    let proxy = answering("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n");
+    let ended = put_via(proxy.address(), &file, "http://name.invalid/");
+    let result = "the proxy answered 407 Proxy Authentication Required";
+    ended.expect(1, 0, 5, result);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    drop(listener); // Nobody listens there now.
+    let ended = put_via(&address, &file, "http://name.invalid/");
+    ended.expect(1, 0, 5, "connection refused by the proxy");
+    let ended = put_via("name.invalid", &file, "http://127.0.0.1:9/");
+    ended.expect(1, 0, 5, "cannot resolve the proxy");
+}
+
+// TLS.
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn without_tls_there_is_no_https() {
+    let file = Scratch::new(b"hello");
+    let result = "this build has no TLS: build it with the feature `tls`";
+    put_file(&file, "https://localhost/").expect(1, 0, 0, result);
+}
+
+#[cfg(feature = "tls")]
+mod secure {
+    use http_aio::bytes::Bytes;
+    use http_aio::http::{Response, StatusCode};
+
+    use super::*;
+    use crate::examples::secure::{self, Authority};
+
+    fn created() -> Response<Bytes> {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::CREATED;
+        response
+    }
+
+    /// `put --cacert FILE OPTIONS FILE URL`
+    fn put_trusting(authority: &Authority, options: &[&str], file: &Scratch, url: &str) -> Ended {
+        let certificate = authority.file();
+        let trust = [OsStr::new("--cacert"), certificate.as_ref()];
+        let options = options.iter().map(OsStr::new);
+        put(trust
+            .into_iter()
+            .chain(options)
+            .chain([file.as_ref(), OsStr::new(url)]))
+    }
+
+    #[test]
+    fn https_is_understood() {
+        let ours = Authority::new("ours");
+        let content = noise(3_000_000);
+        let file = Scratch::new(&content);
+        for (options, total) in [
+            (&[][..], Some(3_000_000)),
+            (&["--chunked"], None),
+            (&["--expect-continue"], Some(3_000_000)),
+        ] {
+            let peer = secure::answering(ours.server(), 1, created);
+            let ended = put_trusting(&ours, options, &file, &peer.url);
+            ended.expect(0, 3_000_000, total, "ok (201 Created)");
+            let request = peer.outcome().expect("a request");
+            assert_eq!(request.uri(), "/dir/file?a=b");
+            assert!(*request.body() == content);
+        }
+    }
+
+    #[test]
+    fn https_goes_through_a_proxy() {
+        let ours = Authority::new("ours");
+        let file = Scratch::new(b"hello");
+        let peer = secure::answering(ours.server(), 1, created);
+        let proxy = proxy("");
+        let via = proxy.address().to_owned();
+        let ended = put_trusting(&ours, &["--proxy", &via], &file, &peer.url);
+        ended.expect(0, 5, 5, "ok (201 Created)");
+        assert_eq!(peer.outcome().expect("a request").body(), "hello");
+        assert!(proxy.outcome().head.starts_with("CONNECT "));
+    }
+
+    #[test]
+    fn who_cannot_be_trusted_gets_nothing() {
+        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+        let file = Scratch::new(b"hello");
+        for (config, why) in [
+            (
+                theirs.server(),
+                "its certificate is signed by nobody we trust",
+            ),
+            (
+                ours.sign("else.where", 4000),
+                "its certificate is for another name than 127.0.0.1",
+            ),
+            (ours.sign("127.0.0.1", 2001), "its certificate has expired"),
+        ] {
+            let peer = secure::answering(config, 1, created);
+            let ended = put_trusting(&ours, &[], &file, &peer.url);
+            ended.expect(1, 0, 5, &format!("not trusted: {why}"));
+            assert!(peer.outcome().is_err());
+        }
+        // Without --cacert, the system says whom to trust: here, somebody else.
+        let system = theirs.file();
+        let peer = secure::answering(ours.server(), 1, created);
+        let arguments = [file.as_ref(), OsStr::new(&peer.url)];
+        let variables = [("SSL_CERT_FILE", system.as_ref())];
+        let ended = Tool::start_in(&variables, "put", arguments).end();
+        let result = "not trusted: its certificate is signed by nobody we trust";
+        ended.expect(1, 0, 5, result);
+    }
+
+    #[test]
+    fn what_is_not_tls_is_told() {
+        let ours = Authority::new("ours");
+        let file = Scratch::new(b"hello");
+        let peer = Peer::new(|mut stream| {
+            let _ = stream.read(&mut [0; 4096])?;
+            answer(&stream, "HTTP/1.1 400 Bad Request\r\n\r\n")
+        });
+        let url = peer.url.replacen("http:", "https:", 1);
+        let result = "TLS failed: the peer speaks plain HTTP here, and no TLS";
+        put_trusting(&ours, &[], &file, &url).expect(1, 0, 5, result);
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_read_are_told() {
+        let (file, empty) = (Scratch::new(b"hello"), Scratch::new(b""));
+        let url = OsStr::new("https://127.0.0.1:9/");
+        let result = format!(
+            "there is no usable PEM certificate in {}",
+            empty.0.display()
+        );
+        put([OsStr::new("--cacert"), empty.as_ref(), file.as_ref(), url]).expect(1, 0, 0, &result);
+        let result = "cannot read there/is/none: there is no such file";
+        put(["--cacert", "there/is/none", "-", "https://127.0.0.1:9/"]).expect(1, 0, 0, result);
+    }
+
+    #[test]
+    fn ctrl_c_ends_an_upload_and_the_count_is_right() {
+        let ours = Authority::new("ours");
+        let file = Scratch::sparse(LARGE);
+        let (begun, has_begun) = gate();
+        let (go_on, told) = gate();
+        let peer = secure::serving(ours.server(), move |conn| {
+            conn.read_request(http_aio::Aio::new()).wait()?;
+            let _ = begun.send(());
+            let _ = told.recv();
+            let (mut seen, mut aio) = (0, http_aio::Aio::new());
+            loop {
+                let result;
+                (result, aio) = conn.read(aio, 1 << 20).reclaim();
+                match result {
+                    Ok(bytes) => seen += bytes.len() as u64,
+                    Err(_) => return Ok(seen), // It was cut.
+                }
+            }
+        });
+        let trust = ours.file();
+        let url = OsStr::new(&peer.url);
+        let upload = start([OsStr::new("--cacert"), trust.as_ref(), file.as_ref(), url]);
+        has_begun.recv_timeout(LIMIT).expect("the upload begins");
+        upload.interrupt();
+        let ended = upload.end();
+        let _ = go_on.send(());
+        let written = ended.line().written;
+        ended.expect(130, written, LARGE, "canceled");
+        let seen = peer.outcome().expect("it was served");
+        // Up to one record more than was counted: see `http_aio::tls`.
+        assert!(
+            (written..=written + (16 << 10)).contains(&seen),
+            "{written}, {seen}"
+        );
+    }
 }
 
 // What goes wrong on this side.

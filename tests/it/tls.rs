@@ -1087,7 +1087,9 @@ mod memory {
         let (conn, peer) = memory_and_raw(50, Faults::none(), &TLS13);
         let stuck = write_pattern(&conn, Aio::new(), 0, 100);
         let behind = write_pattern(&conn, Aio::new(), 100, 100);
-        thread::sleep(Duration::from_millis(5));
+        wait_until("a part of the record fills the stream", || {
+            peer.sock.0.peek().is_ok_and(|there| there == 50)
+        });
         stuck.cancel();
         assert_eq!(failure(settle(stuck)), (ErrorKind::Canceled, 0));
         assert_eq!(failure(settle(behind)), (ErrorKind::Closed, 0));
@@ -1192,8 +1194,10 @@ mod memory {
         let conn = settle(conn).expect("a handshake");
         let peer = join(peer);
         let stuck = write_pattern(&conn, Aio::new(), 0, OPERATION);
-        // Eight records of 122 bytes.
-        thread::sleep(Duration::from_millis(10));
+        // Eight records of 122 bytes, and a part of the next.
+        wait_until("the stream is full", || {
+            peer.sock.0.peek().is_ok_and(|there| there == 1000)
+        });
         stuck.cancel();
         assert_eq!(failure(settle(stuck)), (ErrorKind::Canceled, 800));
         let (received, ending) = drain_bounded(peer);

@@ -6,25 +6,39 @@
 //! waits for.
 //!
 //! For the latter the read is *deferred*: it lies in the queue without the thread being told, until
-//! somebody waits for it, or anything else happens in the lane, or `PATIENCE` has passed: a caller
-//! who does something else meanwhile gets the thread.
+//! somebody waits for it, or anything else happens in the lane, or some milliseconds have passed: a
+//! caller who does something else meanwhile gets the thread. How many is learned: while waiters come
+//! for what is deferred, the timer looks less and less often, because looking costs, too.
 
 use std::time::{Duration, Instant};
 
 use super::{Job, Lane, State, Submitted, Thread};
 use crate::deadline::Deadline;
 
-/// How long a deferred operation waits for somebody who waits for it.
+/// How long a deferred operation waits for somebody who waits for it: at first, and at most.
 const PATIENCE: Duration = Duration::from_millis(1);
+const MOST_PATIENCE: Duration = Duration::from_millis(16);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deferral {
     /// The one operation in the queue waits for its waiter.
     pub(super) waits: bool,
     /// Deferrals so far.
     count: u64,
+    patience: Duration,
     /// When the timer looks, and which deferral it was asked to look after.
     watched: Option<(Instant, u64)>,
+}
+
+impl Default for Deferral {
+    fn default() -> Self {
+        Self {
+            waits: false,
+            count: 0,
+            patience: PATIENCE,
+            watched: None,
+        }
+    }
 }
 
 /// What the timer is to do about a deferral.
@@ -101,7 +115,7 @@ impl<J: Job> Lane<J> {
         deferral.waits = true;
         deferral.count += 1;
         let watch = deferral.watched.is_none().then(|| {
-            let at = Instant::now() + PATIENCE;
+            let at = Instant::now() + deferral.patience;
             deferral.watched = Some((at, deferral.count));
             at
         });
@@ -149,14 +163,16 @@ impl<J> State<J> {
         match deferral.watched {
             Some((at, count)) if at <= now => {
                 deferral.watched = None;
+                if deferral.waits && !self.queue.is_empty() && deferral.count == count {
+                    deferral.patience = PATIENCE;
+                    return Kick::Now;
+                }
+                deferral.patience = MOST_PATIENCE.min(2 * deferral.patience);
                 if !deferral.waits || self.queue.is_empty() {
                     return Kick::No;
                 }
-                if deferral.count == count {
-                    return Kick::Now;
-                }
                 // Another one than the timer was asked to look after: it gets its time.
-                let at = now + PATIENCE;
+                let at = now + deferral.patience;
                 deferral.watched = Some((at, deferral.count));
                 Kick::At(at)
             }
