@@ -77,8 +77,20 @@ impl TlsTransport {
 impl Transport for TlsTransport {
     /// One call below at most: what it brings may be no whole record, and the time is the caller's.
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        self.0
-            .with_inbox(|inbox| self.0.receive(inbox, buffer, wait))
+        self.0.with_inbox(|inbox| {
+            let room = buffer.len();
+            let decrypt = |session: &mut Session, inbox: &mut _| session.decrypt(inbox, buffer);
+            self.0.receive(inbox, room, wait, decrypt)
+        })
+    }
+
+    fn read_more(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        self.0.with_inbox(|inbox| {
+            let room = buffer.capacity() - buffer.len();
+            let decrypt =
+                |session: &mut Session, inbox: &mut _| session.decrypt_more(inbox, buffer);
+            self.0.receive(inbox, room, wait, decrypt)
+        })
     }
 
     fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
@@ -290,16 +302,22 @@ impl Shared {
         result
     }
 
-    fn receive(&self, inbox: &mut Inbox, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let there = self.session.lock().decrypt(inbox, buffer);
+    fn receive(
+        &self,
+        inbox: &mut Inbox,
+        room: usize,
+        wait: Wait,
+        mut decrypt: impl FnMut(&mut Session, &mut Inbox) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let there = decrypt(&mut self.session.lock(), inbox);
         if !would_block(&there) {
             return there;
         }
-        match self.inner.read(inbox.room(buffer.len()), wait)? {
+        match self.inner.read(inbox.room(room), wait)? {
             0 => return Err(truncated()),
             count => inbox.arrived(count),
         }
-        self.session.lock().decrypt(inbox, buffer)
+        decrypt(&mut self.session.lock(), inbox)
     }
 
     fn look(&self, inbox: &mut Inbox) -> io::Result<usize> {

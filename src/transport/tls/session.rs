@@ -131,6 +131,36 @@ impl Session {
         }
     }
 
+    /// As `decrypt`, into the spare capacity of `buffer`. Memory is touched only when there is
+    /// plaintext: most calls bring a part of a record, and no more.
+    pub(super) fn decrypt_more(
+        &mut self,
+        inbox: &mut Inbox,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let (before, capacity) = (buffer.len(), buffer.capacity());
+        let mut result = match self.available(inbox) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            _ => Ok(0),
+        };
+        // What came before a failure is good.
+        while result.is_ok() && buffer.len() < capacity {
+            let start = buffer.len();
+            let room = self.record.min(capacity - start);
+            buffer.resize(start + room, 0);
+            result = self.decrypt(inbox, &mut buffer[start..]);
+            let count = *result.as_ref().unwrap_or(&0);
+            buffer.truncate(start + count);
+            if count < room {
+                break;
+            }
+        }
+        match buffer.len() - before {
+            0 => result,
+            count => Ok(count),
+        }
+    }
+
     /// Plaintext that can be read at once, as `decrypt`.
     pub(super) fn available(&mut self, inbox: &mut Inbox) -> io::Result<usize> {
         loop {
