@@ -17,6 +17,7 @@ use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Provider, post_al
 use crate::conn::{Conn, is_ours};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::transport::Stream;
 
 type Done = Box<dyn FnOnce(Result<Conn, Error>) + Send>;
 
@@ -76,7 +77,7 @@ impl Dial {
         self.current.set(&aio);
         let (exchanges, id) = (conn.exchanges(), aio.id());
         aio.then(move |result| match result {
-            Ok(response) if response.status().is_success() => self.secure(conn),
+            Ok(response) if response.status().is_success() => self.through_tunnel(conn),
             Ok(response) => {
                 let detail = format!("the proxy answered {}", response.status());
                 (self.done)(Err(Error::new(ErrorKind::Refused).with_detail(detail)));
@@ -109,6 +110,17 @@ impl Dial {
 }
 
 impl Dial {
+    /// What was spoken with the proxy is over: a new connection over the same stream.
+    fn through_tunnel(self, conn: Conn) {
+        match stream(conn) {
+            Ok(stream) => self.secure(match stream {
+                Stream::Tcp(stream) => stream.into(),
+                Stream::Unix(stream) => stream.into(),
+            }),
+            Err(error) => (self.done)(Err(error)),
+        }
+    }
+
     fn secure(self, conn: Conn) {
         match self.route.key.security {
             Security::Plain => (self.done)(Ok(conn)),
@@ -118,20 +130,17 @@ impl Dial {
 
     #[cfg(feature = "tls")]
     fn handshake(self, conn: Conn) {
-        let session = self.shared.tls().and_then(|config| {
-            let name = ServerName::try_from(self.route.key.host.clone());
-            let malformed = |error| Error::new(ErrorKind::InvalidInput).with_source(error);
-            Ok((name.map_err(malformed)?, config))
+        let name = ServerName::try_from(self.route.key.host.clone());
+        let malformed = |error| Error::new(ErrorKind::InvalidInput).with_source(error);
+        let session = name.map_err(malformed).and_then(|name| {
+            let config = self.shared.tls()?;
+            Ok((name, config, stream(conn)?))
         });
-        let parts = conn.into_parts();
-        let (parts, (name, config)) = match (parts, session) {
-            (Ok(parts), Ok(session)) if parts.unread.is_empty() => (parts, session),
-            (_, Err(error)) => return (self.done)(Err(error)),
-            // Nothing is said before the client speaks; or the stream cannot be duplicated.
-            (Ok(_), Ok(_)) => return (self.done)(Err(ErrorKind::Protocol.into())),
-            (Err(_), Ok(_)) => return (self.done)(Err(ErrorKind::NoMemory.into())),
+        let (name, config, stream) = match session {
+            Ok(session) => session,
+            Err(error) => return (self.done)(Err(error)),
         };
-        let aio = Conn::tls_client(Aio::bounded(self.deadline), parts.stream, name, config);
+        let aio = Conn::tls_client(Aio::bounded(self.deadline), stream, name, config);
         self.current.set(&aio);
         aio.then(self.done);
     }
@@ -139,6 +148,17 @@ impl Dial {
     #[cfg(not(feature = "tls"))]
     fn handshake(self, _: Conn) {
         (self.done)(Err(ErrorKind::NotSupported.into())); // Not reached: refused before.
+    }
+}
+
+/// The stream below a connection on which nothing has been said by the one that is to come.
+fn stream(conn: Conn) -> Result<Stream, Error> {
+    match conn.into_parts() {
+        Ok(parts) if parts.unread.is_empty() => Ok(parts.stream),
+        // Nobody speaks before the client.
+        Ok(_) => Err(ErrorKind::Protocol.into()),
+        // Nobody else has it and nothing is under way: it cannot be duplicated.
+        Err(_) => Err(ErrorKind::NoMemory.into()),
     }
 }
 

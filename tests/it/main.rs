@@ -5,6 +5,7 @@
 mod bodies;
 mod callback;
 mod cancel;
+mod client;
 mod close;
 mod connect;
 mod deadline;
@@ -24,6 +25,7 @@ mod put;
 mod read;
 mod real_peers;
 mod scale;
+mod site;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
