@@ -26,6 +26,11 @@ impl<T> Notice<T> {
         matches!(self, Self::Closure(Whose::Ours, ..))
     }
 
+    /// It does nothing but wake an executor.
+    pub(crate) fn is_waker(&self) -> bool {
+        matches!(self, Self::Waker(_))
+    }
+
     /// Runs it here: for the connection's own threads, which hold nothing at that moment.
     pub(crate) fn run(self) {
         match self {

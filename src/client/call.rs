@@ -34,7 +34,8 @@ use super::dial::{dial, finish as tell};
 use super::route::{Key, Route, Way};
 use super::{Shared, redirect};
 use crate::aio::{
-    Aio, Call as UserCall, Completer, InFlight, Interruption, Operation, Provider, post_alone,
+    Aio, Call as UserCall, Canceller, Completer, InFlight, Interruption, Operation, Provider,
+    post_alone,
 };
 use crate::conn::{Check, Conn, Exchanges, Extent, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
@@ -82,9 +83,17 @@ struct State<T: Outcome> {
     /// It was sent once already, over a connection that was stale.
     sent_again: bool,
     /// The exchange under way, if it was left to whoever waits for it.
-    deferred: Option<(Arc<Exchanges>, usize)>,
+    deferred: Option<Deferred>,
     /// Who submits, or waits: what is left to him will be done.
     helper: Option<ThreadId>,
+}
+
+/// An exchange that was left to whoever waits for it.
+struct Deferred {
+    exchanges: Arc<Exchanges>,
+    id: usize,
+    /// Keeps the operation, so that no other can have its id meanwhile.
+    _operation: Canceller,
 }
 
 pub(crate) fn submit<T: Outcome>(
@@ -206,7 +215,11 @@ impl<T: Outcome> Call<T> {
         let mut state = self.state.lock();
         let is_helped = state.helper == Some(std::thread::current().id());
         let last = if is_helped {
-            state.deferred.replace((Arc::clone(&exchanges), id))
+            state.deferred.replace(Deferred {
+                exchanges: Arc::clone(&exchanges),
+                id,
+                _operation: aio.canceller(),
+            })
         } else {
             None
         };
@@ -243,7 +256,7 @@ impl<T: Outcome> Call<T> {
     fn may_send_again(&self, error: &Error) -> bool {
         let state = self.state.lock();
         let is_stale = match error.kind() {
-            ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io => true,
+            ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io | ErrorKind::Unreachable => true,
             // Something came that nobody had asked for, before the request went out.
             ErrorKind::Protocol => error.count() == 0,
             _ => false,
@@ -322,16 +335,16 @@ impl<T: Outcome> Provider for Call<T> {
     /// Serves what was left to the waiter, and what that leaves to him.
     fn awaited(&self, _: usize) {
         self.helped(|| {
-            while let Some((exchanges, id)) = self.deferred() {
-                exchanges.awaited(id);
+            while let Some(deferred) = self.deferred() {
+                deferred.exchanges.awaited(deferred.id);
             }
         });
         self.detached(0);
     }
 
     fn detached(&self, _: usize) {
-        if let Some((exchanges, id)) = self.deferred() {
-            exchanges.detached(id);
+        if let Some(deferred) = self.deferred() {
+            deferred.exchanges.detached(deferred.id);
         }
     }
 
@@ -348,7 +361,7 @@ impl<T: Outcome> Call<T> {
         state.completer.as_ref().and_then(Completer::operation)
     }
 
-    fn deferred(&self) -> Option<(Arc<Exchanges>, usize)> {
+    fn deferred(&self) -> Option<Deferred> {
         self.state.lock().deferred.take()
     }
 }

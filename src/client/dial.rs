@@ -207,5 +207,10 @@ pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<
         (Err(error), Some(cause)) => Err(error.with_kind(cause)),
         (result, _) => result,
     };
-    completer.finish(result).post(None);
+    let notice = completer.finish(result);
+    if notice.is_waker() {
+        notice.run();
+    } else {
+        notice.post(None);
+    }
 }

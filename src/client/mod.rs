@@ -44,7 +44,8 @@ use crate::proto::limits::Limits;
 /// [`docs::recipes`](crate::docs::recipes) shows how they are added.
 ///
 /// Closures of its operations run on a thread of their own, because those of connections may have
-/// another request to serve by then.
+/// another request to serve by then; they may wait. On a connection's thread, in a closure of a
+/// [`Conn`]'s operation, waiting for a client's is [`WouldDeadlock`](ErrorKind::WouldDeadlock).
 ///
 /// # Examples
 ///

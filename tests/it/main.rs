@@ -23,6 +23,7 @@ mod message;
 mod nng_parity;
 mod put;
 mod read;
+mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
