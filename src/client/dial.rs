@@ -62,8 +62,23 @@ impl Dial {
         aio.then(move |result| match (result, self.route.way) {
             (Ok(conn), Way::Tunneled) => self.ask_for_tunnel(conn),
             (Ok(conn), Way::Direct | Way::Forwarded) => self.secure(conn),
-            (Err(error), _) => (self.done)(Err(error)),
+            (Err(error), _) => {
+                let error = self.name(error);
+                (self.done)(Err(error));
+            }
         });
+    }
+
+    /// Whom a failure is about: it may be a proxy, or where a redirection leads.
+    fn name(&self, error: Error) -> Error {
+        if error.detail().is_some() {
+            return error;
+        }
+        let (host, port) = self.route.address();
+        error.with_detail(match self.route.way {
+            Way::Direct => format!("{host}, port {port}"),
+            Way::Forwarded | Way::Tunneled => format!("the proxy {host}, port {port}"),
+        })
     }
 
     /// RFC 9110 section 9.3.6.
