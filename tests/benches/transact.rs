@@ -116,13 +116,11 @@ impl Sides {
             .body("".into())
             .map_err(io::Error::other)?;
         self.conn.transact_streaming(Aio::new(), request).wait()?;
-        let mut next = self.conn.read(Aio::new(), PIECE);
-        let mut idle = Aio::new();
+        let mut aio = Aio::new();
         let mut total = 0;
         loop {
-            let current = std::mem::replace(&mut next, self.conn.read(idle, PIECE));
             let result;
-            (result, idle) = current.reclaim();
+            (result, aio) = self.conn.read(aio, PIECE).reclaim();
             match result?.len() {
                 0 => return compare::check(total, DOWNLOAD),
                 count => total += count,
