@@ -46,9 +46,11 @@ impl HeadSearch {
         if input.is_empty() {
             return Ok(None);
         }
-        let ended = self.finds_end(input);
         let too_large = input.len() > limits.head_bytes;
-        if !ended && !too_large && input.len() < self.tried.saturating_mul(2) {
+        // The first time there is nothing to be spared: most heads come whole.
+        let is_first = self.tried == 0;
+        let has_grown = input.len() >= self.tried.saturating_mul(2);
+        if !(is_first || self.finds_end(input) || too_large || has_grown) {
             return Ok(None);
         }
         self.tried = input.len();
