@@ -27,7 +27,7 @@ use std::io;
 /// let back = Error::from(there);
 /// assert_eq!(back.kind(), ErrorKind::Reset);
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Repr>);
 
@@ -74,7 +74,8 @@ pub enum ErrorKind {
     Abandoned,
     /// The caller cancelled the operation.
     Canceled,
-    /// The connection, or its write side after a failed write, was closed on our side before or during the operation.
+    /// The connection was closed on our side before or during the operation, or its write side has ended, by a write
+    /// that failed or a body that ended with it.
     Closed,
     /// The body ended before what was asked for. The connection is in order: the next message can be read.
     EndOfBody,
@@ -151,7 +152,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::Abandoned => "the operation was lost with its thread",
             Self::Canceled => "the operation was canceled",
-            Self::Closed => "the connection was closed on this side",
+            Self::Closed => "the connection was closed on this side, or its write side has ended",
             Self::EndOfBody => "the body ended before that",
             Self::InvalidInput => "this cannot be done",
             Self::Io => "the operating system reported an error",
@@ -268,6 +269,30 @@ impl Error {
     /// not the whole.
     pub fn is_incomplete_message(&self) -> bool {
         self.0.incomplete
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Repr {
+            kind,
+            count,
+            detail,
+            source,
+            incomplete,
+        } = &*self.0;
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", kind).field("count", count);
+        if let Some(detail) = detail {
+            shown.field("detail", detail);
+        }
+        if let Some(source) = source {
+            shown.field("source", source);
+        }
+        if *incomplete {
+            shown.field("incomplete", incomplete);
+        }
+        shown.finish()
     }
 }
 

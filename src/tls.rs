@@ -2,7 +2,7 @@
 //!
 //! A connection over TLS is a [`Conn`](crate::Conn) like any other; it comes from
 //! [`connect_tls`](crate::Conn::connect_tls), [`tls_client`](crate::Conn::tls_client) or
-//! [`tls_server`](crate::Conn::tls_server). They take a configuration of [`rustls`], which this crate
+//! [`tls_server`](crate::Conn::tls_server). They take a configuration of `rustls`, which this crate
 //! re-exports, with all that it can do: client certificates, roots of your own, resumption.
 //!
 //! # What is different over TLS
@@ -22,6 +22,27 @@
 //!   false. A body that ends with the connection is then incomplete; one whose length is known, and
 //!   that is all there, is not harmed.
 //! * Early data (0-RTT) is never accepted: anybody can replay it.
+//!
+//! # Roots of your own
+//!
+//! ```no_run
+//! use http_aio::Client;
+//! use http_aio::rustls::pki_types::{CertificateDer, pem::PemObject};
+//! use http_aio::rustls::{ClientConfig, RootCertStore};
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut roots = RootCertStore::empty();
+//! for certificate in CertificateDer::pem_file_iter("ca.pem")? {
+//!     roots.add(certificate?)?;
+//! }
+//! let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+//! let client = Client::builder().tls(Arc::new(config)).build();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A server's side is `ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)`.
 
 use std::sync::Arc;
 

@@ -35,7 +35,6 @@ pub(crate) struct Reach {
     pub(crate) client: Client,
     /// Whom it connects to, as far as we know: its errors do not say whom they are about.
     peers: String,
-    via_proxy: bool,
 }
 
 impl Access {
@@ -64,7 +63,6 @@ impl Access {
         Ok(Reach {
             client: builder.build(),
             peers: self.peers(&target.host, redirections),
-            via_proxy: self.proxy.is_some(),
         })
     }
 
@@ -85,7 +83,6 @@ impl Reach {
         Self {
             client: Client::new(),
             peers: target.host.clone(),
-            via_proxy: false,
         }
     }
 
@@ -95,9 +92,6 @@ impl Reach {
         match (error.kind(), error.detail()) {
             (ErrorKind::Resolve, _) => format!("cannot resolve {peers}"),
             (ErrorKind::Unreachable, _) => format!("cannot reach {peers}"),
-            (ErrorKind::Refused, None) if self.via_proxy => {
-                "connection refused by the proxy".to_owned()
-            }
             // Redirections.
             (ErrorKind::TooLarge, Some(too_many)) => too_many.to_owned(),
             _ => no_answer(error),

@@ -28,7 +28,13 @@ pub(crate) fn sentence(error: &Error) -> String {
         (ErrorKind::Tls, Some(why)) => return format!("TLS failed: {why}"),
         (ErrorKind::Protocol, Some(why)) => return format!("the answer cannot be used: {why}"),
         (ErrorKind::Protocol, None) => "the answer is not HTTP/1",
-        (ErrorKind::Refused, None) => "connection refused",
+        (ErrorKind::Refused, whom) if StdError::source(error).is_some() => {
+            if whom.is_some_and(|whom| whom.starts_with("the proxy")) {
+                "connection refused by the proxy"
+            } else {
+                "connection refused"
+            }
+        }
         (ErrorKind::TooLarge, _) => "the answer is too large",
         (ErrorKind::Refused | ErrorKind::InvalidInput, Some(why)) => why,
         _ => {

@@ -71,12 +71,15 @@ struct Arguments {
     #[arg(short, long, value_name = "FILE", requires = "url")]
     output: Option<PathBuf>,
 
-    /// Continue FILE from its present size; an answer that is an error leaves it as it is
+    /// Continue the FILE of -o from its present size, or from the start if the server sends all of
+    /// it; an answer that is an error leaves it as it is. Not with -d, -i, -X, --repeat or a Range
+    /// header
     #[arg(short = 'C', long = "continue", requires = "output",
         conflicts_with_all = ["data", "method", "include", "repeat"])]
     resume: bool,
 
-    /// Give up after this time, in total: resolving, connecting, and all exchanges
+    /// Give up after this time, in total: resolving, connecting, and all exchanges; reading -d @-
+    /// comes before it
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
@@ -85,7 +88,8 @@ struct Arguments {
         value_parser = wanted::header)]
     headers: Vec<(HeaderName, HeaderValue)>,
 
-    /// Send this with POST; @FILE sends what is in a file, @- what comes from standard input
+    /// Send this with POST; @FILE sends what is in a file, @- what comes from standard input; as
+    /// application/x-www-form-urlencoded unless -H says another
     #[arg(short, long, requires = "url", allow_hyphen_values = true)]
     data: Option<Data>,
 
@@ -120,7 +124,7 @@ The last line on standard error is
 
 N counts the bytes of all bodies that were written to the output. RESULT is `ok (200 OK)` or
 `refused (404 Not Found)` with the server's status, and refused is what is not 2xx: redirections too,
-without -L. Their bodies are written too. Or it is `incomplete (N of M bytes)` for a body that was
+without -L. Their bodies are written too. With -C, 416 for a file that is complete is ok. Or it is `incomplete (N of M bytes)` for a body that was
 cut, `timed out`, `canceled`, `reset by peer`, `closed`, `not trusted: REASON` or another reason.
 
 https: needs the feature `tls` of the crate. There is no way not to check certificates.

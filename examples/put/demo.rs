@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Options, control: &Control) -> Outcome {
     });
     match serving {
         Ok(target) => upload_to(&target, &seen, options, control),
-        Err(reason) => Outcome::none(Ending::failed(reason)),
+        Err(reason) => Outcome::none(Some(0), Ending::failed(reason)),
     }
 }
 

@@ -49,6 +49,7 @@ use crate::control::Control;
 use crate::deadline::seconds;
 use crate::ending::Ending;
 use crate::outcome::Outcome;
+use crate::sentence::plain;
 use crate::source::Source;
 use crate::target::Target;
 use crate::upload::Options;
@@ -68,7 +69,8 @@ struct Arguments {
     /// Where to: http[s]://HOST[:PORT][/PATH], with port 80 or 443 unless it says another
     url: Option<Target>,
 
-    /// Give up after this time, in total: resolving, connecting, upload and answer
+    /// Give up after this time, in total: resolving, connecting, upload and answer; opening a pipe, and
+    /// reading standard input without --chunked, come before it
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
@@ -99,7 +101,8 @@ The last line, and the only one on standard output, is
     wrote N of M bytes: RESULT
 
 N counts the bytes of the body that the kernel accepted, for https: before they were encrypted, M
-those there are; with --chunked, where nobody knows M, it is `wrote N bytes: RESULT`. RESULT is
+those there are, 0 if FILE was not looked at; with --chunked, where nobody knows M, it is
+`wrote N bytes: RESULT`. RESULT is
 `ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
 `reset by peer`, `closed`, `not trusted: REASON` or another reason, followed by the status if the
 server gave one.
@@ -135,9 +138,15 @@ fn main() -> ExitCode {
         (Some(file), Some(target)) => put(&file, &target, &arguments.access, &options, &control),
         _ => demo::run(&options, &control),
     };
-    // Whoever reads it may be gone; the exit status still tells.
-    let _ = writeln!(io::stdout(), "{outcome}");
-    outcome.ending.exit_code()
+    match writeln!(io::stdout(), "{outcome}") {
+        // Whoever reads it may be gone; the exit status still tells.
+        Ok(()) => outcome.ending.exit_code(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => outcome.ending.exit_code(),
+        Err(error) => {
+            note(&format!("cannot write the result: {}", plain(&error)));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn put(
@@ -159,10 +168,11 @@ fn put(
         };
         Ok((reach, source?))
     });
+    let total = if options.chunked { None } else { Some(0) };
     let (reach, source) = match prepared {
         Ok(prepared) => prepared,
-        Err(_) if control.is_interrupted() => return Outcome::none(Ending::Canceled),
-        Err(reason) => return Outcome::none(Ending::failed(reason)),
+        Err(_) if control.is_interrupted() => return Outcome::none(total, Ending::Canceled),
+        Err(reason) => return Outcome::none(total, Ending::failed(reason)),
     };
     let outcome = upload::run(&reach, target, source, options, control);
     if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {

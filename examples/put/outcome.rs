@@ -14,10 +14,10 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// Of an upload that did not begin.
-    pub(crate) fn none(ending: Ending) -> Self {
+    pub(crate) fn none(total: Option<u64>, ending: Ending) -> Self {
         Self {
             written: 0,
-            total: Some(0),
+            total,
             ending,
         }
     }

@@ -162,7 +162,7 @@ impl<T: Outcome> Call<T> {
 
     fn route(&self, request: &Request<Bytes>) -> Result<Route, Error> {
         if encode::needs_more_body(request) {
-            let detail = "a client sends the body that is attached, and there is none";
+            let detail = "the declared body is not attached: to write it in pieces, connect and write_request";
             return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
         }
         Route::to(request.uri(), &self.shared.settings.proxies)
@@ -284,7 +284,13 @@ impl<T: Outcome> Call<T> {
             _ => redirect::follow(&request, &response),
         };
         match next {
-            Ok(None) => self.finish(Ok(T::of(response, conn, &self.shared, &route.key))),
+            Ok(None) => {
+                let mut response = response;
+                if self.state.lock().redirections > 0 {
+                    response.extensions_mut().insert(request.uri().clone());
+                }
+                self.finish(Ok(T::of(response, conn, &self.shared, &route.key)));
+            }
             Err(error) => self.finish(Err(error)),
             Ok(Some(next)) => {
                 // Its body is of no interest. If it is there, the connection is of use.

@@ -172,7 +172,8 @@ impl Client {
     ///
     /// The aio's deadline is over everything: resolving, connecting, sending again, redirections. A
     /// body must be attached to the request. The rest is as with [`Conn::transact`], its extensions
-    /// of the response included.
+    /// of the response included; after redirections there is also the [`Uri`] that was answered. A
+    /// user and password in the URI are not sent: see [`docs::recipes`](crate::docs::recipes).
     ///
     /// # Errors
     ///
@@ -194,7 +195,11 @@ impl Client {
     }
 
     /// As [`transact`](Self::transact), but completes with the response's head; the body is left to be
-    /// read, with deadlines of its own.
+    /// read, with deadlines of its own: `into_body` gives the [`Body`], which reads in pieces and is a
+    /// [`std::io::Read`].
+    ///
+    /// To write a request's body in pieces, use [`connect`](Self::connect) and
+    /// [`Conn::write_request`].
     ///
     /// # Errors
     ///

@@ -261,7 +261,10 @@ fn resolve(address: &impl ToSocketAddrs) -> Result<Vec<SocketAddr>, Error> {
         .to_socket_addrs()
         .map(Iterator::collect)
         .map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => Error::from(error),
+            io::ErrorKind::InvalidInput => {
+                let detail = error.to_string();
+                Error::from(error).with_detail(detail)
+            }
             _ => Error::new(ErrorKind::Resolve).with_source(error),
         })
 }

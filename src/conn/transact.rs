@@ -38,7 +38,7 @@ impl Conn {
     /// and [`TooLarge`](ErrorKind::TooLarge) for a body beyond the limit. Where the connection is not
     /// [reusable](Self::is_reusable), nothing is sent: [`Closed`](ErrorKind::Closed) if it was announced to close,
     /// [`Reset`](ErrorKind::Reset) if the peer has closed it, [`Protocol`](ErrorKind::Protocol) if it
-    /// has sent what nobody asked for. [`Error::count`] is the bytes of the request that went out. If it is 0 the connection is untouched and nobody has seen
+    /// has sent what nobody asked for. [`Error::count`] is the bytes of the request that went out, without any of the answer. If it is 0 the connection is untouched and nobody has seen
     /// the request; otherwise the connection is closed, for what comes next on it could not be told
     /// from the answer.
     ///

@@ -55,8 +55,8 @@ impl HeadSearch {
         }
         self.tried = input.len();
         match H::parse(input, limits)? {
-            Some((_, size)) if size > limits.head_bytes => Err(ErrorKind::TooLarge.into()),
-            None if too_large => Err(ErrorKind::TooLarge.into()),
+            Some((_, size)) if size > limits.head_bytes => Err(too_large_head()),
+            None if too_large => Err(too_large_head()),
             head => Ok(head),
         }
     }
@@ -165,12 +165,17 @@ fn version(minor: Option<u8>) -> Version {
     }
 }
 
+fn too_large_head() -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail("a head")
+}
+
 fn classify(error: httparse::Error) -> Error {
-    let kind = match error {
-        httparse::Error::TooManyHeaders => ErrorKind::TooLarge,
-        _ => ErrorKind::Protocol,
-    };
-    Error::new(kind).with_source(error)
+    match error {
+        httparse::Error::TooManyHeaders => {
+            Error::new(ErrorKind::TooLarge).with_detail("the number of header lines")
+        }
+        _ => Error::new(ErrorKind::Protocol).with_source(error),
+    }
 }
 
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
