@@ -86,11 +86,11 @@ pub enum ErrorKind {
     Io,
     /// No memory or thread was to be had, or the connection's queue is at its limit.
     NoMemory,
-    /// A feature that is not compiled in.
+    /// A feature that is not compiled in, or a kind of proxy that is not spoken to.
     NotSupported,
-    /// The peer sent something that is not HTTP/1.
+    /// The peer sent something that is not HTTP/1, or that nobody asked for, or redirects to nowhere.
     Protocol,
-    /// Nobody listens at the address.
+    /// Nobody listens at the address, or a proxy refuses the tunnel.
     Refused,
     /// The peer closed or reset the connection. [`Error::is_end_of_stream`] tells the orderly end from the reset.
     Reset,
@@ -101,14 +101,15 @@ pub enum ErrorKind {
     /// The TLS session failed: the peer does not speak TLS, has nothing in common with us, refused us, or sent
     /// something that is damaged.
     Tls,
-    /// The peer sent a head, a body or a part of its framing beyond the [limits](crate::Limits).
+    /// The peer sent a head, a body, a part of its framing, or interim responses beyond the [limits](crate::Limits), or
+    /// redirects more often than a client follows.
     TooLarge,
     /// The network or the host cannot be reached.
     Unreachable,
     /// The peer could not prove by its certificate who it is: it is for another name, has expired, or is signed by
-    /// nobody we trust.
+    /// nobody we trust. Or there is nobody whom we trust: the system has no root certificates.
     Untrusted,
-    /// A closure of a connection waited for an operation of the same connection.
+    /// A closure of a connection waited for an operation of the same connection, or of a client.
     WouldDeadlock,
 }
 

@@ -1,7 +1,7 @@
-//! The one place that knows which mutex, condvar and atomics the completion slot uses.
+//! The one place that knows which mutex, condvar, bell and atomics the completion slot and the lanes use.
 //!
-//! Normally `parking_lot` and `std`. Under `--cfg loom` the model checker's, behind the same few methods, so that the
-//! slot that is checked is the slot that is shipped.
+//! Normally `parking_lot`, `crossbeam` and `std`. Under `--cfg loom` the model checker's, behind the same few methods,
+//! so that what is checked is what is shipped.
 
 /// How often a thread looks again before it parks. Waking a parked thread costs tens of microseconds, a write of a
 /// kilobyte costs four: a short spin on both sides of a hand-over is what makes submit-and-wait fast.

@@ -1,9 +1,15 @@
-//! The one global: a lazy thread that looks after deadlines which no socket timeout guards, those
-//! of operations queued behind a call that blocks.
+//! The one global: a lazy thread that looks after times which no socket timeout guards.
 //!
-//! It holds lanes weakly and runs no user code: what it settles, the connection tells. Each lane
-//! has at most one useful entry here (its earliest deadline), so that operations that complete in
-//! time cost nothing.
+//! | who | what for | entries |
+//! |---|---|---|
+//! | a lane | the earliest deadline that is queued behind a call that blocks | one that is of use |
+//! | a lane | a read that is left to whoever waits for it | one |
+//! | an exchange | the wait for 100 (Continue) | one each |
+//! | a connect, a handshake | its deadline | one each |
+//! | the pool of a client | the oldest idle connection | one |
+//!
+//! It holds them weakly and runs no user code: what it settles, the connection tells. An entry stays
+//! until its time comes; reads and writes that complete in time have none.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -66,7 +72,7 @@ fn run(feed: &Receiver<Entry>) {
         let now = Instant::now();
         while heap.peek().is_some_and(|Reverse(next)| next.at <= now) {
             if let Some(whom) = heap.pop().and_then(|Reverse(entry)| entry.whom.upgrade()) {
-                // It may be the last to let go of a lane, and of a transport of somebody's.
+                // It may be the last to let go of a connection, and of a transport of somebody's.
                 guard(|| {
                     whom.expire();
                     drop(whom);

@@ -9,7 +9,7 @@
 //!
 //! * **Counts** are plaintext bytes. A write that fails counts the plaintext of the records, of up to
 //!   16 KiB each, that were handed whole to the kernel; of one that was handed over in part the peer
-//!   can decrypt nothing. So the peer receives never more than what was counted plus one record.
+//!   can decrypt nothing. So what the peer can decrypt is exactly what was counted.
 //! * An operation is in flight as soon as its first record is encrypted, because a record cannot be
 //!   taken back. One that is cancelled in the queue, before that, leaves the connection untouched.
 //! * **The end**: dropping the last handle, finishing a body that ends with the connection, and
@@ -21,6 +21,7 @@
 //!   [`Reset`](crate::ErrorKind::Reset), and [`is_end_of_stream`](crate::Error::is_end_of_stream) is
 //!   false. A body that ends with the connection is then incomplete; one whose length is known, and
 //!   that is all there, is not harmed.
+//! * [`into_parts`](crate::Conn::into_parts) has no stream to give: it always fails.
 //! * Early data (0-RTT) is never accepted: anybody can replay it.
 //!
 //! # Roots of your own

@@ -200,8 +200,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// Whatever the operation failed with; [`Error::count`] says how far it got.
     /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) inside a closure of the same connection, when the
-    /// operation has not completed yet: a write goes on, detached; a read is cancelled, so that it
-    /// takes nothing.
+    /// operation has not completed yet: a write or an exchange goes on, detached; a read is cancelled,
+    /// so that it takes nothing. An operation of a [`Client`](crate::Client) may need any connection:
+    /// it cannot be waited for inside a closure of any [`Conn`](crate::Conn), and goes on, detached.
     pub fn wait(self) -> Result<T, Error> {
         self.reclaim().0
     }
@@ -243,7 +244,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
 
     /// Has `f` called with the outcome and the aio, idle again, ready to be submitted once more.
     ///
-    /// It runs once, on the connection's thread, never on the caller's, outside every lock. It may
+    /// It runs once, on the connection's thread, outside every lock; never on the caller's, unless
+    /// the system has no thread to give. It may
     /// submit, cancel, close, and drop the last [`Conn`](crate::Conn); it may panic without harm to
     /// others. It should not block for long: the connection's next operation in that direction
     /// waits for it. If the thread is stuck in another operation when this one is cancelled or

@@ -64,9 +64,10 @@ enum Phase<T> {
 pub(crate) enum Interruption {
     /// Settles it at once; what its thread still does is nobody's loss (reads, connects).
     Finishes,
-    /// Nothing: a read is taking its bytes, and finishes now.
+    /// Nothing: a read is taking its bytes, or a connect hands over, and finishes now.
     Committed,
-    /// Is recorded; whoever has the job, and so knows the exact count, settles it (writes).
+    /// Is recorded; whoever has the job, and so knows the exact count, settles it (writes, exchanges,
+    /// calls of a client).
     Recorded,
 }
 

@@ -39,6 +39,10 @@ impl Body {
     /// # Errors
     ///
     /// Those of [`Conn::read`]; [`is_incomplete_message`](Error::is_incomplete_message) if it was cut.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Conn::read`].
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
         self.conn.read(aio, most)
     }
@@ -48,6 +52,10 @@ impl Body {
     /// # Errors
     ///
     /// Those of [`Conn::read_trailers`].
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`Conn::read`].
     pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
         self.conn.read_trailers(aio)
     }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A reused connection may have been closed by the server at any time. A request that failed on one
-//! is sent again, on a new one:
+//! is sent again: on the next idle one, or else a new one, where nothing of it went out; otherwise on
+//! a new one.
 //!
 //! | bytes of the request that went out | idempotent | not idempotent |
 //! |---|---|---|
@@ -151,8 +152,9 @@ impl<T: Outcome> Call<T> {
     }
 
     fn is_canceled(&self) -> bool {
-        let state = self.state.lock();
-        state.completer.as_ref().is_none_or(|c| c.cause().is_some())
+        // The slot has a lock of its own.
+        let operation = self.operation();
+        operation.is_none_or(|operation| operation.cause().is_some())
     }
 
     fn request(&self) -> (Arc<Request<Bytes>>, Deadline) {

@@ -14,7 +14,7 @@ use super::Shared;
 use super::current::Current;
 use super::route::{Route, Security, Way};
 use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Provider, post_alone};
-use crate::conn::{Conn, is_ours};
+use crate::conn::{Conn, is_ours, unasked};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Stream;
@@ -171,9 +171,9 @@ fn stream(conn: Conn) -> Result<Stream, Error> {
     match conn.into_parts() {
         Ok(parts) if parts.unread.is_empty() => Ok(parts.stream),
         // Nobody speaks before the client.
-        Ok(_) => Err(ErrorKind::Protocol.into()),
+        Ok(_) => Err(unasked()),
         // Nobody else has it and nothing is under way: it cannot be duplicated.
-        Err(_) => Err(ErrorKind::NoMemory.into()),
+        Err(_) => Err(Error::new(ErrorKind::NoMemory).with_detail("no descriptor is left")),
     }
 }
 

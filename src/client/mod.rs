@@ -35,10 +35,10 @@ use crate::proto::limits::Limits;
 /// shares nothing with this one. It has no threads of its own.
 ///
 /// An idle connection is used again for the next request to the same server. The server may have
-/// closed it meanwhile: a request of which **no byte** was written is then sent on a new connection,
-/// and so is one with an idempotent method of which nothing was answered (RFC 9110 section 9.2.2),
-/// once. The exact count makes this decidable. Connecting to one server never waits for a connect to
-/// another; several addresses of one name share the deadline.
+/// closed it meanwhile: a request of which **no byte** was written is then sent on the next one, idle
+/// or new; one with an idempotent method of which nothing was answered (RFC 9110 section 9.2.2) is
+/// sent again once, on a new one. The exact count makes this decidable. Connecting to one server never
+/// waits for a connect to another; several addresses of one name share the deadline.
 ///
 /// Cookies, content codings and authentication schemes are not built in:
 /// [`docs::recipes`](crate::docs::recipes) shows how they are added.
@@ -158,7 +158,9 @@ impl Client {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for what is no absolute URI,
     /// [`NotSupported`](ErrorKind::NotSupported) for `https` without the feature `tls`,
-    /// [`Refused`](ErrorKind::Refused) also by a proxy; otherwise those of [`Conn::connect`].
+    /// [`Refused`](ErrorKind::Refused) also by a proxy; with the feature `tls`,
+    /// [`Untrusted`](ErrorKind::Untrusted) and [`Tls`](ErrorKind::Tls); otherwise those of
+    /// [`Conn::connect`].
     ///
     /// # Cancellation
     ///

@@ -18,7 +18,8 @@
 //! Invariants:
 //!
 //! 1. The two operations of an exchange take the same place in the two queues: `pairing` is held
-//!    while both are submitted, around the locks of the lanes, and around nothing else.
+//!    while both are submitted, around the locks of the lanes and the ringing of their bells, and
+//!    around nothing else. It is the one lock that is held with another.
 //! 2. A response is handed to the exchange whose request has its number, never to another.
 //! 3. The count of an exchange is what went out of its request. If it fails and something did, the
 //!    connection closes: nobody could tell what the next response answers.

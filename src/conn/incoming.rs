@@ -9,7 +9,7 @@
 //! 3. A stream that ends in the middle of a message is an error, and says so.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 
 use super::input::Input;
 use super::ledger::Ledger;
@@ -407,8 +407,7 @@ impl<H> Found<H> {
 
 impl Found<Response<Bytes>> {
     pub(crate) fn is_interim(&self) -> bool {
-        let status = self.head.status();
-        status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+        framing::is_interim(self.head.status())
     }
 }
 

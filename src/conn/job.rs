@@ -36,7 +36,7 @@ pub(crate) struct WriteJob {
     /// What goes around `bufs` and does not count.
     pub(crate) frame: Option<Box<Frame>>,
     exchange: Option<Arc<Exchange>>,
-    /// Bytes that the kernel has accepted, those of the frame included.
+    /// Bytes that the transport has counted, those of the frame included.
     moved: u64,
     /// The transport has made records of more than that, and cannot give it back.
     held: bool,

@@ -31,6 +31,7 @@ use parking_lot::Mutex;
 
 pub use self::body::BodyReader;
 pub(crate) use self::exchange::{Check, Exchanges, Extent, Terms};
+pub(crate) use self::incoming::unasked;
 use self::ledger::Ledger;
 use self::reader::Reader;
 use self::side::{Link, Side};
@@ -103,7 +104,8 @@ struct Handle {
     pairing: Mutex<()>,
 }
 
-/// Whether the caller is a thread of the library, where closures may run.
+/// Whether the caller is a thread of some connection, or of a connect, where closures may run.
+/// Threads that a closure has to itself (`http-aio:call`) are none: nobody needs them.
 pub(crate) fn is_ours() -> bool {
     Owner::is_any()
 }
@@ -269,7 +271,7 @@ impl Conn {
     ///
     /// The connection itself, unchanged, if there are other handles, if an operation is in flight or
     /// queued, if a chunked body has not been read to its end, or if the stream cannot be
-    /// duplicated.
+    /// duplicated. Always over TLS: what the peer sends can be read through the session only.
     ///
     /// # Examples
     ///

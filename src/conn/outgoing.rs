@@ -16,7 +16,7 @@ use super::job::{Content, Frame, Message, Role, WriteJob};
 use super::ledger::Ledger;
 use crate::error::{Error, ErrorKind};
 use crate::proto::chunked;
-use crate::proto::framing::{Asked, Framing};
+use crate::proto::framing::{self, Asked, Framing};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outgoing {
@@ -72,9 +72,7 @@ impl Outgoing {
     ///
     /// It must not be written, or not yet.
     pub(crate) fn admit(&mut self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Obstacle> {
-        if self.body == Body::Complete && ledger.upgraded.is_set() {
-            self.body = Body::Raw;
-        }
+        self.heed(ledger);
         if !job.is_begun() {
             match &mut job.content {
                 Content::Vector => self.admit_vector(job)?,
@@ -87,11 +85,16 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Moves on: `job` is complete.
-    pub(crate) fn complete(&mut self, job: &WriteJob, ledger: &Ledger) {
+    /// The other direction may have ended HTTP.
+    fn heed(&mut self, ledger: &Ledger) {
         if self.body == Body::Complete && ledger.upgraded.is_set() {
             self.body = Body::Raw;
         }
+    }
+
+    /// Moves on: `job` is complete.
+    pub(crate) fn complete(&mut self, job: &WriteJob, ledger: &Ledger) {
+        self.heed(ledger);
         self.advance(job, job.counted());
         if let Content::Message(message) = &job.content {
             ledger.written.sent(self.requests);
@@ -119,7 +122,7 @@ impl Outgoing {
                 self.body = message.then;
                 match message.role {
                     Role::Request(_) => self.requests += 1,
-                    Role::Response(status) if is_final(status) => self.responses += 1,
+                    Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
                     Role::Response(_) => {}
                 }
             }
@@ -218,10 +221,6 @@ impl Message {
             _ => self.declared.into(),
         }
     }
-}
-
-fn is_final(status: StatusCode) -> bool {
-    !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn length(left: u64) -> Body {

@@ -1,4 +1,4 @@
-//! The reader's thread.
+//! Reading: the reader's thread, and the guest who serves the read that he waits for in its place.
 //!
 //! One read at a time: what has arrived already is handed out first; if it does not do, a call
 //! blocks for more. What arrives belongs to the connection, not to the read that waited for it;
@@ -13,7 +13,6 @@
 //!    socket, is found by every later read that needs more than there is.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::Shutdown;
 
 use bytes::Bytes;
@@ -29,6 +28,7 @@ use super::side::{Direction, Side};
 use crate::aio::{Call, Completer};
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
+use crate::transport::moved_nothing;
 
 /// Room for one call: at least, and at most.
 const LEAST_ROOM: usize = 16 << 10;
@@ -36,7 +36,7 @@ const MOST_ROOM: usize = 256 << 10;
 
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// With the thread while it serves a read, here in between; none before the first.
+    /// With whoever serves a read, here in between; none before the first.
     pub(crate) incoming: Mutex<Option<Box<Incoming>>>,
 }
 
@@ -126,8 +126,8 @@ impl Side<Reader> {
         loop {
             let room;
             (job, room) = match job.fulfil(incoming, &mut search, &self.link.ledger) {
-                Fulfilled::Yes(call) => return call,
-                Fulfilled::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
+                Completed(call) => return call,
+                NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
             job.progress(incoming);
             if let Some(error) = incoming.end(job.want.is_head()) {
@@ -153,24 +153,14 @@ impl Side<Reader> {
             match result {
                 Ok(0) => input.ended(),
                 Ok(_) => {}
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::Interrupted => {}
-                    _ => input.broke(error),
-                },
+                Err(error) if moved_nothing(&error) => {}
+                Err(error) => input.broke(error),
             }
             if let Some(kind) = ended {
                 return job.fail_at(kind.into(), incoming);
             }
         }
     }
-}
-
-enum Fulfilled {
-    Yes(Option<Call>),
-    /// With the room that the next call should have.
-    NotYet(ReadJob, usize),
 }
 
 /// What became of a read that looked at what is there.
@@ -184,10 +174,10 @@ enum Looked<T> {
 use Looked::{Completed, NotYet};
 
 impl<T> Looked<T> {
-    fn or_again(self, job: impl FnOnce(T) -> ReadJob) -> Fulfilled {
+    fn or_again(self, job: impl FnOnce(T) -> ReadJob) -> Looked<ReadJob> {
         match self {
-            Completed(call) => Fulfilled::Yes(call),
-            NotYet(back, room) => Fulfilled::NotYet(job(back), room),
+            Completed(call) => Completed(call),
+            NotYet(back, room) => NotYet(job(back), room),
         }
     }
 }
@@ -195,7 +185,7 @@ impl<T> Looked<T> {
 impl ReadJob {
     /// Completes the read if there is what it wants, or what it cannot want, or if it has been
     /// settled meanwhile.
-    fn fulfil(self, incoming: &mut Incoming, search: &mut Search, ledger: &Ledger) -> Fulfilled {
+    fn fulfil(self, incoming: &mut Incoming, search: &mut Search, ledger: &Ledger) -> Looked<Self> {
         let Self {
             want,
             limits,
@@ -208,7 +198,7 @@ impl ReadJob {
         };
         incoming.heed(ledger);
         match want {
-            want if want.is_settled() => Fulfilled::Yes(None),
+            want if want.is_settled() => Completed(None),
             Want::Some(most, completer) => {
                 let available = incoming.some(most, &limits);
                 some(incoming, available, most, completer)

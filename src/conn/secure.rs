@@ -25,6 +25,10 @@ impl Conn {
     /// # Errors
     ///
     /// Those of both.
+    ///
+    /// # Cancellation
+    ///
+    /// As for both.
     pub fn connect_tls<A>(
         aio: Aio<Self>,
         address: A,
@@ -71,6 +75,10 @@ impl Conn {
     ///
     /// As for a client; [`Untrusted`](ErrorKind::Untrusted) where the configuration asks clients for
     /// certificates.
+    ///
+    /// # Cancellation
+    ///
+    /// As for a client.
     ///
     /// # Examples
     ///

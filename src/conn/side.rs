@@ -1,8 +1,8 @@
 //! One direction of a connection: its lane, its thread, and the acting on what the lane decides.
 //!
 //! Who owns what: a handle (`Conn`) owns both sides; a side's thread owns its side while it runs;
-//! both sides own the link, and with the last of them the socket closes. Operations know their side
-//! weakly. Locks: the lane's and the slot's, never both at once, and none while anything here calls
+//! an exchange under way owns a handle; both sides own the link, and with the last of them the socket
+//! closes. Operations know their side weakly. Locks: the lane's and the slot's, never both at once, and none while anything here calls
 //! the transport, the timer, or user code.
 
 use std::collections::VecDeque;

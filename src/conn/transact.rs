@@ -17,7 +17,8 @@ use crate::{Error, ErrorKind, Interim, Limits, Written};
 impl Conn {
     /// Writes a request and reads its response, body and all: `nng_http_conn_transact`.
     ///
-    /// The aio's deadline is over the whole exchange. The response has its whole body, up to
+    /// Returns at once: what goes out without blocking may go out here. The aio's deadline is over the
+    /// whole exchange. The response has its whole body, up to
     /// [`Limits::body_bytes`]; interim responses are skipped and kept as [`Interim`] among its
     /// extensions. There is also a [`Written`]: the bytes of the request, head and body, that went
     /// out; they are all of it unless the server answered early. Trailers can be read with
@@ -36,11 +37,14 @@ impl Conn {
     ///
     /// Those of [`write_request`](Self::write_request) and [`read_response`](Self::read_response),
     /// and [`TooLarge`](ErrorKind::TooLarge) for a body beyond the limit. Where the connection is not
-    /// [reusable](Self::is_reusable), nothing is sent: [`Closed`](ErrorKind::Closed) if it was announced to close,
-    /// [`Reset`](ErrorKind::Reset) if the peer has closed it, [`Protocol`](ErrorKind::Protocol) if it
-    /// has sent what nobody asked for. [`Error::count`] is the bytes of the request that went out, without any of the answer. If it is 0 the connection is untouched and nobody has seen
-    /// the request; otherwise the connection is closed, for what comes next on it could not be told
-    /// from the answer.
+    /// [reusable](Self::is_reusable), nothing is sent: [`Closed`](ErrorKind::Closed) if it is closed or
+    /// was announced to close, [`Reset`](ErrorKind::Reset) if the peer has closed it,
+    /// [`Protocol`](ErrorKind::Protocol) if it has sent what nobody asked for,
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if a response or a body before it was not read, or if
+    /// the connection was upgraded. [`Error::count`] is the bytes of the request that went out,
+    /// without any of the answer. If it is 0 the connection is untouched and nobody has seen the
+    /// request; otherwise the connection is closed, for what comes next on it could not be told from
+    /// the answer.
     ///
     /// # Cancellation
     ///

@@ -98,7 +98,8 @@ impl Conn {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput), and nothing is sent, if a part of the head must
     /// not be written (CR, LF, NUL and other controls, a version other than 1.0 and 1.1), if it
-    /// contradicts the body, or if the body of the message before it is not complete. Otherwise those of [`write_all`](Self::write_all).
+    /// contradicts the body, or if the body of the message before it is not complete. Otherwise those
+    /// of [`write_all`](Self::write_all).
     ///
     /// # Cancellation
     ///

@@ -1,21 +1,24 @@
-//! The writer's thread.
+//! Writing: the writer's thread, and the guest who writes in its place what goes without blocking.
 //!
 //! A round: take what is queued, as many small writes as fit in one call; frame each for the message
-//! that is being written (`outgoing`); offer them to the kernel without blocking; complete what it has accepted. If it has not accepted all, the first write
-//! that is left is in flight, alone, in calls that may block; those behind it go back to the queue.
-//! If closures are due, all go back until these have run.
+//! that is being written (`outgoing`); offer them to the kernel without blocking, in one call, or in
+//! one for each where the transport makes records; complete what it has accepted. If it has not
+//! accepted all, the first write that is left is in flight, alone, in calls that may block; those
+//! behind it go back to the queue. If closures are due, all go back until these have run.
 //!
 //! Invariants:
 //!
 //! 1. A call that may block carries one operation, and the lane knows which: an interruption ends
 //!    that one and no other.
 //! 2. An operation that fails in flight ends the write side, because the stream is cut in the
-//!    middle of it: `shutdown(Write)` first, then the completion, then `Closed` for those behind it.
-//! 3. An operation is in flight once a blocking call has offered it, or a part of it is out; before
-//!    that it is queued, whatever is done to it.
+//!    middle of it: `abort(Write)` first, then the completion, then `Closed` for those behind it.
+//! 3. An operation is in flight once a blocking call has offered it, or a part of it is out or
+//!    *held*; before that it is queued, whatever is done to it.
 //! 4. What a job has `moved` is the sum of what the calls have returned, so every count is exact.
-//! 5. A transport that makes records may *hold* more of an operation than it has counted. It is in
-//!    flight then: it may go back to the queue, in front, but not out of it without a cut.
+//! 5. A transport that makes records may hold more of an operation than it has counted, and is asked
+//!    after each call that carried one (`is_mid_record`). What is held may go back to the queue, in
+//!    front, but not out of it without a cut; and it is what the next call begins with.
+//! 6. Over such a transport no call, be it one that blocks or not, carries two operations.
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,7 +33,7 @@ use super::side::{Direction, Side};
 use crate::aio::{Notice, Provider, Written};
 use crate::bufs::{SLICES, Slices};
 use crate::error::{Error, ErrorKind};
-use crate::transport::Wait;
+use crate::transport::{Wait, moved_nothing};
 
 /// Most bytes a call. Bounds how stale a live `count()` is, and stays below what macOS refuses.
 const CALL_BYTES: usize = 1 << 20;
@@ -359,10 +362,7 @@ impl Side<Writer> {
 
 /// What a call that moved nothing means; `None`: go round, the deadline alone decides.
 fn failure(error: io::Error) -> Option<Error> {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => None,
-        _ => Some(Error::from(error)),
-    }
+    (!moved_nothing(&error)).then(|| Error::from(error))
 }
 
 /// Spreads what a call has accepted over the jobs that were offered, in their order.

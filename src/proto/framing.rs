@@ -82,6 +82,11 @@ pub(crate) fn of_response<B>(head: &Response<B>, asked: Asked) -> Result<Framing
     }
 }
 
+/// Whether a final response is still to come after one of this status. 101 is final for HTTP.
+pub(crate) fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
+
 /// Whether the connection may be used after a message with this head (RFC 9112 section 9.3).
 pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
     let says = |word: &[u8]| elements(headers, CONNECTION).any(|e| e.eq_ignore_ascii_case(word));

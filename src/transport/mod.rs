@@ -18,9 +18,13 @@ use std::time::Duration;
 ///
 /// Required of an implementation:
 ///
-/// * `read` and `write` move at least one byte, or fail; `Ok(0)` from `read` is the end of the stream.
+/// * `read`, `read_more` and `write` move at least one byte, or fail; `Ok(0)` from the first two is
+///   the end of the stream. They are not called without room, or without bytes.
 /// * A call that may block returns what it has moved so far when its time is up, and fails with
-///   `WouldBlock` or `TimedOut` only when it has moved nothing.
+///   `WouldBlock` or `TimedOut` only when it has moved nothing. It may do so before its time is up,
+///   for example when what has arrived is no whole record: who calls it goes round, and his deadline
+///   decides.
+/// * One `read` or `read_more` at a time, and one `write`; the others may be called at any time.
 /// * `wake_reader` may be called from any thread: the read that blocks, or the next one that would,
 ///   fails with `Interrupted`.
 /// * `shutdown` may be called from any thread, wakes a call that blocks in that direction, and does
@@ -34,8 +38,9 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// As the operating system reports them.
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize>;
 
-    /// As `read`, into the spare capacity of `buffer`, which need not be initialised for that where
-    /// the operating system says how much it has written.
+    /// As `read`, into the spare capacity of `buffer`, whose length grows by what is returned and
+    /// stays where it fails. The spare capacity need not be initialised for that where the operating
+    /// system says how much it has written.
     ///
     /// # Errors
     ///
@@ -48,7 +53,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         result
     }
 
-    /// Writes from `buffers`, at most a thousand and none of them empty, in order.
+    /// Writes from `buffers`, 1 to 1,024 and none of them empty, in order.
     ///
     /// # Errors
     ///
@@ -65,8 +70,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// As the operating system reports them.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
-    /// As `shutdown`, where what was written last is not whole: if the transport knows of an end that
-    /// the peer may take for the orderly one, this is not it.
+    /// As `shutdown`, where what was written last is not whole: a transport that can tell the peer
+    /// that its stream is whole (`close_notify`) does not do so here.
     ///
     /// # Errors
     ///
@@ -75,26 +80,28 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         self.shutdown(how)
     }
 
-    /// Most bytes that it makes one record of, if it makes records of what is written. A record
-    /// counts when the whole of it is accepted, and what it was made of cannot be taken back before;
-    /// so no call carries the bytes of two operations.
+    /// Most bytes that it makes one record of, if it makes records of what is written; always the
+    /// same. What `write` returns are then the bytes of records that were accepted whole. It may have
+    /// made records of more, which cannot be taken back (`is_mid_record`); so whoever writes passes
+    /// the bytes of one operation a call.
     fn record(&self) -> Option<usize> {
         None
     }
 
-    /// Whether it has made records of bytes that it has not counted yet. These are the first bytes
-    /// of the next write, or there is none.
+    /// Whether it has made records of bytes that `write` has not returned yet. The next `write` must
+    /// begin with the same bytes, or there is none: `abort` ends the direction. Asked between two
+    /// writes; never true where `record` is `None`.
     fn is_mid_record(&self) -> bool {
         false
     }
 
-    /// Looks how much there is to read, without taking it and without waiting: of interest is whether
-    /// it is something, or the end of the stream, which is 0.
+    /// Looks whether there is something to read, without taking it and without waiting: at least 1
+    /// if there is, and 0 for the end of the stream.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when there is neither, and wherever it cannot be told; others as the operating
-    /// system reports them.
+    /// `WouldBlock` when there is neither, and wherever it cannot be told, as while somebody reads;
+    /// others as the operating system reports them.
     fn peek(&self) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -118,6 +125,15 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn stream(&self) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// Whether a call has failed only because there was nothing to move, or because it was woken: it can be
+/// made again, and the deadline of who makes it decides.
+pub(crate) fn moved_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
 }
 
 /// How long one system call may block.

@@ -141,12 +141,13 @@ impl<J: Job> Lane<J> {
         state.ended.get_or_insert(ErrorKind::Closed);
         let queue = std::mem::take(&mut state.queue);
         let current = state.current.take();
-        if state.guest.take() == Some(Thread::Parked) {
-            self.bell.ring(); // To find that it has ended.
-        }
+        let parked = state.guest.take() == Some(Thread::Parked);
         let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
         drop(state);
         drop(current);
+        if parked {
+            self.bell.ring(); // To find that it has ended.
+        }
         (queue, stand_in)
     }
 }

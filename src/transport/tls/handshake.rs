@@ -14,7 +14,7 @@ use super::TlsTransport;
 use super::failure::failure;
 use super::inbox::Inbox;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Transport, Wait};
+use crate::transport::{Transport, Wait, moved_nothing};
 
 /// What rustls makes a record of, by itself, and what it adds to that in its own reckoning.
 const RECORD: usize = 16 << 10;
@@ -171,8 +171,9 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
 
 /// A call that moved nothing is made again: the time it has decides.
 fn again(error: io::Error) -> Result<(), Error> {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(()),
-        _ => Err(error.into()),
+    if moved_nothing(&error) {
+        Ok(())
+    } else {
+        Err(error.into())
     }
 }

@@ -45,7 +45,7 @@ pub(crate) use self::handshake::{Role, handshake};
 use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::session::{Output, Plaintext, Session};
-use super::{Addr, Transport, Wait};
+use super::{Addr, Transport, Wait, moved_nothing};
 use crate::bufs::Slices;
 
 /// How long a peer that does not read is waited for, so that it gets the `close_notify`. On a thread
@@ -253,14 +253,7 @@ impl Shared {
             match self.inner.write(&[IoSlice::new(outbox.unsent())], wait) {
                 Ok(0) => return true,
                 Ok(count) => drop(outbox.advance(count)),
-                Err(error) => {
-                    return !matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock
-                            | io::ErrorKind::TimedOut
-                            | io::ErrorKind::Interrupted
-                    );
-                }
+                Err(error) => return !moved_nothing(&error),
             }
         }
         true
