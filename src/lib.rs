@@ -90,7 +90,11 @@ pub mod tls;
 #[cfg(feature = "test-util")]
 pub mod transport;
 #[cfg(not(feature = "test-util"))]
-#[allow(unreachable_pub, reason = "public with the feature")]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    reason = "public with the feature, and then used by tests"
+)]
 mod transport;
 mod unwind;
 

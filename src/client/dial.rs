@@ -128,10 +128,7 @@ impl Dial {
     /// What was spoken with the proxy is over: a new connection over the same stream.
     fn through_tunnel(self, conn: Conn) {
         match stream(conn) {
-            Ok(stream) => self.secure(match stream {
-                Stream::Tcp(stream) => stream.into(),
-                Stream::Unix(stream) => stream.into(),
-            }),
+            Ok(stream) => self.secure(stream.into()),
             Err(error) => (self.done)(Err(error)),
         }
     }
@@ -223,7 +220,7 @@ pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<
         (result, _) => result,
     };
     let notice = completer.finish(result);
-    if notice.is_waker() {
+    if notice.is_waker() && is_ours() {
         notice.run();
     } else {
         notice.post(None);

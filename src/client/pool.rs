@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::route::Key;
+use crate::aio::post_alone;
 use crate::conn::Conn;
 use crate::timer::{self, Expire};
 
@@ -144,7 +145,10 @@ impl Expire for Pool {
         state.total -= old.len();
         state.armed = next.is_some();
         drop(state);
-        drop(old);
+        if !old.is_empty() {
+            // Closing takes system calls, and other deadlines wait for the timer's thread.
+            post_alone(Box::new(move || drop(old)));
+        }
         if let Some(since) = next {
             self.arm(since.checked_add(self.bounds.age));
         }

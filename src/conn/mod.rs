@@ -341,6 +341,13 @@ impl From<UnixStream> for Conn {
     }
 }
 
+impl From<Stream> for Conn {
+    /// As from what it is.
+    fn from(stream: Stream) -> Self {
+        Self::new(SocketTransport::from(stream))
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.reader.undefer(); // Who would have done it has nothing to do it on any more.

@@ -21,7 +21,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use self::guest::Left;
 use self::guest::{Deferral, Kick};
@@ -31,8 +31,8 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard};
 
-/// How often to look whether a thread has come back: for milliseconds, where microseconds do.
-const SETTLING_TURNS: u32 = 10_000;
+/// How long to look whether a thread has come back, where microseconds do unless the machine is busy.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// What a lane knows of a job.
 pub(crate) trait Job: Send + 'static {
@@ -259,7 +259,8 @@ impl<J: Job> Lane<J> {
     /// calls, or on its way back from one: who has just been told that the last operation is complete
     /// must not be told that one is not. Not for ever: the caller may be what the thread is running.
     pub(crate) fn is_quiet(&self) -> bool {
-        for _ in 0..SETTLING_TURNS {
+        let mut until = None;
+        loop {
             let state = self.state.lock();
             let returns = match &state.current {
                 Some(current) => current.is_settled(),
@@ -269,9 +270,12 @@ impl<J: Job> Lane<J> {
                 return !state.serving && state.queue.is_empty();
             }
             drop(state);
+            let now = Instant::now();
+            if now >= *until.get_or_insert(now + SETTLING) {
+                return false;
+            }
             std::thread::yield_now();
         }
-        false
     }
 
     /// Whether a system call may be blocking.
