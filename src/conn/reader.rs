@@ -64,6 +64,10 @@ impl Direction for Reader {
         side.serve_as_guest(operation);
     }
 
+    fn detached(side: &Side<Self>) {
+        side.undefer();
+    }
+
     /// The read is settled. If the call is another's by now, that one goes round.
     fn interrupt_call(side: &Side<Self>, _: usize) {
         side.link.transport.wake_reader();

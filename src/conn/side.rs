@@ -53,6 +53,9 @@ pub(crate) trait Direction: Sized + Send + Sync + 'static {
     /// The caller is going to block for an operation.
     fn awaited(_side: &Side<Self>, _operation: usize) {}
 
+    /// Nobody is going to block for an operation.
+    fn detached(_side: &Side<Self>) {}
+
     /// The operation in a system call was interrupted.
     fn interrupt_call(side: &Side<Self>, operation: usize);
 }
@@ -279,7 +282,7 @@ impl<D: Direction> Provider for Side<D> {
     }
 
     fn detached(&self, _: usize) {
-        self.undefer();
+        D::detached(self);
     }
 
     fn owns_current_thread(&self) -> bool {
