@@ -1755,7 +1755,7 @@ fn whatever_servers_do_each_call_ends_once_and_nothing_is_left() {
     if !alone("client::whatever_servers_do_each_call_ends_once_and_nothing_is_left") {
         return;
     }
-    const CALLS: usize = 2000;
+    const CALLS: usize = 5000;
     let sites: Arc<Vec<_>> = Arc::new((1..4).map(capricious).collect());
     let client = Client::builder()
         .idle_per_authority(4)
