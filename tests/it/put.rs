@@ -1080,7 +1080,7 @@ mod secure {
         let (go_on, told) = gate();
         // A process that ends with a ticket unread resets the connection, and a reset can overtake
         // what the peer has not received: see what the architecture page says about closing.
-        let mut config = http_aio::rustls::ServerConfig::clone(&ours.server());
+        let mut config = (*ours.server()).clone();
         config.send_tls13_tickets = 0;
         let peer = secure::serving(config.into(), move |conn| {
             conn.read_request(http_aio::Aio::new()).wait()?;
