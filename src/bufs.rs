@@ -29,6 +29,11 @@ impl Bufs {
         self.remaining
     }
 
+    /// Whether nothing is left, also of what is held back.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first == self.list.len()
+    }
+
     /// Buffers that are left.
     pub(crate) fn len(&self) -> usize {
         self.shown - self.first

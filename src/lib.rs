@@ -73,6 +73,7 @@
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
 
 mod aio;
+mod background;
 mod bufs;
 mod client;
 mod conn;

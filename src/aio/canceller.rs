@@ -38,6 +38,20 @@ impl Canceller {
         Self { operation }
     }
 
+    /// Serves the operation in place of its thread, if that is possible now. The caller waits for it.
+    pub(crate) fn serve(&self) -> bool {
+        self.operation.serve()
+    }
+
+    /// Nobody is going to wait for it.
+    pub(crate) fn hand_over(&self) {
+        self.operation.hand_over();
+    }
+
+    pub(crate) fn operation(&self) -> &dyn Operation {
+        &*self.operation
+    }
+
     /// Cancels the operation if it has not completed.
     ///
     /// Returns at once; the outcome arrives through the aio. Queued: it completes with

@@ -42,6 +42,23 @@ impl<T: Send + 'static> Completer<T> {
         self.slot.as_ref().map_or(0, |slot| slot.id())
     }
 
+    pub(crate) fn set_place(&self, place: u64) {
+        if let Some(slot) = &self.slot {
+            slot.set_place(place);
+        }
+    }
+
+    /// Held back for a waiter, or no more.
+    pub(crate) fn set_held(&self, held: bool) {
+        if let Some(slot) = &self.slot {
+            slot.set_held(held);
+        }
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.is_wanted())
+    }
+
     pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
         self.slot.clone().map(|slot| slot as Arc<dyn Operation>)
     }

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::slot::Slot;
+use super::handle::Handle;
 use crate::error::Error;
 
 /// An operation in flight as a [`Future`]; comes from `.await`ing an [`Aio`](crate::Aio).
@@ -20,12 +19,12 @@ use crate::error::Error;
 /// Never. Polled again after it was ready, it stays pending.
 #[must_use = "futures do nothing unless they are polled"]
 pub struct AioFuture<T> {
-    slot: Arc<Slot<T>>,
+    handle: Handle<T>,
 }
 
 impl<T> AioFuture<T> {
-    pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
-        Self { slot }
+    pub(super) fn new(handle: Handle<T>) -> Self {
+        Self { handle }
     }
 }
 
@@ -33,14 +32,14 @@ impl<T> Future for AioFuture<T> {
     type Output = Result<T, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.slot.poll(context.waker())
+        self.handle.slot().poll(context.waker())
     }
 }
 
 impl<T> fmt::Debug for AioFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AioFuture")
-            .field("completed", &self.slot.is_settled())
+            .field("completed", &self.handle.slot().is_settled())
             .finish()
     }
 }

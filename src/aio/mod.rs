@@ -3,6 +3,8 @@
 mod canceller;
 mod completer;
 mod future;
+pub(crate) mod habit;
+mod handle;
 #[cfg(all(test, loom))]
 mod model;
 mod notice;
@@ -19,10 +21,13 @@ use bytes::Bytes;
 pub use self::canceller::Canceller;
 pub(crate) use self::completer::Completer;
 pub use self::future::AioFuture;
-pub(crate) use self::notice::{Notice, post_alone};
-pub(crate) use self::provider::{Call, Operation, Provider};
+use self::habit::Handling;
+use self::handle::Handle;
+pub(crate) use self::notice::Notice;
+pub(crate) use self::provider::{Operation, Provider};
 pub(crate) use self::slot::Interruption;
 use self::slot::{Slot, Whose};
+pub(crate) use crate::background::{Call, run as post_alone};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -58,7 +63,7 @@ use crate::error::{Error, ErrorKind};
 /// ```
 #[must_use = "an aio does nothing by itself, and one in flight that is dropped is detached"]
 pub struct Aio<T, S = Idle> {
-    slot: Arc<Slot<T>>,
+    handle: Handle<T>,
     options: Options,
     state: S,
 }
@@ -107,12 +112,12 @@ impl<T> Aio<T> {
             timeout: None,
             deadline: Deadline::Never,
         };
-        Self::idle(Arc::new(Slot::new()), options)
+        Self::idle(Handle::new(Arc::new(Slot::new())), options)
     }
 
-    fn idle(slot: Arc<Slot<T>>, options: Options) -> Self {
+    fn idle(handle: Handle<T>, options: Options) -> Self {
         Self {
-            slot,
+            handle,
             options,
             state: Idle { iov: None },
         }
@@ -124,7 +129,7 @@ impl<T> Aio<T> {
             timeout: None,
             deadline,
         };
-        Self::idle(Arc::new(Slot::new()), options)
+        Self::idle(Handle::new(Arc::new(Slot::new())), options)
     }
 
     /// Gives each operation this long in total, from its submission, time in the queue included.
@@ -176,10 +181,10 @@ impl<T: Send + 'static> Aio<T> {
             Some(after) => Deadline::after(after).earlier(self.options.deadline),
             None => self.options.deadline,
         };
-        Slot::start(&mut self.slot, provider, interruption);
-        let completer = Completer::new(Arc::clone(&self.slot));
+        Slot::start(self.handle.slot_mut(), provider, interruption);
+        let completer = Completer::new(Arc::clone(self.handle.slot()));
         let lent = Aio {
-            slot: self.slot,
+            handle: self.handle,
             options: self.options,
             state: InFlight(()),
         };
@@ -196,6 +201,9 @@ impl<T> Default for Aio<T> {
 impl<T: Send + 'static> Aio<T, InFlight> {
     /// Blocks until the operation has completed.
     ///
+    /// A thread that waits does the work: if nobody has begun the operation, and it is next, this
+    /// thread serves it, with the same deadline, cancellation and count.
+    ///
     /// # Errors
     ///
     /// Whatever the operation failed with; [`Error::count`] says how far it got.
@@ -209,18 +217,21 @@ impl<T: Send + 'static> Aio<T, InFlight> {
 
     /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
     pub fn reclaim(self) -> (Result<T, Error>, Aio<T>) {
+        let slot = self.handle.slot();
         let provider = self.unsettled();
         let result = match self.would_deadlock(provider.as_deref()) {
             Some(error) => Err(error),
             None => {
-                if let Some(provider) = provider {
-                    provider.awaited(self.slot.id());
-                }
-                let result = self.slot.wait(None);
+                habit::wait(slot.id(), || match &provider {
+                    Some(provider) => provider.awaited(&**slot),
+                    None => false,
+                });
+                drop(provider);
+                let result = slot.wait(None);
                 result.unwrap_or_else(|| Err(ErrorKind::Abandoned.into()))
             }
         };
-        (result, Aio::idle(self.slot, self.options))
+        (result, Aio::idle(self.handle, self.options))
     }
 
     /// Blocks until the operation has completed, but no longer than `patience`.
@@ -234,12 +245,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         if let Some(error) = self.would_deadlock(provider.as_deref()) {
             return Ok(Err(error));
         }
-        if let Some(provider) = provider {
-            provider.detached(self.slot.id());
-        }
-        self.slot
-            .wait(Deadline::after(patience).instant())
-            .ok_or(self)
+        self.handle.hand_over();
+        let until = Deadline::after(patience).instant();
+        self.handle.slot().wait(until).ok_or(self)
     }
 
     /// Has `f` called with the outcome and the aio, idle again, ready to be submitted once more.
@@ -250,48 +258,60 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// others. It should not block for long: the connection's next operation in that direction
     /// waits for it. If the thread is stuck in another operation when this one is cancelled or
     /// expires, a thread of the same connection that stands in for it runs the closure.
-    pub fn on_complete<F>(self, f: F) -> Canceller
+    pub fn on_complete<F>(mut self, f: F) -> Canceller
     where
         F: FnOnce(Result<T, Error>, Aio<T>) + Send + 'static,
     {
         let options = self.options;
-        let closure = Box::new(move |result, slot| f(result, Aio::idle(slot, options)));
-        let notice = self.slot.attach(Whose::User, closure);
-        match self.slot.provider() {
-            provider if !notice.is_none() => notice.post(provider.as_deref()),
-            Some(provider) => provider.detached(self.slot.id()),
-            None => {}
+        let closure =
+            Box::new(move |result, slot| f(result, Aio::idle(Handle::new(slot), options)));
+        let slot = self.handle.slot();
+        let notice = slot.attach(Whose::User, closure);
+        if notice.is_none() {
+            self.handle.hand_over();
+        } else {
+            notice.post(slot.provider().as_deref());
         }
-        Canceller::new(self.slot)
+        let canceller = self.canceller();
+        self.handle.is_received();
+        canceller
     }
 
     /// As `on_complete`, for code of ours: it may run on any thread, also here and now, and somebody
     /// may still work on the operation while he waits for what becomes of it.
-    pub(crate) fn then<F>(self, f: F)
+    pub(crate) fn then<F>(mut self, f: F)
     where
         F: FnOnce(Result<T, Error>) + Send + 'static,
     {
         let closure = Box::new(move |result, _| f(result));
-        self.slot.attach(Whose::Ours, closure).run();
+        let notice = self.handle.slot().attach(Whose::Ours, closure);
+        self.handle.is_received();
+        notice.run();
     }
 
-    pub(crate) fn id(&self) -> usize {
-        self.slot.id()
+    /// Tells what was done with the submission, which the current thread has just made.
+    pub(crate) fn submitted(self, handling: Handling) -> Self {
+        let slot = self.handle.slot();
+        habit::after(handling, slot.id(), || {
+            Arc::clone(slot) as Arc<dyn Operation>
+        });
+        self
     }
 
     /// A handle that can cancel this operation, and only this one, from anywhere.
     pub fn canceller(&self) -> Canceller {
-        Canceller::new(Arc::clone(&self.slot) as Arc<dyn Operation>)
+        Canceller::new(Arc::clone(self.handle.slot()) as Arc<dyn Operation>)
     }
 
     /// Cancels the operation; see [`Canceller::cancel`] for what that means when.
     pub fn cancel(&self) {
-        Arc::clone(&self.slot).interrupt(ErrorKind::Canceled);
+        Arc::clone(self.handle.slot()).interrupt(ErrorKind::Canceled);
     }
 
     /// Whether the operation has completed, so that [`wait`](Self::wait) returns at once.
     pub fn is_done(&self) -> bool {
-        self.slot.is_settled()
+        self.handle.hand_over();
+        self.handle.slot().is_settled()
     }
 
     /// How far the operation has got, in bytes, while it runs.
@@ -299,26 +319,29 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// A write: what the kernel has accepted, renewed after each system call, of which none moves
     /// more than 1 MiB. A read: what has arrived towards it.
     pub fn count(&self) -> u64 {
-        self.slot.moved()
+        self.handle.hand_over();
+        self.handle.slot().moved()
     }
 
     /// Who works on it, if it is not settled.
     fn unsettled(&self) -> Option<Arc<dyn Provider>> {
-        if self.slot.is_settled() {
+        let slot = self.handle.slot();
+        if slot.is_settled() {
             return None;
         }
-        self.slot.provider()
+        slot.provider()
     }
 
     fn would_deadlock(&self, provider: Option<&dyn Provider>) -> Option<Error> {
         if !provider?.owns_current_thread() {
             return None;
         }
-        match self.slot.interruption() {
+        let slot = self.handle.slot();
+        match slot.interruption() {
             Some(Interruption::Recorded) => Some(ErrorKind::WouldDeadlock.into()),
             Some(Interruption::Finishes) => {
                 // What it reads would go to nobody.
-                Arc::clone(&self.slot).interrupt(ErrorKind::WouldDeadlock);
+                Arc::clone(slot).interrupt(ErrorKind::WouldDeadlock);
                 None
             }
             // It completes without any help of ours.
@@ -333,18 +356,16 @@ impl<T: Send + 'static> IntoFuture for Aio<T, InFlight> {
     type IntoFuture = AioFuture<T>;
 
     fn into_future(self) -> AioFuture<T> {
-        if let Some(provider) = self.unsettled() {
-            provider.detached(self.slot.id());
-        }
-        AioFuture::new(self.slot)
+        self.handle.hand_over();
+        AioFuture::new(self.handle)
     }
 }
 
 impl<T, S> fmt::Debug for Aio<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aio")
-            .field("completed", &self.slot.is_settled())
-            .field("count", &self.slot.moved())
+            .field("completed", &self.handle.slot().is_settled())
+            .field("count", &self.handle.slot().moved())
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

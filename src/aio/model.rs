@@ -11,14 +11,14 @@ use std::sync::{Arc, Weak};
 
 use loom::thread;
 
-use super::{Aio, Call, Completer, InFlight, Interruption, Provider};
+use super::{Aio, Call, Completer, InFlight, Interruption, Operation, Provider};
 use crate::error::{Error, ErrorKind};
 
 /// Stands for a connection: runs what is posted, and finishes what is recorded, in place.
 struct Inline;
 
 impl Provider for Inline {
-    fn interrupted(&self, _: usize) {}
+    fn interrupted(&self, _: &dyn Operation) {}
 
     fn post(&self, call: Call) {
         call();

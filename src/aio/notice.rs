@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::provider::{Call, Provider};
+use super::provider::Provider;
 use super::slot::{Closure, Slot, Whose};
+use crate::background::{self, Call};
 use crate::error::Error;
 use crate::unwind::guard;
 
@@ -47,31 +48,11 @@ impl<T: Send + 'static> Notice<T> {
         let Some(call) = self.into_call() else { return };
         match provider {
             Some(provider) => provider.post(call),
-            None => post_alone(call),
+            None => background::run(call),
         }
     }
 
     pub(crate) fn into_call(self) -> Option<Call> {
         (!self.is_none()).then(|| Box::new(move || self.run()) as Call)
-    }
-}
-
-/// Runs a call where there is no connection's thread for it: it is not there yet, or no more. The
-/// caller's own is the last resort, when there is no other to be had.
-pub(crate) fn post_alone(call: Call) {
-    let shared = Arc::new(parking_lot::Mutex::new(Some(call)));
-    let theirs = Arc::clone(&shared);
-    let run = move || {
-        let call = theirs.lock().take();
-        if let Some(call) = call {
-            call();
-        }
-    };
-    if std::thread::Builder::new()
-        .name("http-aio:call".into())
-        .spawn(run.clone())
-        .is_err()
-    {
-        run();
     }
 }

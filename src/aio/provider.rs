@@ -2,26 +2,36 @@
 
 use std::sync::Arc;
 
+use crate::background::Call;
 use crate::error::ErrorKind;
 
-/// User code on its way to a connection's thread.
-pub(crate) type Call = Box<dyn FnOnce() + Send>;
-
-/// Works on operations: one direction of a connection, its exchanges, a connect, a call of a client.
+/// Works on operations: one direction of a connection, an exchange, a connect, a call of a client.
 pub(crate) trait Provider: Send + Sync {
+    /// Takes back an operation that it has not begun, and settles it for `kind` with its exact count.
+    /// False if somebody works on it: the caller settles it.
+    fn take_back(&self, _operation: &dyn Operation, _kind: ErrorKind) -> bool {
+        false
+    }
+
     /// The operation was interrupted: settled (drop its job), or a cause is recorded (finish its
     /// job, or make the thread that has it look). Called without locks, from any thread.
-    fn interrupted(&self, operation: usize);
+    fn interrupted(&self, operation: &dyn Operation);
 
     /// Runs `call` on a thread of the connection, soon, and never on the caller's, unless there is no
     /// other thread to be had.
     fn post(&self, call: Call);
 
     /// The caller is about to block until the operation is settled: it may work on it meanwhile.
-    fn awaited(&self, _operation: usize) {}
+    /// True if it has.
+    fn awaited(&self, _operation: &dyn Operation) -> bool {
+        false
+    }
 
-    /// Nobody is going to block for the operation.
-    fn detached(&self, _operation: usize) {}
+    /// Nobody is going to block for an operation: it must not be held back any longer.
+    fn detached(&self) {}
+
+    /// Nobody can learn of the outcome of an operation any more.
+    fn forsaken(&self) {}
 
     /// Whether the caller is a thread that the operation may need, so that waiting here cannot end
     /// well.
@@ -33,7 +43,19 @@ pub(crate) trait Operation: Send + Sync {
     /// Unique among the operations that exist.
     fn id(&self) -> usize;
 
+    /// Its place in the queue that it lies in. Belongs to that queue's lock.
+    fn place(&self) -> u64;
+
     fn is_settled(&self) -> bool;
+
+    /// The caller is about to block for it: it may serve it. True if it has.
+    fn serve(&self) -> bool;
+
+    /// Has its provider hold it back no longer.
+    fn hand_over(&self);
+
+    /// Whether somebody can still learn of the outcome.
+    fn is_wanted(&self) -> bool;
 
     /// How far it has got.
     fn progress(&self, moved: u64);

@@ -23,9 +23,11 @@
 //!    is to run afterwards leaves as a [`Notice`]; values of user types are dropped outside.
 //! 3. Whoever is told by a listener is not told by the condvar, and takes the result with it.
 //! 4. `settled` follows "Done or Taken", so that a waiter can spin without the lock.
+//! 5. `wanted` is false once no handle and no closure is left that could receive the result.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
+// These two are not modelled: a lock, or the owner alone, orders them.
+use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -40,6 +42,11 @@ pub(crate) struct Slot<T> {
     wakeup: Condvar,
     settled: AtomicBool,
     moved: AtomicU64,
+    /// The place in the provider's queue; read and written under that queue's lock.
+    place: PlainU64,
+    /// The provider holds the operation back for a waiter: whoever does anything but wait says so.
+    held: PlainBool,
+    wanted: PlainBool,
     /// Who works on the operation. Set while the slot has one owner, so it needs no lock.
     provider: Option<Weak<dyn Provider>>,
 }
@@ -97,6 +104,9 @@ impl<T> Slot<T> {
             wakeup: Condvar::new(),
             settled: AtomicBool::new(false),
             moved: AtomicU64::new(0),
+            place: 0.into(),
+            held: false.into(),
+            wanted: true.into(),
             provider: None,
         }
     }
@@ -124,6 +134,8 @@ impl<T> Slot<T> {
         }
         slot.settled.store(false, Ordering::Relaxed);
         slot.moved.store(0, Ordering::Relaxed);
+        *slot.held.get_mut() = false;
+        *slot.wanted.get_mut() = true;
         *slot.state.get_mut() = State {
             phase: Phase::Pending {
                 interruption,
@@ -135,6 +147,11 @@ impl<T> Slot<T> {
 
     pub(crate) fn provider(&self) -> Option<Arc<dyn Provider>> {
         self.provider.as_ref().and_then(Weak::upgrade)
+    }
+
+    /// Tells it from all others that exist.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -155,6 +172,18 @@ impl<T> Slot<T> {
 
     pub(crate) fn set_moved(&self, count: u64) {
         self.moved.store(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_place(&self, place: u64) {
+        self.place.store(place, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
     }
 }
 
@@ -276,16 +305,48 @@ impl<T> Slot<T> {
         drop(old);
         Poll::Pending
     }
+
+    /// The handle is gone. True if nobody is left who could learn of the outcome.
+    pub(super) fn forsake(&self) -> bool {
+        let state = self.state.lock();
+        let is_pending = matches!(state.phase, Phase::Pending { .. });
+        let has_closure = matches!(state.listener, Some(Listener::Closure(..)));
+        drop(state);
+        let forsaken = is_pending && !has_closure;
+        if forsaken {
+            self.wanted.store(false, Ordering::SeqCst);
+        }
+        forsaken
+    }
 }
 
 /// What may come from any thread at any time.
 impl<T: Send + 'static> Operation for Slot<T> {
     fn id(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+        self.address()
+    }
+
+    fn place(&self) -> u64 {
+        self.place.load(Ordering::Relaxed)
     }
 
     fn is_settled(&self) -> bool {
         Self::is_settled(self)
+    }
+
+    fn serve(&self) -> bool {
+        self.provider()
+            .is_some_and(|provider| provider.awaited(self))
+    }
+
+    fn hand_over(&self) {
+        if let Some(provider) = self.provider() {
+            provider.detached();
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
     }
 
     fn progress(&self, moved: u64) {
@@ -297,6 +358,13 @@ impl<T: Send + 'static> Operation for Slot<T> {
     }
 
     fn interrupt(self: Arc<Self>, kind: ErrorKind) {
+        let provider = self.provider();
+        if self.interruption() == Some(Interruption::Finishes) {
+            // One that nobody has begun is settled by whoever knows its count.
+            if provider.as_ref().is_some_and(|p| p.take_back(&*self, kind)) {
+                return;
+            }
+        }
         let mut state = self.state.lock();
         let told = match &mut state.phase {
             Phase::Pending {
@@ -322,10 +390,9 @@ impl<T: Send + 'static> Operation for Slot<T> {
             | Phase::Done(_)
             | Phase::Taken => return,
         };
-        let provider = self.provider();
         told.notice(Arc::clone(&self)).post(provider.as_deref());
         if let Some(provider) = provider {
-            provider.interrupted(self.id());
+            provider.interrupted(&*self);
         }
     }
 }

@@ -34,11 +34,12 @@ use super::current::Current;
 use super::dial::{dial, finish as tell};
 use super::route::{Key, Route, Way};
 use super::{Shared, redirect};
+use crate::aio::habit::{Handling, Hold};
 use crate::aio::{
     Aio, Call as UserCall, Canceller, Completer, InFlight, Interruption, Operation, Provider,
-    post_alone,
+    habit, post_alone,
 };
-use crate::conn::{Check, Conn, Exchanges, Extent, Terms, exchange, is_ours};
+use crate::conn::{Check, Conn, Extent, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode::{self, Form};
@@ -83,18 +84,10 @@ struct State<T: Outcome> {
     redirections: u32,
     /// It was sent once already, over a connection that was stale.
     sent_again: bool,
-    /// The exchange under way, if it was left to whoever waits for it.
-    deferred: Option<Deferred>,
-    /// Who submits, or waits: what is left to him will be done.
+    /// The exchange under way, if it may be left to whoever waits for the call.
+    held: Option<Canceller>,
+    /// Who submits, or waits: what is held back for this thread will be done.
     helper: Option<ThreadId>,
-}
-
-/// An exchange that was left to whoever waits for it.
-struct Deferred {
-    exchanges: Arc<Exchanges>,
-    id: usize,
-    /// Keeps the operation, so that no other can have its id meanwhile.
-    _operation: Canceller,
 }
 
 pub(crate) fn submit<T: Outcome>(
@@ -112,7 +105,7 @@ pub(crate) fn submit<T: Outcome>(
             request: Arc::new(request),
             redirections: 0,
             sent_again: false,
-            deferred: None,
+            held: None,
             helper: None,
         }),
     });
@@ -122,8 +115,15 @@ pub(crate) fn submit<T: Outcome>(
     state.completer = Some(completer);
     state.deadline = deadline;
     drop(state);
-    call.helped(|| call.begin());
-    aio
+    match habit::before() {
+        Hold::Allowed => call.helped(|| call.begin()),
+        Hold::Never => call.begin(),
+    }
+    let is_held = call.state.lock().held.is_some();
+    aio.submitted(match is_held {
+        true => Handling::HeldBack,
+        false => Handling::HandedOver,
+    })
 }
 
 impl<T: Outcome> Call<T> {
@@ -197,6 +197,7 @@ impl<T: Outcome> Call<T> {
         }
         let (request, deadline) = self.request();
         let settings = &self.shared.settings;
+        let is_helped = self.state.lock().helper == Some(std::thread::current().id());
         let terms = Terms {
             extent: T::EXTENT,
             form: match route.way {
@@ -209,28 +210,24 @@ impl<T: Outcome> Call<T> {
                 Age::New => Check::Needed,
                 Age::Reused => Check::Made,
             },
+            hold: match is_helped {
+                true => Hold::Allowed,
+                false => Hold::Never,
+            },
         };
         let conn = conn.limits(settings.limits);
-        let aio = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
+        let (aio, handling) = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
         self.current.set(&aio);
-        let (exchanges, id) = (conn.exchanges(), aio.id());
-        let mut state = self.state.lock();
-        let is_helped = state.helper == Some(std::thread::current().id());
-        let last = if is_helped {
-            state.deferred.replace(Deferred {
-                exchanges: Arc::clone(&exchanges),
-                id,
-                _operation: aio.canceller(),
-            })
-        } else {
-            None
-        };
-        drop(state);
-        drop(last);
-        aio.then(move |result| this.exchanged(result, conn, &route, age));
-        if !is_helped {
-            exchanges.detached(id);
+        if handling == Handling::HeldBack {
+            let mut state = self.state.lock();
+            let last = state.held.replace(aio.canceller());
+            if let Some(completer) = &state.completer {
+                completer.set_held(true);
+            }
+            drop(state);
+            drop(last);
         }
+        aio.then(move |result| this.exchanged(result, conn, &route, age));
     }
 
     fn exchanged(
@@ -240,7 +237,7 @@ impl<T: Outcome> Call<T> {
         route: &Route,
         age: Age,
     ) {
-        drop(self.deferred()); // It is over: nobody is to come for it.
+        drop(self.held()); // It is over: nobody is to come for it.
         match result {
             Ok(response) => self.answered(response, conn, route),
             Err(error) => {
@@ -332,7 +329,7 @@ enum Age {
 }
 
 impl<T: Outcome> Provider for Call<T> {
-    fn interrupted(&self, _: usize) {
+    fn interrupted(&self, _: &dyn Operation) {
         self.current.cancel();
     }
 
@@ -340,19 +337,21 @@ impl<T: Outcome> Provider for Call<T> {
         post_alone(call);
     }
 
-    /// Serves what was left to the waiter, and what that leaves to him.
-    fn awaited(&self, _: usize) {
+    /// Serves what was held back for the waiter, and what that holds back for it.
+    fn awaited(&self, _: &dyn Operation) -> bool {
+        let mut served = false;
         self.helped(|| {
-            while let Some(deferred) = self.deferred() {
-                deferred.exchanges.awaited(deferred.id);
+            while let Some(held) = self.held() {
+                served |= held.serve();
             }
         });
-        self.detached(0);
+        self.detached();
+        served
     }
 
-    fn detached(&self, _: usize) {
-        if let Some(deferred) = self.deferred() {
-            deferred.exchanges.detached(deferred.id);
+    fn detached(&self) {
+        if let Some(held) = self.held() {
+            held.hand_over();
         }
     }
 
@@ -369,7 +368,7 @@ impl<T: Outcome> Call<T> {
         state.completer.as_ref().and_then(Completer::operation)
     }
 
-    fn deferred(&self) -> Option<Deferred> {
-        self.state.lock().deferred.take()
+    fn held(&self) -> Option<Canceller> {
+        self.state.lock().held.take()
     }
 }

@@ -13,8 +13,9 @@ use rustls::pki_types::ServerName;
 use super::Shared;
 use super::current::Current;
 use super::route::{Route, Security, Way};
-use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Provider, post_alone};
-use crate::conn::{Conn, is_ours, unasked};
+use crate::aio::habit::Hold;
+use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Operation, Provider, post_alone};
+use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unasked};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Stream;
@@ -88,9 +89,9 @@ impl Dial {
             Err(error) => return (self.done)(Err(error)),
         };
         let conn = conn.limits(self.shared.settings.limits);
-        let aio = conn.transact_streaming(Aio::bounded(self.deadline), request);
+        let terms = Terms::of(Extent::Head, Hold::Never);
+        let (aio, _) = exchange::submit(&conn, Aio::bounded(self.deadline), &request, terms);
         self.current.set(&aio);
-        let (exchanges, id) = (conn.exchanges(), aio.id());
         aio.then(move |result| match result {
             Ok(response) if response.status().is_success() => self.through_tunnel(conn),
             Ok(response) => {
@@ -99,7 +100,6 @@ impl Dial {
             }
             Err(error) => (self.done)(Err(error)),
         });
-        exchanges.detached(id);
     }
 
     fn tunnel_request(&self) -> Result<Request<Bytes>, Error> {
@@ -199,7 +199,7 @@ struct Dialing {
 }
 
 impl Provider for Dialing {
-    fn interrupted(&self, _: usize) {
+    fn interrupted(&self, _: &dyn Operation) {
         self.current.cancel();
     }
 

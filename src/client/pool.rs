@@ -34,6 +34,7 @@ struct State {
     total: usize,
     /// The timer will come.
     armed: bool,
+    alarm: Option<timer::Alarm>,
 }
 
 #[derive(Debug)]
@@ -96,10 +97,12 @@ impl Pool {
 
     fn arm(&self, at: Option<Instant>) {
         let whom: Weak<dyn Expire> = self.this.clone();
-        let armed = at.is_some_and(|at| timer::arm(at, whom).is_ok());
-        if !armed {
-            self.state.lock().armed = false; // Old ones are found when they are asked for.
-        }
+        let alarm = at.and_then(|at| timer::arm(at, whom).ok());
+        let mut state = self.state.lock();
+        state.armed = alarm.is_some(); // Without, old ones are found when they are asked for.
+        let last = std::mem::replace(&mut state.alarm, alarm);
+        drop(state);
+        drop(last);
     }
 }
 
@@ -152,5 +155,9 @@ impl Expire for Pool {
         if let Some(since) = next {
             self.arm(since.checked_add(self.bounds.age));
         }
+    }
+
+    fn release(self: Arc<Self>) {
+        crate::background::release(self);
     }
 }

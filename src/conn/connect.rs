@@ -41,6 +41,7 @@ struct Attempt {
     /// What the timer, and what a cancel must end.
     operation: Option<Arc<dyn Operation>>,
     underway: Option<Underway>,
+    alarm: Option<timer::Alarm>,
 }
 
 /// What a cancel must end.
@@ -101,16 +102,19 @@ where
         operation: completer.operation(),
         completer: Some(completer),
         underway: None,
+        alarm: None,
     };
     *connector.attempt.lock() = attempt;
     let armed = match deadline {
         Deadline::Never => Ok(()),
-        Deadline::At(at) => timer::arm(at, weak),
+        Deadline::At(at) => {
+            timer::arm(at, weak).map(|alarm| connector.attempt.lock().alarm = Some(alarm))
+        }
     };
     let theirs = Arc::clone(&connector);
     let spawned = armed.and_then(|()| {
         let run = move || theirs.run(deadline, work).run();
-        connector.owner.spawn(name, run)
+        connector.owner.spawn_named(name, run)
     });
     if let Err(error) = spawned {
         let error = Error::new(ErrorKind::NoMemory).with_source(error);
@@ -137,8 +141,9 @@ impl Connector {
         let result = work(self, bounds);
         let mut attempt = self.attempt.lock();
         let (operation, underway) = (attempt.operation.take(), attempt.underway.take());
+        let alarm = attempt.alarm.take();
         drop(attempt);
-        drop((operation, underway));
+        drop((operation, underway, alarm));
         match result {
             // Cancelled on the last metre: the connection is dropped, and with it the socket.
             Ok(_) if !completer.commit() => Notice::None,
@@ -270,7 +275,7 @@ fn resolve(address: &impl ToSocketAddrs) -> Result<Vec<SocketAddr>, Error> {
 }
 
 impl Provider for Connector {
-    fn interrupted(&self, _: usize) {
+    fn interrupted(&self, _: &dyn Operation) {
         self.give_up();
     }
 
@@ -289,5 +294,9 @@ impl Expire for Connector {
         if let Some(operation) = operation {
             operation.interrupt(ErrorKind::TimedOut);
         }
+    }
+
+    fn release(self: Arc<Self>) {
+        crate::background::release(self);
     }
 }

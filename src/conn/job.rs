@@ -8,9 +8,10 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use smallvec::SmallVec;
 
 use super::exchange::{Answer, Exchange};
-use super::lane::Job;
 use super::outgoing::Body;
-use crate::aio::{Call, Completer, Notice, Operation, Written};
+use super::queue::Job;
+use crate::aio::{Completer, Notice, Operation, Written};
+use crate::background::Call;
 use crate::bufs::{Bufs, Slices, gather};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -261,6 +262,18 @@ impl Job for WriteJob {
         self.deadline
     }
 
+    fn set_place(&self, place: u64) {
+        self.completer.set_place(place);
+    }
+
+    fn set_held(&self, held: bool) {
+        self.completer.set_held(held);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.completer.is_wanted()
+    }
+
     fn is_cut(&self) -> bool {
         self.is_begun()
     }
@@ -271,7 +284,16 @@ impl Job for WriteJob {
             None => error,
         };
         let result = Err(error.with_count(self.counted()));
-        self.completer.finish(result).into_call()
+        let notice = self.completer.finish(result);
+        let (bufs, exchange) = (self.bufs, self.exchange);
+        if notice.is_none() && bufs.is_empty() {
+            return None;
+        }
+        // Users' buffers are dropped where users' closures run.
+        Some(Box::new(move || {
+            notice.run();
+            drop((bufs, exchange));
+        }))
     }
 }
 
@@ -343,6 +365,21 @@ impl Job for ReadJob {
 
     fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    fn set_place(&self, place: u64) {
+        with_completer!(&self.want, completer => completer.set_place(place));
+    }
+
+    fn set_held(&self, held: bool) {
+        with_completer!(&self.want, completer => completer.set_held(held));
+    }
+
+    fn is_wanted(&self) -> bool {
+        match &self.want {
+            Want::Answer(answer, _) => answer.exchange.is_wanted(),
+            want => with_completer!(want, completer => completer.is_wanted()),
+        }
     }
 
     fn is_cut(&self) -> bool {

@@ -7,14 +7,13 @@ pub(crate) mod exchange;
 mod incoming;
 mod input;
 mod job;
-mod lane;
 mod ledger;
 mod outgoing;
+mod queue;
 mod read;
 mod reader;
 #[cfg(feature = "tls")]
 mod secure;
-mod side;
 mod thread;
 mod transact;
 mod write;
@@ -30,11 +29,12 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 pub use self::body::BodyReader;
-pub(crate) use self::exchange::{Check, Exchanges, Extent, Terms};
+use self::exchange::Exchanges;
+pub(crate) use self::exchange::{Check, Extent, Terms};
 pub(crate) use self::incoming::unasked;
 use self::ledger::Ledger;
+use self::queue::{Half, Link};
 use self::reader::Reader;
-use self::side::{Link, Side};
 use self::thread::Owner;
 use self::writer::Writer;
 use crate::aio::{Aio, InFlight, Provider};
@@ -95,13 +95,10 @@ pub struct Conn {
 /// What all clones share; gone when no submission can come any more.
 struct Handle {
     link: Arc<Link>,
-    writer: Arc<Side<Writer>>,
-    reader: Arc<Side<Reader>>,
+    writer: Arc<Half<Writer>>,
+    reader: Arc<Half<Reader>>,
     writes: Weak<dyn Provider>,
     reads: Weak<dyn Provider>,
-    exchanges: Arc<Exchanges>,
-    /// Held while the two operations of an exchange are submitted.
-    pairing: Mutex<()>,
 }
 
 /// Whether the caller is a thread of some connection, or of a connect, where closures may run.
@@ -126,20 +123,19 @@ impl Conn {
             owner: Owner::new(),
             transport: Box::new(transport),
             ledger: Ledger::default(),
+            exchanges: Exchanges::default(),
+            pairing: Mutex::new(()),
             released: AtomicBool::new(false),
         });
-        let writer = Side::new(Arc::clone(&link), Writer::default());
-        let reader = Side::new(Arc::clone(&link), Reader::default());
+        let writer = Half::new(Arc::clone(&link), Writer::default());
+        let reader = Half::new(Arc::clone(&link), Reader::default());
         let (writes, reads) = (writer.provider(), reader.provider());
-        let exchanges = Exchanges::new(Arc::clone(&reader));
         let handle = Handle {
             link,
             writer,
             reader,
             writes,
             reads,
-            exchanges,
-            pairing: Mutex::new(()),
         };
         Self {
             handle: Arc::new(handle),
@@ -211,58 +207,19 @@ impl Conn {
     /// count, and so do operations that are submitted later. What the kernel has accepted is still
     /// delivered. See shutdown(2).
     pub fn close(&self) {
-        let Handle {
-            link,
-            writer,
-            reader,
-            ..
-        } = &*self.handle;
-        let (writes, reads) = (writer.lane.end(), reader.lane.end());
-        // The peer must not take what is aborted here for the whole, where there is a difference.
-        let whole = link.transport.record().is_none()
-            || (writes.queue.is_empty() && writer.lane.is_quiet());
-        // Fails when the peer is gone already, and then there is nobody to wake.
-        let _ = if whole {
-            link.transport.shutdown(Shutdown::Both)
-        } else {
-            link.transport.abort(Shutdown::Both)
-        };
-        writer.fail_queued(writes.queue);
-        reader.fail_queued(reads.queue);
+        close(&self.handle.writer, &self.handle.reader);
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
     /// messages, none of which asked for the connection to close (RFC 9112 section 9.3), and nothing
     /// has come from the peer that was not asked for, its end of stream included.
     pub fn is_reusable(&self) -> bool {
-        self.is_settled() && exchange::expect_idle(self).is_ok()
-    }
-
-    /// Between two messages in both directions, and allowed to go on.
-    fn is_settled(&self) -> bool {
-        let Handle {
-            link,
-            writer,
-            reader,
-            ..
-        } = &*self.handle;
-        let ledger = &link.ledger;
-        writer.lane.is_quiet()
-            && reader.lane.is_quiet()
-            && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
-            && !(writer.lane.has_ended() || reader.lane.has_ended() || ledger.read.owe())
-            && reader.is_between(&self.limits)
-    }
-
-    pub(crate) fn exchanges(&self) -> Arc<Exchanges> {
-        Arc::clone(&self.handle.exchanges)
+        exchange::is_reusable(self)
     }
 
     /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
     pub(crate) fn is_poolable(&self, handles: usize) -> bool {
-        let ledger = &self.handle.link.ledger;
-        let unused = Arc::strong_count(&self.handle) == handles && self.is_settled();
-        unused && !ledger.written.owe() && self.handle.reader.expect_idle(&self.limits).is_ok()
+        exchange::is_poolable(self, handles)
     }
 
     /// Gives the stream back, with what has been read from it and not handed out.
@@ -304,7 +261,7 @@ impl Conn {
             Err(shared) => return Err(back(shared)),
         };
         // No other handle: what is quiet now stays quiet.
-        if !(handle.writer.lane.is_quiet() && handle.reader.lane.is_quiet()) {
+        if !(handle.writer.queue.is_quiet() && handle.reader.comes_to_rest()) {
             return Err(back(Arc::new(handle)));
         }
         let Ok(stream) = handle.link.transport.stream() else {
@@ -324,6 +281,22 @@ impl Conn {
             None => Err(back(Arc::new(handle))),
         }
     }
+}
+
+/// Closes a connection in both directions, at once.
+fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
+    let transport = &writer.link.transport;
+    // The peer must not take what is aborted here for the whole, where there is a difference.
+    let whole = transport.record().is_none() || writer.queue.is_quiet();
+    let (writes, reads) = (writer.queue.end(), reader.queue.end());
+    // Fails when the peer is gone already, and then there is nobody to wake.
+    let _ = if whole {
+        transport.shutdown(Shutdown::Both)
+    } else {
+        transport.abort(Shutdown::Both)
+    };
+    writer.fail_queued(writes.jobs);
+    reader.fail_queued(reads.jobs);
 }
 
 impl From<TcpStream> for Conn {
@@ -350,9 +323,8 @@ impl From<Stream> for Conn {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.reader.undefer(); // Who would have done it has nothing to do it on any more.
-        self.writer.lane.drain();
-        self.reader.lane.drain();
+        self.writer.drain();
+        self.reader.drain();
     }
 }
 

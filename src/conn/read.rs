@@ -5,7 +5,7 @@ use http::{HeaderMap, Request, Response};
 
 use super::Conn;
 use super::job::{ReadJob, Want};
-use crate::aio::{Aio, Completer, InFlight, Interruption};
+use crate::aio::{Aio, Completer, InFlight, Interruption, habit};
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
 #[cfg(doc)]
@@ -139,7 +139,9 @@ impl Conn {
             limits: self.limits,
             deadline,
         };
-        self.handle.reader.defer(job, self.limits.queued);
-        aio
+        let hold = habit::before();
+        self.handle.writer.hand_over();
+        let handling = self.handle.reader.submit(job, self.limits.queued, hold);
+        aio.submitted(handling)
     }
 }

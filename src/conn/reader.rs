@@ -1,4 +1,4 @@
-//! Reading: the reader's thread, and the guest who serves the read that he waits for in its place.
+//! Reading: the reader's thread, and the caller that serves the read it waits for in its place.
 //!
 //! One read at a time: what has arrived already is handed out first; if it does not do, a call
 //! blocks for more. What arrives belongs to the connection, not to the read that waited for it;
@@ -11,21 +11,25 @@
 //!    thread goes on with the next read.
 //! 3. No failure of a read ends anything but that read. An end of stream, and an error of the
 //!    socket, is found by every later read that needs more than there is.
+//! 4. The outcome of a read is told when `incoming` is back in its place, so that whoever is told
+//!    finds the connection at rest.
 
 use std::collections::VecDeque;
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
 use super::exchange::{Answer, Extent};
 use super::incoming::{Available, Incoming, Search, unasked};
 use super::job::{ReadJob, Want};
-use super::lane::{Job, Work};
 use super::ledger::Ledger;
-use super::side::{Direction, Side};
-use crate::aio::{Call, Completer};
+use super::queue::{Direction, Half, Job, Next};
+use crate::aio::{Completer, Operation};
+use crate::background::Call;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 use crate::transport::moved_nothing;
@@ -33,6 +37,9 @@ use crate::transport::moved_nothing;
 /// Room for one call: at least, and at most.
 const LEAST_ROOM: usize = 16 << 10;
 const MOST_ROOM: usize = 256 << 10;
+
+/// How long an interrupted read may take to come back from its call.
+const SETTLING: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(crate) struct Reader {
@@ -42,62 +49,91 @@ pub(crate) struct Reader {
 
 impl Direction for Reader {
     type Job = ReadJob;
-    const ROLE: &'static str = "read";
+    const ROLE: &'static str = "rd";
     const HOW: Shutdown = Shutdown::Read;
 
-    fn run(side: &Side<Self>) {
+    fn run(half: &Half<Self>) {
         let mut jobs = VecDeque::new();
         loop {
-            let call = match side.lane.next(&mut jobs, |_| false) {
-                Work::Jobs => jobs.pop_front().and_then(|job| side.serve(job)),
-                Work::Call(call) => Some(call),
-                Work::Exit => return,
+            let call = match half.queue.next(&mut jobs, |_| false) {
+                Next::Jobs => jobs.pop_front().and_then(|job| half.serve(job)),
+                Next::Call(call) => Some(call),
+                Next::Park => {
+                    half.park();
+                    None
+                }
+                Next::Exit => return,
             };
             if let Some(call) = call {
-                side.run(call);
+                half.run(call);
             }
         }
     }
 
     /// Whoever waits for a read may as well do it.
-    fn awaited(side: &Side<Self>, operation: usize) {
-        side.serve_as_guest(operation);
+    fn awaited(half: &Half<Self>, operation: &dyn Operation) -> bool {
+        half.serve_inline(operation)
     }
 
-    fn detached(side: &Side<Self>) {
-        side.undefer();
+    /// What has arrived waits for the read that is next.
+    fn moved(half: &Half<Self>, job: &ReadJob) -> u64 {
+        match &mut *half.direction.incoming.lock() {
+            Some(incoming) => job.progress(incoming),
+            None => 0,
+        }
+    }
+
+    fn unwanted(half: &Half<Self>) -> Vec<Arc<dyn Operation>> {
+        half.queue.unwanted(ReadJob::operation)
     }
 
     /// The read is settled. If the call is another's by now, that one goes round.
-    fn interrupt_call(side: &Side<Self>, _: usize) {
-        side.link.transport.wake_reader();
+    fn interrupt_call(half: &Half<Self>, _: &dyn Operation) {
+        half.link.transport.wake_reader();
     }
 }
 
-impl Side<Reader> {
+impl Half<Reader> {
     /// Serves one read to its end; returns the closure that is to be told.
     fn serve(&self, job: ReadJob) -> Option<Call> {
         let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
-        let call = self.read(job, &mut incoming);
+        let outcome = self.read(job, &mut incoming);
         *self.direction.incoming.lock() = Some(incoming);
-        call
+        self.queue.finished();
+        outcome.tell()
     }
 
-    /// Serves a deferred read in place of the thread, for the caller, who waits for it, so that its
-    /// closure, if it has one, is one of ours. Nothing if somebody else is to serve it.
-    pub(crate) fn serve_as_guest(&self, id: usize) {
-        let Some(job) = self.lane.enter_for(id) else {
-            return;
+    /// Serves a read in place of the thread, for the caller, who waits for it, so that its
+    /// closure, if it has one, is one of ours. False if somebody else is to serve it.
+    pub(crate) fn serve_inline(&self, operation: &dyn Operation) -> bool {
+        let Some(job) = self.queue.claim(operation) else {
+            return false;
         };
-        if let Some(call) = self.be_guest(|| self.serve(job)).flatten() {
+        if let Some(call) = self.run_inline(|| self.serve(job)).flatten() {
             call();
         }
+        true
     }
 
     /// The deadline of the read in the call may have come nearer.
     pub(crate) fn look_again(&self) {
-        if self.lane.is_in_call() {
+        if self.queue.is_in_call() {
             self.link.transport.wake_reader();
+        }
+    }
+
+    /// Whether all reads are finished. One that an interruption has told may still be on its way out of
+    /// its call: that is waited for, because whoever was told may ask at once.
+    pub(crate) fn comes_to_rest(&self) -> bool {
+        let until = Instant::now() + SETTLING;
+        loop {
+            if self.queue.is_quiet() {
+                return true;
+            }
+            if !self.queue.is_settling() || Instant::now() >= until {
+                return false;
+            }
+            std::thread::yield_now();
         }
     }
 
@@ -122,7 +158,7 @@ impl Side<Reader> {
         }
     }
 
-    fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Option<Call> {
+    fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Outcome {
         if job.deadline.is_past() {
             return job.fail_at(ErrorKind::TimedOut.into(), incoming);
         }
@@ -130,30 +166,33 @@ impl Side<Reader> {
         loop {
             let room;
             (job, room) = match job.fulfil(incoming, &mut search, &self.link.ledger) {
-                Completed(call) => return call,
+                Completed(outcome) => return outcome,
                 NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
             job.progress(incoming);
             if let Some(error) = incoming.end(job.want.is_head()) {
                 return job.fail_at(error, incoming);
             }
-            match self.lane.enter(job.operation()?) {
+            let Some(operation) = job.operation() else {
+                return Outcome::Settled;
+            };
+            match self.queue.enter(operation) {
                 Ok(away) => self.see_to(&away),
                 Err(kind) => return job.fail_at(kind.into(), incoming),
             }
-            // Settled before the lane knew of it: nobody would wake the call.
-            if job.want.is_settled() {
-                self.lane.leave();
-                return None;
+            // Settled, or given up, before the queue knew of it: nobody would wake the call.
+            if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
+                self.queue.leave();
+                return job.fail_at(ErrorKind::Canceled.into(), incoming);
             }
             // After that, so that whoever shortens it either is heard or wakes the call.
             let Some(wait) = job.patience().wait() else {
-                self.lane.leave();
+                self.queue.leave();
                 return job.fail_at(ErrorKind::TimedOut.into(), incoming);
             };
             let input = &mut incoming.input;
             let result = input.receive(&*self.link.transport, room, wait);
-            let ended = self.lane.leave();
+            let ended = self.queue.leave();
             match result {
                 Ok(0) => input.ended(),
                 Ok(_) => {}
@@ -167,10 +206,67 @@ impl Side<Reader> {
     }
 }
 
+/// What is to be told of a read, and to whom.
+enum Outcome {
+    Bytes(Completer<Bytes>, Result<Bytes, Error>),
+    Trailers(Completer<HeaderMap>, Result<HeaderMap, Error>),
+    Request(Completer<Request<Bytes>>, Result<Request<Bytes>, Error>),
+    Response(Completer<Response<Bytes>>, Result<Response<Bytes>, Error>),
+    Failed(ReadJob, Error),
+    /// An interruption has told it.
+    Settled,
+}
+
+impl Outcome {
+    /// Returns the closure that is to be told, if there is one.
+    fn tell(self) -> Option<Call> {
+        match self {
+            Self::Bytes(completer, result) => completer.finish(result).into_call(),
+            Self::Trailers(completer, result) => completer.finish(result).into_call(),
+            Self::Request(completer, result) => completer.finish(result).into_call(),
+            Self::Response(completer, result) => completer.finish(result).into_call(),
+            Self::Failed(job, error) => job.fail(error),
+            Self::Settled => None,
+        }
+    }
+}
+
+/// The types that reads yield.
+trait Readable: Send + Sized + 'static {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome;
+}
+
+impl Readable for Bytes {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Bytes(completer, result)
+    }
+}
+
+impl Readable for HeaderMap {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Trailers(completer, result)
+    }
+}
+
+impl Readable for Request<Bytes> {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Request(completer, result)
+    }
+}
+
+impl Readable for Response<Bytes> {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Response(completer, result)
+    }
+}
+
 /// What became of a read that looked at what is there.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a head is moved, not boxed: every read ends with one of these"
+)]
 enum Looked<T> {
-    /// With its outcome.
-    Completed(Option<Call>),
+    Completed(Outcome),
     /// Needs more, in calls with this much room.
     NotYet(T, usize),
 }
@@ -180,7 +276,7 @@ use Looked::{Completed, NotYet};
 impl<T> Looked<T> {
     fn or_again(self, job: impl FnOnce(T) -> ReadJob) -> Looked<ReadJob> {
         match self {
-            Completed(call) => Completed(call),
+            Completed(outcome) => Completed(outcome),
             NotYet(back, room) => NotYet(job(back), room),
         }
     }
@@ -202,7 +298,7 @@ impl ReadJob {
         };
         incoming.heed(ledger);
         match want {
-            want if want.is_settled() => Completed(None),
+            want if want.is_settled() => Completed(Outcome::Settled),
             Want::Some(most, completer) => {
                 let available = incoming.some(most, &limits);
                 some(incoming, available, most, completer)
@@ -277,9 +373,9 @@ impl ReadJob {
         count
     }
 
-    fn fail_at(self, error: Error, incoming: &mut Incoming) -> Option<Call> {
+    fn fail_at(self, error: Error, incoming: &mut Incoming) -> Outcome {
         let error = error.with_count(self.progress(incoming));
-        self.fail(error)
+        Outcome::Failed(self, error)
     }
 }
 
@@ -323,7 +419,7 @@ fn all(
 
 fn hand_out<B>(incoming: &mut Incoming, count: usize, completer: Completer<Bytes>) -> Looked<B> {
     if !completer.commit() {
-        return Completed(None);
+        return Completed(Outcome::Settled);
     }
     let bytes = incoming.take(count);
     completer.progress(bytes.len() as u64);
@@ -331,20 +427,20 @@ fn hand_out<B>(incoming: &mut Incoming, count: usize, completer: Completer<Bytes
 }
 
 /// Takes a head, unless the read is settled.
-fn hand_over<H: Send + 'static>(
+fn hand_over<H: Readable>(
     completer: Completer<H>,
     size: usize,
     take: impl FnOnce() -> H,
 ) -> Looked<Completer<H>> {
     if !completer.commit() {
-        return Completed(None);
+        return Completed(Outcome::Settled);
     }
     completer.progress(size as u64);
     finish(completer, Ok(take()))
 }
 
-fn finish<T: Send + 'static, B>(completer: Completer<T>, result: Result<T, Error>) -> Looked<B> {
-    Completed(completer.finish(result).into_call())
+fn finish<T: Readable, B>(completer: Completer<T>, result: Result<T, Error>) -> Looked<B> {
+    Completed(T::outcome(completer, result))
 }
 
 type AnswerBack = (Box<Answer>, Completer<Response<Bytes>>);
@@ -372,7 +468,7 @@ impl Answer {
                         return match hand_over(completer, found.size(), || {
                             incoming.take_response(found, ledger)
                         }) {
-                            Completed(call) => Completed(call),
+                            Completed(outcome) => Completed(outcome),
                             NotYet(completer, room) => NotYet((self, completer), room),
                         };
                     }

@@ -5,7 +5,7 @@ use http::{Request, Response};
 
 use super::Conn;
 use super::exchange::{self, Extent, Terms};
-use crate::aio::{Aio, InFlight};
+use crate::aio::{Aio, InFlight, habit};
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};
 
@@ -80,7 +80,7 @@ impl Conn {
         aio: Aio<Response<Bytes>>,
         request: Request<Bytes>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        exchange::submit(self, aio, &request, Terms::of(Extent::Whole))
+        self.submit_exchange(aio, &request, Extent::Whole)
     }
 
     /// As [`transact`](Self::transact), but completes with the response's head, and with the request
@@ -99,6 +99,17 @@ impl Conn {
         aio: Aio<Response<Bytes>>,
         request: Request<Bytes>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        exchange::submit(self, aio, &request, Terms::of(Extent::Head))
+        self.submit_exchange(aio, &request, Extent::Head)
+    }
+
+    fn submit_exchange(
+        &self,
+        aio: Aio<Response<Bytes>>,
+        request: &Request<Bytes>,
+        extent: Extent,
+    ) -> Aio<Response<Bytes>, InFlight> {
+        let terms = Terms::of(extent, habit::before());
+        let (aio, handling) = exchange::submit(self, aio, request, terms);
+        aio.submitted(handling)
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, Request, Response};
 
 use super::Conn;
 use super::job::{Content, Message, Role, Until, WriteJob};
-use crate::aio::{Aio, InFlight, Interruption, Written};
+use crate::aio::{Aio, InFlight, Interruption, Written, habit};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::chunked;
@@ -245,11 +245,16 @@ impl Conn {
         match content {
             Ok(content) => {
                 let job = WriteJob::new(content, bufs, until, deadline, completer);
-                self.handle.writer.submit(job, self.limits.queued);
+                let hold = habit::before();
+                self.handle.reader.hand_over();
+                let handling = self.handle.writer.submit(job, self.limits.queued, hold);
+                aio.submitted(handling)
             }
-            // Nobody listens yet: the handle has not been returned.
-            Err(error) => drop(completer.finish(Err(error))),
+            Err(error) => {
+                // Nobody listens yet: the handle has not been returned.
+                drop(completer.finish(Err(error)));
+                aio
+            }
         }
-        aio
     }
 }

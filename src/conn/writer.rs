@@ -1,4 +1,4 @@
-//! Writing: the writer's thread, and the guest who writes in its place what goes without blocking.
+//! Writing: the writer's thread, and the caller that works in its place.
 //!
 //! A round: take what is queued, as many small writes as fit in one call; frame each for the message
 //! that is being written (`outgoing`); offer them to the kernel without blocking, in one call, or in
@@ -8,7 +8,7 @@
 //!
 //! Invariants:
 //!
-//! 1. A call that may block carries one operation, and the lane knows which: an interruption ends
+//! 1. A call that may block carries one operation, and the queue knows which: an interruption ends
 //!    that one and no other.
 //! 2. An operation that fails in flight ends the write side, because the stream is cut in the
 //!    middle of it: `abort(Write)` first, then the completion, then `Closed` for those behind it.
@@ -27,10 +27,9 @@ use std::net::Shutdown;
 use parking_lot::Mutex;
 
 use super::job::WriteJob;
-use super::lane::{Job, Work};
 use super::outgoing::{Obstacle, Outgoing};
-use super::side::{Direction, Side};
-use crate::aio::{Notice, Provider, Written};
+use super::queue::{Direction, Half, Next};
+use crate::aio::{Notice, Operation, Provider, Written};
 use crate::bufs::{SLICES, Slices};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Wait, moved_nothing};
@@ -56,10 +55,10 @@ pub(crate) struct Writer {
 
 impl Direction for Writer {
     type Job = WriteJob;
-    const ROLE: &'static str = "write";
+    const ROLE: &'static str = "wr";
     const HOW: Shutdown = Shutdown::Write;
 
-    fn run(side: &Side<Self>) {
+    fn run(half: &Half<Self>) {
         let mut batch = VecDeque::new();
         let mut notices = Vec::new();
         loop {
@@ -70,23 +69,32 @@ impl Direction for Writer {
                 bytes += its_bytes;
                 its_bytes <= SMALL && slices <= SLICES && bytes <= BATCH_BYTES
             };
-            match side.lane.next(&mut batch, joins) {
-                Work::Jobs => side.write(&mut batch, &mut notices),
-                Work::Call(call) => side.run(call),
-                Work::Exit => return,
+            match half.queue.next(&mut batch, joins) {
+                Next::Jobs => {
+                    half.write(&mut batch, &mut notices);
+                    half.notify(&mut notices);
+                }
+                Next::Call(call) => half.run(call),
+                Next::Park => half.park(),
+                Next::Exit => return,
             }
         }
     }
 
-    /// The cause is recorded; wake the call and let the thread finish with the exact count.
-    fn interrupt_call(side: &Side<Self>, operation: usize) {
-        if side.lane.end_in_call(operation) {
-            let _ = side.link.transport.abort(Shutdown::Write);
+    /// Whoever waits for a write may as well do it.
+    fn awaited(half: &Half<Self>, operation: &dyn Operation) -> bool {
+        half.write_awaited(operation)
+    }
+
+    /// The cause is recorded; wake the call and let whoever makes it finish with the exact count.
+    fn interrupt_call(half: &Half<Self>, operation: &dyn Operation) {
+        if half.queue.end_in_call(operation.id()) {
+            let _ = half.link.transport.abort(Shutdown::Write);
         }
     }
 }
 
-impl Side<Writer> {
+impl Half<Writer> {
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
         let mut outgoing = *self.direction.outgoing.lock();
         self.expire(batch);
@@ -102,27 +110,40 @@ impl Side<Writer> {
             (None, _) => {}
         }
         *self.direction.outgoing.lock() = outgoing;
-        self.notify(notices);
+    }
+
+    /// Serves a write in place of the thread, for the caller, who waits for it, so that its closure, if
+    /// it has one, is one of ours. False if somebody else is to serve it.
+    fn write_awaited(&self, operation: &dyn Operation) -> bool {
+        let Some(job) = self.queue.claim(operation) else {
+            return false;
+        };
+        self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
+        true
     }
 
     /// Writes what can be written of `job` without blocking, in place of the thread, which is left
-    /// the rest. The caller is the lane's guest. The closure of the operation, if that completes, is
+    /// the rest. The caller has claimed the queue. The closure of the operation, if that completes, is
     /// run here: it must be one of ours.
-    pub(crate) fn write_as_guest(&self, job: WriteJob) {
-        let notices = self.be_guest(|| {
-            let (mut batch, mut notices) = (VecDeque::from([job]), Vec::new());
-            let mut outgoing = *self.direction.outgoing.lock();
-            let failure = self.start_batch(&mut outgoing, &mut batch, &mut notices);
-            *self.direction.outgoing.lock() = outgoing;
+    pub(crate) fn write_some_inline(&self, job: WriteJob) {
+        self.write_inline(|half, notices| {
+            let mut batch = VecDeque::from([job]);
+            let mut outgoing = *half.direction.outgoing.lock();
+            let failure = half.start_batch(&mut outgoing, &mut batch, notices);
+            *half.direction.outgoing.lock() = outgoing;
             if let Some(error) = failure {
                 if let Some(job) = batch.pop_front() {
-                    self.end_with(job, error);
+                    half.end_with(job, error);
                 }
             }
-            self.put_off(&mut batch);
-            notices
+            half.put_off(&mut batch);
         });
-        notices.into_iter().flatten().for_each(Notice::run);
+    }
+
+    fn write_inline(&self, work: impl FnOnce(&Self, &mut Vec<Notice<Written>>)) {
+        let mut notices = Vec::new();
+        self.run_inline(|| work(self, &mut notices));
+        notices.into_iter().for_each(Notice::run);
     }
 
     /// Frames a batch, offers it, and completes what the kernel has accepted. A failure is that of
@@ -200,19 +221,22 @@ impl Side<Writer> {
 
     /// The body ends with the stream, and the write side with it.
     fn end_stream(&self, job: WriteJob) {
-        let ended = self.lane.end();
+        let ended = self.queue.end();
         let result = self.link.transport.shutdown(Shutdown::Write);
-        let call = match (ended.before, result) {
-            (Some(kind), _) => job.fail(kind.into()),
-            (None, Err(error)) => job.fail(error.into()),
-            (None, Ok(())) => job.succeed().into_call(),
-        };
-        self.tell(call);
-        self.fail_queued(ended.queue);
+        match (ended.before, result) {
+            (Some(kind), _) => self.refuse(job, kind.into()),
+            (None, Err(error)) => self.refuse(job, error.into()),
+            (None, Ok(())) => {
+                self.queue.finished();
+                self.tell(job.succeed().into_call());
+            }
+        }
+        self.fail_queued(ended.jobs);
     }
 
     fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
         outgoing.complete(&job, &self.link.ledger);
+        self.queue.finished();
         job.succeed()
     }
 
@@ -248,7 +272,7 @@ impl Side<Writer> {
             .iter()
             .filter_map(|job| job.completer.operation())
             .collect();
-        if let Err(kind) = self.lane.give_back(rest) {
+        if let Err(kind) = self.queue.give_back(rest) {
             for job in rest.drain(..) {
                 self.fail(job, kind);
             }
@@ -258,7 +282,7 @@ impl Side<Writer> {
             .iter()
             .filter(|operation| operation.cause().is_some())
         {
-            self.interrupted(operation.id());
+            self.interrupted(&**operation);
         }
     }
 
@@ -277,19 +301,19 @@ impl Side<Writer> {
             let Some(wait) = job.deadline.wait() else {
                 return self.stop(job, ErrorKind::TimedOut, in_flight);
             };
-            match self.lane.enter(operation) {
+            match self.queue.enter(operation) {
                 Ok(away) => self.see_to(&away),
                 Err(kind) => return self.stop(job, kind, in_flight),
             }
-            // Recorded before the lane knew that this operation may block: nobody will wake it.
+            // Recorded before the queue knew that this operation may block: nobody will wake it.
             if let Some(cause) = job.completer.cause() {
-                let ended = self.lane.leave();
+                let ended = self.queue.leave();
                 return self.stop(job, cause, in_flight || ended.is_some());
             }
             in_flight = true;
             let result = self.call(&job, wait);
             job.hold(self.link.transport.is_mid_record());
-            let ended = self.lane.leave();
+            let ended = self.queue.leave();
             let failure = match result {
                 Ok(0) => Some(Error::from(io::Error::from(io::ErrorKind::WriteZero))),
                 Ok(count) => {

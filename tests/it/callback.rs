@@ -22,7 +22,10 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// The thread of one direction, or the one that stands in for it.
 fn thread_of(conn: &Conn, role: &str) -> String {
-    format!("http-aio:{role}:{}", conn.peer_addr())
+    match conn.peer_addr().ip() {
+        Some(peer) => format!("{role}:{} {}", peer.port(), peer.ip()),
+        None => format!("{role}:{}", conn.peer_addr()),
+    }
 }
 
 /// The closure was called, and will not be called again: it is gone.
@@ -132,21 +135,21 @@ fn closures_run_on_the_thread_of_their_direction() {
             }
         }
     }
-    check("write", "", |conn| conn.write(Aio::new().iov(["a"])));
-    check("write", "", |conn| conn.write_all(Aio::new().iov(["a"])));
-    check("write", "", |conn| {
+    check("wr", "", |conn| conn.write(Aio::new().iov(["a"])));
+    check("wr", "", |conn| conn.write_all(Aio::new().iov(["a"])));
+    check("wr", "", |conn| {
         conn.write_request(Aio::new(), Request::new("a".into()))
     });
-    check("write", "", |conn| {
+    check("wr", "", |conn| {
         conn.write_response(Aio::new(), Response::new("a".into()))
     });
-    check("read", "a", |conn| conn.read(Aio::new(), 1));
-    check("read", "ab", |conn| conn.read_all(Aio::new(), 2));
-    check("read", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", |conn| {
+    check("rd", "a", |conn| conn.read(Aio::new(), 1));
+    check("rd", "ab", |conn| conn.read_all(Aio::new(), 2));
+    check("rd", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", |conn| {
         conn.read_request(Aio::new())
     });
     check(
-        "read",
+        "rd",
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         |conn| conn.read_response(Aio::new()),
     );
@@ -157,7 +160,7 @@ fn closures_run_on_the_thread_of_their_direction() {
 fn a_closure_that_is_attached_late_need_not_wait_for_a_stuck_thread() {
     for family in FAMILIES {
         let (conn, mut peer) = pair(family);
-        let call = thread_of(&conn, "call");
+        let call = thread_of(&conn, "cb");
 
         let done = conn.write_all(Aio::new().iov(["a"]));
         wait_until("it is written", || done.is_done());
@@ -187,10 +190,10 @@ fn a_closure_that_is_attached_late_runs_although_there_is_no_thread_any_more() {
         let (conn, _peer) = pair(family);
         let refused = once(&tell(conn.write_all(Aio::new())).0);
         assert_eq!(failure(refused.result).0, ErrorKind::InvalidInput);
-        assert_eq!(refused.thread, thread_of(&conn, "call"));
+        assert_eq!(refused.thread, thread_of(&conn, "cb"));
         let expired = once(&tell(conn.read(Aio::new().timeout(Duration::ZERO), 1)).0);
         assert_eq!(failure(expired.result).0, ErrorKind::TimedOut);
-        assert_eq!(expired.thread, thread_of(&conn, "call"));
+        assert_eq!(expired.thread, thread_of(&conn, "cb"));
 
         // Closed, and then the last handle gone, with everything behind it.
         let (conn, mut peer) = pair_ready(family);
@@ -211,7 +214,7 @@ fn a_closure_that_is_attached_late_runs_although_there_is_no_thread_any_more() {
             once(&tell(later).0).thread,
         ];
         for thread in threads {
-            assert!(thread.starts_with("http-aio:"), "{thread}");
+            assert!(is_ours(&thread), "{thread}");
         }
         drop(conn);
         assert_eq!(peer.drain().bytes, b"ab");
@@ -221,7 +224,7 @@ fn a_closure_that_is_attached_late_runs_although_there_is_no_thread_any_more() {
             (1, "cd".into())
         );
         for thread in [write.thread, read.thread] {
-            assert!(thread.starts_with("http-aio:"), "{thread}");
+            assert!(is_ours(&thread), "{thread}");
         }
     }
 
@@ -243,7 +246,7 @@ fn the_closure_of_an_interrupted_operation_runs_on_a_thread_of_the_connection() 
             matches!(kind, ErrorKind::Canceled | ErrorKind::TimedOut),
             "{kind:?}"
         );
-        let of_conn = ["read", "write", "call"].map(|role| thread_of(conn, role));
+        let of_conn = ["rd", "wr", "cb"].map(|role| thread_of(conn, role));
         assert!(of_conn.contains(&told.thread), "{}", told.thread);
     }
     for family in FAMILIES {
@@ -846,7 +849,7 @@ fn a_closure_that_blocks_delays_its_own_direction_only() {
         peer.say("xy");
         assert_eq!(settle(conn.read(Aio::new(), 1)).unwrap(), "x");
         let told = once(&tell(conn.read(Aio::new(), 1)).0);
-        assert_eq!(told.thread, thread_of(&conn, "read"));
+        assert_eq!(told.thread, thread_of(&conn, "rd"));
         assert!(!behind.is_done());
         let_go.send(()).unwrap();
         settle(behind).unwrap();
@@ -886,7 +889,7 @@ fn operations_behind_a_closure_that_blocks_still_end_in_time() {
             assert_eq!(failure(expires.result), (ErrorKind::TimedOut, 0));
             assert!(expires.at - start >= SOON);
             for thread in [canceled.thread, expires.thread] {
-                assert_eq!(thread, thread_of(&conn, "call"));
+                assert_eq!(thread, thread_of(&conn, "cb"));
             }
             assert!(!last.is_done());
             let_go.send(()).unwrap();
@@ -964,7 +967,7 @@ fn whatever_happens_every_closure_runs_once_and_nothing_is_left() {
             std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
         });
         names
-            .filter(|name| name.starts_with("http-aio") && !name.starts_with("http-aio:timer"))
+            .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
             .collect()
     }
     fn sockets() -> usize {

@@ -73,7 +73,7 @@ fn queued_behind_a_stuck_one_is_told_at_once() {
         canceller.cancel();
         let told = receive(&told);
         assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
-        assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+        assert!(is_ours(&told.thread), "{}", told.thread);
         assert!(!stuck.is_done());
         at_most("the closure", told.at - start, AT_ONCE)
     });

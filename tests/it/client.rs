@@ -1467,11 +1467,7 @@ fn closures_run_on_threads_of_the_library_and_submit_again() {
         let again = (client.clone(), request.clone());
         let aio = client.transact(Aio::new(), request);
         aio.on_complete(move |result, _| {
-            assert!(
-                thread_name().starts_with("http-aio:"),
-                "on {}",
-                thread_name()
-            );
+            assert!(is_ours(&thread_name()), "on {}", thread_name());
             assert_eq!(result.unwrap().body(), "/");
             match left {
                 0 => drop(done.send(0)),
@@ -1490,11 +1486,11 @@ fn closures_run_on_threads_of_the_library_and_submit_again() {
     let bad = Request::get("/relative").body(Bytes::new()).unwrap();
     let aio = client.transact(Aio::new(), bad);
     let told = receive(&tell(aio).0);
-    assert!(told.thread.starts_with("http-aio:"), "on {}", told.thread);
+    assert!(is_ours(&told.thread), "on {}", told.thread);
     let aio = client.transact(Aio::new(), site.get("/"));
     wait_until("it completes", || aio.is_done());
     let told = receive(&tell(aio).0);
-    assert!(told.thread.starts_with("http-aio:"), "on {}", told.thread);
+    assert!(is_ours(&told.thread), "on {}", told.thread);
 }
 
 /// The connection is in the pool by then: whoever gets it knows nothing of the closure.
@@ -1835,7 +1831,7 @@ fn threads_of_ours() -> Vec<String> {
         std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
     });
     names
-        .filter(|name| name.starts_with("http-aio") && !name.starts_with("http-aio:timer"))
+        .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
         .collect()
 }
 

@@ -107,7 +107,7 @@ fn check_stuck(family: Family, deadline: Duration) {
         let took = told.at - start;
         let (kind, count) = failure(told.result);
         assert_eq!(kind, ErrorKind::TimedOut);
-        assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+        assert!(is_ours(&told.thread), "{}", told.thread);
         assert!(took >= deadline, "{took:?}");
         drop(conn); // A deadline this short may have passed in the queue: nothing has ended then.
         assert_eq!(peer.drain().count(), count);
@@ -235,7 +235,7 @@ fn queued_behind_a_stuck_one_expires_on_time() {
             let told = receive(&told);
             let took = told.at - start;
             assert_eq!(failure(told.result), (ErrorKind::TimedOut, 0));
-            assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+            assert!(is_ours(&told.thread), "{}", told.thread);
             assert!(took >= deadline, "{took:?}");
 
             // The other one has not noticed, and nothing of the queued one was sent.
@@ -381,7 +381,7 @@ fn check_expired(what: &str, aio: impl Fn() -> Aio<http_aio::Written>) {
         let (told, _) = tell(conn.write_all(aio().iov(["x"])));
         let told = receive(&told);
         assert_eq!(failure(told.result), (ErrorKind::TimedOut, 0), "{what}");
-        assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+        assert!(is_ours(&told.thread), "{}", told.thread);
         assert_pattern(0, &peer.expect(100 + MORE_THAN_FITS));
         settle(stuck).expect("the peer has read it");
         drop(conn);

@@ -148,7 +148,7 @@ mod lost_thread {
                 drop(gate.open());
                 let told = receive(&first);
                 assert_eq!(failure(told.result).0, ErrorKind::Abandoned, "{what}");
-                assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+                assert!(is_ours(&told.thread), "{}", told.thread);
                 for told in queued {
                     let told = receive(&told);
                     let expected = (ErrorKind::Closed, 0);

@@ -164,6 +164,12 @@ pub(crate) fn tell<T: Send + 'static>(aio: Aio<T, InFlight>) -> (Receiver<Told<T
     (receiver, canceller)
 }
 
+/// Whether a thread of this name is one of the library's: of a connection, by its role, or a global one.
+pub(crate) fn is_ours(name: &str) -> bool {
+    let roles = ["http-aio:", "rd:", "wr:", "cb:", "hs:"];
+    roles.iter().any(|role| name.starts_with(role))
+}
+
 pub(crate) fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
 }

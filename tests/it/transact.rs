@@ -1388,11 +1388,7 @@ fn an_exchange_is_called_back_on_a_thread_of_the_connection() {
     let (told, _) = tell(conn.transact(Aio::new(), server.get("/one")));
     let told_one = receive(&told);
     assert_eq!(told_one.result.unwrap().body(), "one");
-    assert!(
-        told_one.thread.starts_with("http-aio:"),
-        "{}",
-        told_one.thread
-    );
+    assert!(is_ours(&told_one.thread), "{}", told_one.thread);
     assert!(
         told.recv_timeout(PATIENCE).is_err(),
         "called twice, or never dropped"

@@ -92,7 +92,7 @@ fn no_vector_is_invalid_input() {
         let (told, _) = tell(conn.write_all(Aio::new()));
         let told = receive(&told);
         assert_eq!(failure(told.result), (ErrorKind::InvalidInput, 0));
-        assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+        assert!(is_ours(&told.thread), "{}", told.thread);
         settle(conn.write_all(Aio::new().iov(["twice"]))).expect("there is room");
         drop(conn);
         assert_eq!(peer.drain().bytes, b"oncetwice");

@@ -1,4 +1,4 @@
-//! The lane under the model checker: its thread, guests, the timer, and those who interrupt, in
+//! The queue under the model checker: its thread, callers, the timer, and those who interrupt, in
 //! every interleaving up to a bound.
 //!
 //! ```text
@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use loom::thread::{self, JoinHandle};
 
-use super::{Found, Job, Lane, Left, Runner, Submitted, Work};
-use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Provider};
+use super::{Found, Job, Left, Next, Queue, Runner, Submitted};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::background::Call;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sync::{Condvar, Mutex};
@@ -29,6 +30,18 @@ impl Job for Read {
         Deadline::Never
     }
 
+    fn set_place(&self, place: u64) {
+        self.0.set_place(place);
+    }
+
+    fn set_held(&self, held: bool) {
+        self.0.set_held(held);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
     fn is_cut(&self) -> bool {
         false
     }
@@ -38,16 +51,16 @@ impl Job for Read {
     }
 }
 
-/// What a side is, without a socket: what arrives is counted.
-struct Side {
-    lane: Lane<Read>,
+/// What a half is, without a socket: what arrives is counted.
+struct Half {
+    queue: Queue<Read>,
     input: Mutex<Input>,
     changed: Condvar,
     /// Somebody is at work.
     working: AtomicBool,
     starts: AtomicUsize,
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
-    this: Weak<Side>,
+    this: Weak<Half>,
 }
 
 #[derive(Default)]
@@ -58,14 +71,14 @@ struct Input {
     ended: bool,
 }
 
-impl Side {
+impl Half {
     fn new(there: u32) -> Arc<Self> {
         let input = Input {
             there,
             ..Input::default()
         };
         Arc::new_cyclic(|this| Self {
-            lane: Lane::new(),
+            queue: Queue::new(),
             input: Mutex::new(input),
             changed: Condvar::new(),
             working: AtomicBool::new(false),
@@ -81,30 +94,30 @@ impl Side {
         (aio, Read(completer))
     }
 
-    /// As `Conn::read`; true: the timer is to come.
-    fn defer(&self) -> (Aio<u32, InFlight>, bool) {
+    /// As `Conn::read` for a thread that waits at once; true: the timer is to come.
+    fn hold_back(&self) -> (Aio<u32, InFlight>, bool) {
         let (aio, job) = self.job();
-        let kick = match self.lane.defer(job, 9) {
-            Submitted::Accepted { start, arm } => {
+        let comes = match self.queue.hold_back(job, 9) {
+            Submitted::Accepted { start, arm, .. } => {
                 if start {
                     self.start();
                 }
                 arm.is_some()
             }
-            Submitted::Deferred { watch } => watch.is_some(),
+            Submitted::HeldBack { arm } => arm.is_some(),
             Submitted::Rejected(job, kind) => {
                 assert!(job.fail(kind.into()).is_none());
                 false
             }
         };
-        (aio, kick)
+        (aio, comes)
     }
 
     fn submit(&self) -> Aio<u32, InFlight> {
         let (aio, job) = self.job();
-        match self.lane.submit(job, 9) {
+        match self.queue.submit(job, 9) {
             Submitted::Accepted { start: true, .. } => self.start(),
-            Submitted::Accepted { .. } | Submitted::Deferred { .. } => {}
+            Submitted::Accepted { .. } | Submitted::HeldBack { .. } => {}
             Submitted::Rejected(job, kind) => assert!(job.fail(kind.into()).is_none()),
         }
         aio
@@ -116,21 +129,22 @@ impl Side {
             0,
             "a second thread"
         );
-        let side = self.this.upgrade().expect("&self");
-        let thread = thread::spawn(move || side.run());
+        let half = self.this.upgrade().expect("&self");
+        let thread = thread::spawn(move || half.run());
         self.threads.lock().unwrap().push(thread);
     }
 
     fn run(&self) {
         let mut jobs = VecDeque::new();
         loop {
-            match self.lane.next(&mut jobs, |_| false) {
-                Work::Jobs => self.serve(jobs.pop_front().expect("a job")),
-                Work::Call(call) => {
-                    self.lane.away();
+            match self.queue.next(&mut jobs, |_| false) {
+                Next::Jobs => self.serve(jobs.pop_front().expect("a job")),
+                Next::Call(call) => {
+                    self.queue.enter_user_code();
                     call();
                 }
-                Work::Exit => return,
+                Next::Park => self.queue.park(),
+                Next::Exit => return,
             }
         }
     }
@@ -156,17 +170,18 @@ impl Side {
                         input.next += 1;
                         let read = input.next;
                         drop(input);
+                        self.queue.finished();
                         job.0.finish(Ok(read)).run();
                     }
                     return;
                 }
             }
-            if let Err(kind) = self.lane.enter(job.0.operation().expect("not finished")) {
+            if let Err(kind) = self.queue.enter(job.0.operation().expect("not finished")) {
                 job.0.finish(Err(kind.into())).run();
                 return;
             }
             if job.0.is_settled() {
-                self.lane.leave();
+                self.queue.leave();
                 return;
             }
             let mut input = self.input.lock();
@@ -174,7 +189,7 @@ impl Side {
                 self.changed.wait(&mut input);
             }
             drop(input);
-            if let Some(kind) = self.lane.leave() {
+            if let Some(kind) = self.queue.leave() {
                 job.0.finish(Err(kind.into())).run();
                 return;
             }
@@ -192,12 +207,12 @@ impl Side {
 
     /// The timer comes, and once more if it is asked to.
     fn kick(&self) {
-        let mut due = self.lane.take_due(Instant::now() + Duration::from_secs(60));
-        if due.again.is_some() {
-            due.start |= self
-                .lane
-                .take_due(Instant::now() + Duration::from_secs(999))
-                .start;
+        let mut due = self
+            .queue
+            .take_due(Instant::now() + Duration::from_secs(60));
+        if due.away.arm.is_some() {
+            let later = Instant::now() + Duration::from_secs(999);
+            due.start |= self.queue.take_due(later).start;
         }
         assert!(due.jobs.is_empty());
         if due.start {
@@ -205,22 +220,22 @@ impl Side {
         }
     }
 
-    fn undefer(&self) {
-        if self.lane.undefer() {
+    fn hand_over(&self) {
+        if self.queue.hand_over() {
             self.start();
         }
     }
 
     /// The last handle goes.
     fn drop_handle(&self) {
-        self.undefer();
-        self.lane.drain();
+        self.hand_over();
+        self.queue.drain();
     }
 
     fn close(&self) {
-        let ended = self.lane.end();
+        let ended = self.queue.end();
         self.change(|input| input.ended = true);
-        for job in ended.queue {
+        for job in ended.jobs {
             assert!(job.fail(ErrorKind::Closed.into()).is_none());
         }
     }
@@ -241,9 +256,19 @@ impl Side {
     }
 }
 
-impl Provider for Side {
-    fn interrupted(&self, operation: usize) {
-        match self.lane.withdraw(operation) {
+impl Provider for Half {
+    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
+        match self.queue.withdraw(operation) {
+            Found::Queued(job) => {
+                assert!(job.fail(kind.into()).is_none());
+                true
+            }
+            Found::InCall | Found::Elsewhere => false,
+        }
+    }
+
+    fn interrupted(&self, operation: &dyn Operation) {
+        match self.queue.withdraw(operation) {
             Found::Queued(job) => assert!(job.fail(ErrorKind::Canceled.into()).is_none()),
             Found::InCall => self.change(|input| input.woken = true),
             Found::Elsewhere => {}
@@ -252,23 +277,24 @@ impl Provider for Side {
 
     fn post(&self, call: Call) {
         assert!(
-            matches!(self.lane.post(call), Runner::Present),
+            matches!(self.queue.post(call), Runner::Present),
             "nobody stands in here"
         );
     }
 
-    fn awaited(&self, operation: usize) {
-        let Some(job) = self.lane.enter_for(operation) else {
-            return;
+    fn awaited(&self, operation: &dyn Operation) -> bool {
+        let Some(job) = self.queue.claim(operation) else {
+            return false;
         };
         self.serve(job);
-        if let Left::Start = self.lane.guest_leaves() {
+        if let Left::Start = self.queue.caller_leaves() {
             self.start();
         }
+        true
     }
 
-    fn detached(&self, _: usize) {
-        self.undefer();
+    fn detached(&self) {
+        self.hand_over();
     }
 
     fn owns_current_thread(&self) -> bool {
@@ -283,9 +309,9 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-fn spawn(side: &Arc<Side>, run: impl FnOnce(&Side) + Send + 'static) -> JoinHandle<()> {
-    let side = Arc::clone(side);
-    thread::spawn(move || run(&side))
+fn spawn(half: &Arc<Half>, run: impl FnOnce(&Half) + Send + 'static) -> JoinHandle<()> {
+    let half = Arc::clone(half);
+    thread::spawn(move || run(&half))
 }
 
 fn waits(aio: Aio<u32, InFlight>) -> JoinHandle<Result<u32, ErrorKind>> {
@@ -297,98 +323,98 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 }
 
 #[test]
-fn a_guest_and_the_timer_and_what_arrives() {
+fn a_caller_and_the_timer_and_what_arrives() {
     check(|| {
-        let side = Side::new(0);
-        let (aio, kick) = side.defer();
+        let half = Half::new(0);
+        let (aio, kick) = half.hold_back();
         assert!(kick);
-        let timer = spawn(&side, Side::kick);
-        let peer = spawn(&side, Side::arrive);
+        let timer = spawn(&half, Half::kick);
+        let peer = spawn(&half, Half::arrive);
         assert_eq!(aio.wait().unwrap(), 1);
         join(timer);
         join(peer);
-        side.end();
+        half.end();
     });
 }
 
 #[test]
 fn nobody_waits_and_the_timer_comes() {
     check(|| {
-        let side = Side::new(1);
-        let (aio, kick) = side.defer();
+        let half = Half::new(1);
+        let (aio, kick) = half.hold_back();
         assert!(kick);
         let canceller = aio.canceller();
         drop(aio);
-        let timer = spawn(&side, Side::kick);
+        let timer = spawn(&half, Half::kick);
         let cancels = thread::spawn(move || canceller.cancel());
         join(timer);
         join(cancels);
-        side.end();
-        assert!(!side.working.load(Ordering::SeqCst));
+        half.end();
+        assert!(!half.working.load(Ordering::SeqCst));
     });
 }
 
 #[test]
 fn two_waiters_and_the_timer() {
     check(|| {
-        let side = Side::new(2);
-        let (first, _) = side.defer();
-        let (second, _) = side.defer();
+        let half = Half::new(2);
+        let (first, _) = half.hold_back();
+        let (second, _) = half.hold_back();
         let first = waits(first);
-        let timer = spawn(&side, Side::kick);
+        let timer = spawn(&half, Half::kick);
         assert_eq!(second.wait().unwrap(), 2);
         assert_eq!(join(first), Ok(1));
         join(timer);
-        side.end();
+        half.end();
     });
 }
 
-/// The second comes while the first one's guest is at work, or before, or after.
+/// The second comes while the first one's caller is at work, or before, or after.
 #[test]
-fn a_submission_meets_a_guest() {
+fn a_submission_meets_a_caller() {
     check(|| {
-        let side = Side::new(1);
-        let (first, _) = side.defer();
+        let half = Half::new(1);
+        let (first, _) = half.hold_back();
         let first = waits(first);
-        let peer = spawn(&side, Side::arrive);
-        let (second, _) = side.defer();
+        let peer = spawn(&half, Half::arrive);
+        let (second, _) = half.hold_back();
         let second = join(waits(second));
         assert_eq!((join(first), second), (Ok(1), Ok(2)));
         join(peer);
-        side.end();
+        half.end();
     });
 }
 
-/// The thread is there, idle or parked or about to be, when guests come and leave something to it.
+/// The thread is there, idle or parked or about to be, when callers come and leave something to it.
 #[test]
-fn a_guest_takes_the_place_of_the_thread_and_gives_it_back() {
+fn a_caller_takes_the_place_of_the_thread_and_gives_it_back() {
     check(|| {
-        let side = Side::new(3);
-        assert_eq!(join(waits(side.submit())), Ok(1));
-        let (second, kick) = side.defer();
+        let half = Half::new(3);
+        assert_eq!(join(waits(half.submit())), Ok(1));
+        let (second, kick) = half.hold_back();
         let second = waits(second);
-        let third = spawn(&side, move |side| {
-            let _ = side.submit().wait();
+        let third = spawn(&half, move |half| {
+            let _ = half.submit().wait();
         });
         if kick {
-            side.kick();
+            half.kick();
         }
         assert!(matches!(join(second), Ok(2 | 3)));
         join(third);
-        side.end();
+        half.end();
     });
 }
 
 #[test]
-fn a_guest_whose_read_is_cancelled_and_the_read_behind_it() {
+fn a_caller_whose_read_is_cancelled_and_the_read_behind_it() {
     check(|| {
-        let side = Side::new(0);
-        let (first, _) = side.defer();
+        let half = Half::new(0);
+        let (first, _) = half.hold_back();
         let canceller = first.canceller();
         let cancels = thread::spawn(move || canceller.cancel());
         let first = waits(first);
-        let second = side.submit();
-        side.change(|input| input.there += 2);
+        let second = half.submit();
+        half.change(|input| input.there += 2);
         let second = second.wait().map_err(|error| error.kind());
         let expected = match join(first) {
             Ok(read) => read + 1,
@@ -396,140 +422,196 @@ fn a_guest_whose_read_is_cancelled_and_the_read_behind_it() {
         };
         assert_eq!(second, Ok(expected));
         join(cancels);
-        side.end();
+        half.end();
     });
 }
 
 #[test]
-fn the_last_handle_goes_while_a_guest_comes() {
+fn the_last_handle_goes_while_a_caller_comes() {
     check(|| {
-        let side = Side::new(0);
-        let (aio, kick) = side.defer();
-        let drops = spawn(&side, Side::drop_handle);
-        let peer = spawn(&side, Side::arrive);
+        let half = Half::new(0);
+        let (aio, kick) = half.hold_back();
+        let drops = spawn(&half, Half::drop_handle);
+        let peer = spawn(&half, Half::arrive);
         assert_eq!(join(waits(aio)), Ok(1));
         if kick {
-            side.kick();
+            half.kick();
         }
         join(drops);
         join(peer);
-        side.end();
+        half.end();
     });
 }
 
 #[test]
-fn a_close_meets_a_guest_and_the_timer() {
+fn a_close_meets_a_caller_and_the_timer() {
     check(|| {
-        let side = Side::new(0);
-        let (aio, _) = side.defer();
-        let closes = spawn(&side, Side::close);
-        let timer = spawn(&side, Side::kick);
+        let half = Half::new(0);
+        let (aio, _) = half.hold_back();
+        let closes = spawn(&half, Half::close);
+        let timer = spawn(&half, Half::kick);
         assert_eq!(aio.wait().unwrap_err().kind(), ErrorKind::Closed);
         join(closes);
         join(timer);
-        side.end();
+        half.end();
     });
 }
 
-/// As `write_as_guest` does: one that was never queued, part of which is left to the thread.
+/// As `write_some_inline` does: one that was never queued, part of which is left to the thread.
 #[test]
-fn a_guest_leaves_a_job_to_the_thread() {
+fn a_caller_leaves_a_job_to_the_thread() {
     check(|| {
-        let side = Side::new(2);
-        let (first, job) = side.job();
-        let job = side
-            .lane
-            .enter_with(job)
+        let half = Half::new(2);
+        let (first, job) = half.job();
+        let job = half
+            .queue
+            .claim_with(job)
             .unwrap_or_else(|_| panic!("vacant"));
-        let second = spawn(&side, |side| assert_eq!(side.submit().wait().unwrap(), 2));
+        let second = spawn(&half, |half| assert_eq!(half.submit().wait().unwrap(), 2));
         let mut rest = VecDeque::from([job]);
-        assert!(side.lane.give_back(&mut rest).is_ok());
-        if let Left::Start = side.lane.guest_leaves() {
-            side.start();
+        assert!(half.queue.give_back(&mut rest).is_ok());
+        if let Left::Start = half.queue.caller_leaves() {
+            half.start();
         }
         assert_eq!(first.wait().unwrap(), 1);
         join(second);
-        side.end();
+        half.end();
     });
 }
 
-/// A closure that is posted while a guest is between two calls finds the thread, or has it started.
+/// A closure that is posted while a caller is between two calls finds the thread, or has it started.
 #[test]
-fn a_call_that_is_posted_to_a_guest_runs() {
+fn a_call_that_is_posted_to_a_caller_runs() {
     check(|| {
-        let side = Side::new(0);
-        let (_first, job) = side.job();
-        let job = side
-            .lane
-            .enter_with(job)
+        let half = Half::new(0);
+        let (_first, job) = half.job();
+        let job = half
+            .queue
+            .claim_with(job)
             .unwrap_or_else(|_| panic!("vacant"));
         let ran = Arc::new(AtomicUsize::new(0));
         let runs = Arc::clone(&ran);
-        let posts = spawn(&side, move |side| {
+        let posts = spawn(&half, move |half| {
             let call = Box::new(move || {
                 runs.fetch_add(1, Ordering::SeqCst);
             });
-            if let Runner::StandIn = side.lane.post(call) {
-                while let Some(call) = side.lane.next_call() {
+            if let Runner::StandIn = half.queue.post(call) {
+                while let Some(call) = half.queue.next_call() {
                     call();
                 }
             }
         });
         drop(job);
-        if let Left::Start = side.lane.guest_leaves() {
-            side.start();
+        if let Left::Start = half.queue.caller_leaves() {
+            half.start();
         }
         join(posts);
-        side.end();
+        half.end();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
     });
 }
 
 /// As after a panic.
 #[test]
-fn a_guest_that_is_lost_ends_the_lane() {
+fn a_caller_that_dies_ends_the_queue() {
     check(|| {
-        let side = Side::new(1);
-        assert_eq!(join(waits(side.submit())), Ok(1));
-        let (second, job) = side.job();
-        match side.lane.enter_with(job) {
+        let half = Half::new(1);
+        assert_eq!(join(waits(half.submit())), Ok(1));
+        let (second, job) = half.job();
+        match half.queue.claim_with(job) {
             Ok(job) => {
-                let third = spawn(&side, |side| {
-                    let kind = side.submit().wait().unwrap_err().kind();
+                let third = spawn(&half, |half| {
+                    let kind = half.submit().wait().unwrap_err().kind();
                     assert_eq!(kind, ErrorKind::Closed);
                 });
                 drop(job);
-                let (queue, stand_in) = side.lane.lost();
+                let (queue, stand_in) = half.queue.worker_died();
                 assert!(!stand_in);
                 for job in queue {
                     assert!(job.fail(ErrorKind::Closed.into()).is_none());
                 }
-                assert!(matches!(side.lane.guest_leaves(), Left::Nothing));
+                assert!(matches!(half.queue.caller_leaves(), Left::Nothing));
                 assert_eq!(second.wait().unwrap_err().kind(), ErrorKind::Abandoned);
                 join(third);
             }
             Err(job) => {
                 drop(job);
-                side.close();
+                half.close();
             }
         }
-        side.end();
+        half.end();
     });
 }
 
-/// The thread waits for the guest to leave, and must not wait for more.
+/// The thread waits for the caller to leave, and must not wait for more.
 #[test]
-fn the_end_comes_while_a_guest_works_in_place_of_the_thread() {
-    for end in [Side::drop_handle, Side::close] {
+fn the_end_comes_while_a_caller_works_in_place_of_the_thread() {
+    for end in [Half::drop_handle, Half::close] {
         check(move || {
-            let side = Side::new(2);
-            assert_eq!(join(waits(side.submit())), Ok(1));
-            let (second, _) = side.defer();
-            let ends = spawn(&side, end);
+            let half = Half::new(2);
+            assert_eq!(join(waits(half.submit())), Ok(1));
+            let (second, _) = half.hold_back();
+            let ends = spawn(&half, end);
             let kind = second.wait().map_err(|error| error.kind());
             assert!(matches!(kind, Ok(2) | Err(ErrorKind::Closed)));
             join(ends);
-            side.ends();
+            half.ends();
         });
     }
+}
+
+/// The thread has been rung for it, and comes while the waiter takes it back; then the next.
+#[test]
+fn a_waiter_takes_back_what_was_handed_over() {
+    check(|| {
+        let half = Half::new(2);
+        assert_eq!(half.submit().wait().unwrap(), 1);
+        assert_eq!(half.submit().wait().unwrap(), 2);
+        half.end();
+    });
+}
+
+/// It lies in the queue, with the waiter, with the thread, or in a call.
+#[test]
+fn what_a_waiter_takes_back_is_cancelled() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        let canceller = first.canceller();
+        let cancels = thread::spawn(move || canceller.cancel());
+        assert_eq!(first.wait().unwrap_err().kind(), ErrorKind::Canceled);
+        join(cancels);
+        half.arrive();
+        assert_eq!(half.submit().wait().unwrap(), 1);
+        half.end();
+    });
+}
+
+/// Anything that happens on the connection hands over what is held back, once.
+#[test]
+fn what_is_held_back_is_handed_over_by_two() {
+    check(|| {
+        let half = Half::new(1);
+        let (held, _) = half.hold_back();
+        let first = spawn(&half, Half::hand_over);
+        let second = spawn(&half, Half::kick);
+        assert_eq!(join(waits(held)), Ok(1));
+        join(first);
+        join(second);
+        half.end();
+    });
+}
+
+/// Whoever is told of the last operation finds the queue quiet.
+#[test]
+fn the_queue_is_quiet_when_the_last_is_told() {
+    check(|| {
+        let half = Half::new(1);
+        half.queue.begin();
+        let aio = half.submit();
+        assert!(!half.queue.is_quiet() || aio.is_done());
+        assert_eq!(aio.wait().unwrap(), 1);
+        assert!(half.queue.is_quiet());
+        half.end();
+    });
 }

@@ -1,0 +1,58 @@
+//! The owner's reference to a slot. Dropping it while the operation runs detaches the operation.
+
+use std::sync::Arc;
+
+use super::habit;
+use super::slot::Slot;
+
+pub(super) struct Handle<T> {
+    slot: Arc<Slot<T>>,
+    /// Somebody else receives the result: there is nothing to detach.
+    received: bool,
+}
+
+impl<T> Handle<T> {
+    pub(super) fn new(slot: Arc<Slot<T>>) -> Self {
+        Self {
+            slot,
+            received: false,
+        }
+    }
+
+    pub(super) fn slot(&self) -> &Arc<Slot<T>> {
+        &self.slot
+    }
+
+    pub(super) fn slot_mut(&mut self) -> &mut Arc<Slot<T>> {
+        &mut self.slot
+    }
+
+    /// A closure has been attached, which receives the result.
+    pub(super) fn is_received(&mut self) {
+        self.received = true;
+    }
+
+    /// The owner does anything but wait: the operation must not be held back for it.
+    pub(super) fn hand_over(&self) {
+        if self.slot.is_held() && !self.slot.is_settled() {
+            habit::do_not_wait(self.slot.address());
+            if let Some(provider) = self.slot.provider() {
+                provider.detached();
+            }
+        }
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        if self.received || self.slot.is_settled() {
+            return;
+        }
+        self.hand_over();
+        if self.slot.forsake() {
+            if let Some(provider) = self.slot.provider() {
+                provider.forsaken();
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! May another exchange begin? The one place that knows.
+//!
+//! | what | `transact` | `is_reusable` | the pool of a client |
+//! |---|---|---|---|
+//! | closed, or its write side has ended | refused: `Closed` | no | no |
+//! | a message announced the close | refused: `Closed` | no | no |
+//! | upgraded | refused: `InvalidInput` | no | no |
+//! | operations are under way | allowed: it is queued | no | no |
+//! | a message of ours is not complete | refused when it is written | no | no |
+//! | a response is owed, or content was not read | refused: `InvalidInput` | no | no |
+//! | something came unasked | refused: `Protocol` | no | no, as far as has been read |
+//! | the peer's stream has ended | refused: `Reset` | no | no, as far as has been read |
+//! | other handles exist | allowed | yes | no |
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::conn::incoming::unasked;
+use crate::conn::{Conn, Handle};
+use crate::error::{Error, ErrorKind};
+
+/// The exchanges of a connection, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    running: AtomicUsize,
+    /// Exchanges so far.
+    begun: AtomicU64,
+}
+
+impl Exchanges {
+    pub(super) fn begin(&self) {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end(&self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Why an exchange must not begin. While others are under way there is no telling, and what is found
+/// may be the doing of one that has begun meanwhile.
+///
+/// # Errors
+///
+/// See the table.
+pub(super) fn expect_ready(conn: &Conn) -> Result<(), Error> {
+    let begun = &conn.handle.link.exchanges.begun;
+    loop {
+        let before = begun.load(Ordering::Acquire);
+        let checked = check_ready(conn);
+        if checked.is_ok() || begun.load(Ordering::Acquire) == before {
+            return checked;
+        }
+    }
+}
+
+fn check_ready(conn: &Conn) -> Result<(), Error> {
+    let Handle {
+        link,
+        writer,
+        reader,
+        ..
+    } = &*conn.handle;
+    if writer.queue.has_ended() || reader.queue.has_ended() {
+        return Err(ErrorKind::Closed.into());
+    }
+    if link.ledger.closing.is_set() {
+        let detail = "a message announced that the connection closes after it";
+        return Err(Error::new(ErrorKind::Closed).with_detail(detail));
+    }
+    if link.ledger.upgraded.is_set() {
+        let detail = "the connection was upgraded";
+        return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+    }
+    let at_rest = link.exchanges.running.load(Ordering::Acquire) == 0
+        && writer.queue.is_quiet()
+        && reader.queue.is_quiet();
+    if at_rest { expect_idle(conn) } else { Ok(()) }
+}
+
+/// Whether a request is what comes next on a connection on which nothing is under way.
+fn expect_idle(conn: &Conn) -> Result<(), Error> {
+    let Handle { link, reader, .. } = &*conn.handle;
+    if link.ledger.written.owe() {
+        let detail = "the response to the request before it was not read";
+        return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+    }
+    reader.expect_idle(&conn.limits)?;
+    match link.transport.peek() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(0) => Err(Error::end_of_stream()),
+        // The end of a chunked body may be what is there.
+        Ok(_) if !reader.is_between(&conn.limits) => Ok(()),
+        Ok(_) => Err(unasked()),
+    }
+}
+
+/// For `Conn::is_reusable`.
+pub(crate) fn is_reusable(conn: &Conn) -> bool {
+    is_between_messages(conn) && expect_idle(conn).is_ok()
+}
+
+/// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
+pub(crate) fn is_poolable(conn: &Conn, handles: usize) -> bool {
+    let ledger = &conn.handle.link.ledger;
+    let unused = Arc::strong_count(&conn.handle) == handles && is_between_messages(conn);
+    unused && !ledger.written.owe() && conn.handle.reader.expect_idle(&conn.limits).is_ok()
+}
+
+/// Between two messages in both directions, nothing under way, and allowed to go on.
+fn is_between_messages(conn: &Conn) -> bool {
+    let Handle {
+        link,
+        writer,
+        reader,
+        ..
+    } = &*conn.handle;
+    let ledger = &link.ledger;
+    writer.queue.is_quiet()
+        && reader.comes_to_rest()
+        && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
+        && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
+        && reader.is_between(&conn.limits)
+}

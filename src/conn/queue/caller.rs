@@ -1,0 +1,179 @@
+//! Caller-runs: working on a queue in place of its thread.
+//!
+//! A caller who waits for an operation loses time to two hand-overs, there and back, that cost more
+//! than a small operation itself. While the thread has nothing to do, the caller may *claim* the
+//! operation that it waits for, if it is next, and serve it; or write at once, without blocking, what
+//! would only be handed over.
+//!
+//! An operation can be *held back* for that: it lies in the queue and the thread is not told, until
+//! somebody waits for it, or anything else happens on the connection, or the timer finds that it has
+//! been there too long. Who may hold back is up to `aio::habit`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::worker::{Thread, Waiting, Work, Worker};
+use super::{Job, Phase, Queue, State, Submitted};
+use crate::aio::Operation;
+
+/// How often the timer looks after what is held back. It hands over what it finds for the second time,
+/// so nothing is held back for longer than twice this.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// The job that is held back, which is then the only one in the queue.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    is_held: bool,
+    /// Jobs that were held back so far.
+    count: u64,
+    /// When the timer looks, and the count that it has seen.
+    look: Option<(Instant, u64)>,
+}
+
+impl Held {
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.look.map(|(at, _)| at)
+    }
+
+    /// The timer has come: whether it finds the same job for the second time.
+    pub(super) fn is_overdue(&mut self, now: Instant) -> bool {
+        let Some((at, seen)) = self.look else {
+            return false;
+        };
+        if at > now {
+            return false;
+        }
+        self.look = (self.is_held && seen != self.count).then(|| (now + LOOK, self.count));
+        self.is_held && seen == self.count
+    }
+}
+
+/// What a caller leaves behind.
+pub(crate) enum Left {
+    Nothing,
+    /// The queue needs its thread.
+    Start,
+}
+
+impl<J: Job> Queue<J> {
+    /// Queues a job for whoever waits for it; for the thread, if that has something to do anyway.
+    pub(crate) fn hold_back(&self, job: J, limit: usize) -> Submitted<J> {
+        let mut state = self.state.lock();
+        if !(state.is_idle() && state.places.is_empty() && state.phase == Phase::Open) {
+            drop(state);
+            return self.submit(job, limit);
+        }
+        job.set_held(true);
+        state.places.push_back(job);
+        self.holds.store(true, Ordering::Release);
+        let held = &mut state.held;
+        held.is_held = true;
+        held.count += 1;
+        if held.look.is_none() {
+            held.look = Some((Instant::now() + LOOK, held.count));
+        }
+        let arm = state.time_to_arm();
+        Submitted::HeldBack { arm }
+    }
+
+    /// Nobody is going to wait for what is held back. True if the thread has to be started.
+    pub(crate) fn hand_over(&self) -> bool {
+        if !self.holds.load(Ordering::Acquire) {
+            return false;
+        }
+        let state = self.state.lock();
+        state.held.is_held && self.wake_for_jobs(state)
+    }
+
+    /// Puts the caller in place of the thread, for a job that would otherwise be submitted. `Err`: not
+    /// now.
+    pub(crate) fn claim_with(&self, job: J) -> Result<J, J> {
+        let mut state = self.state.lock();
+        if state.places.is_empty() && state.admit_caller(&self.holds) {
+            Ok(job)
+        } else {
+            Err(job)
+        }
+    }
+
+    /// Puts the caller in place of the thread, for a job that is next in the queue.
+    pub(crate) fn claim(&self, operation: &dyn Operation) -> Option<J> {
+        let mut state = self.state.lock();
+        let is_next = state
+            .places
+            .front()
+            .is_some_and(|job| job.id() == operation.id());
+        if is_next && state.admit_caller(&self.holds) {
+            state.places.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// The caller has done what it came for.
+    pub(crate) fn caller_leaves(&self) -> Left {
+        let mut state = self.state.lock();
+        let Worker::Caller(_, waiting) = &state.worker else {
+            return Left::Nothing; // It has died, and that is seen to.
+        };
+        let is_left = !(state.places.is_empty() && state.calls.is_empty());
+        let (thread, left) = match waiting {
+            Waiting::Unstarted if is_left => (Thread::Coming, Left::Start),
+            Waiting::Unstarted => (Thread::Unstarted, Left::Nothing),
+            Waiting::Coming => (Thread::Coming, Left::Nothing),
+            Waiting::Parked => (Thread::Parked, Left::Nothing),
+        };
+        let last = std::mem::replace(&mut state.worker, Worker::Thread(thread));
+        if is_left || state.phase != Phase::Open {
+            self.wake(state);
+        } else {
+            drop(state);
+        }
+        drop(last);
+        left
+    }
+}
+
+impl<J: Job> State<J> {
+    /// Nobody works, nobody is about to, and nothing stands in the way of somebody.
+    fn is_idle(&self) -> bool {
+        let is_idle = matches!(
+            self.worker,
+            Worker::Thread(Thread::Unstarted | Thread::Looking | Thread::Parked)
+        );
+        is_idle && self.calls.is_empty()
+    }
+
+    /// Puts a caller in place of a thread that has no work in hand.
+    fn admit_caller(&mut self, holds: &AtomicBool) -> bool {
+        let waiting = match &self.worker {
+            Worker::Thread(Thread::Unstarted) => Waiting::Unstarted,
+            Worker::Thread(Thread::Coming | Thread::Looking) => Waiting::Coming,
+            Worker::Thread(Thread::Parked) => Waiting::Parked,
+            Worker::Thread(Thread::Works(_) | Thread::UserCode | Thread::Gone)
+            | Worker::Caller(..) => return false,
+        };
+        if !self.calls.is_empty() || self.ended().is_some() {
+            return false;
+        }
+        self.hand_over(holds);
+        self.worker = Worker::Caller(Work::Working, waiting);
+        true
+    }
+
+    /// The thread keeps its hands off what is held back, unless nobody can come for it.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.held.is_held && self.phase == Phase::Open
+    }
+
+    /// What is held back is so no longer.
+    pub(super) fn hand_over(&mut self, holds: &AtomicBool) {
+        if self.held.is_held {
+            self.held.is_held = false;
+            holds.store(false, Ordering::Release);
+            if let Some(job) = self.places.front() {
+                job.set_held(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Who works on a queue, and what its own thread asks of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Away, Job, Phase, Queue, Runner};
+use crate::aio::Operation;
+use crate::background::Call;
+use crate::error::ErrorKind;
+use crate::sync::spin_until;
+
+/// Who works, or would.
+pub(super) enum Worker {
+    Thread(Thread),
+    /// A caller, in place of the thread, which keeps out until it leaves.
+    Caller(Work, Waiting),
+}
+
+/// What the thread does, as far as others must know.
+pub(super) enum Thread {
+    Unstarted,
+    /// Will look at the queue soon without being told.
+    Coming,
+    /// Has found nothing to do and looks whether something comes.
+    Looking,
+    /// Waits for the bell.
+    Parked,
+    Works(Work),
+    /// In closures or destructors: nobody knows for how long.
+    UserCode,
+    Gone,
+}
+
+/// What whoever has jobs does with them.
+pub(super) enum Work {
+    Working,
+    /// In a system call that may block, for this operation.
+    Blocked(Arc<dyn Operation>),
+}
+
+/// What the thread does while a caller works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    Unstarted,
+    Coming,
+    Parked,
+}
+
+/// What the thread is to do next.
+pub(crate) enum Next {
+    Jobs,
+    Call(Call),
+    /// Nothing: it is parked, and waits for the bell.
+    Park,
+    Exit,
+}
+
+impl Worker {
+    /// Whether the thread has to be started for what is there.
+    pub(super) fn starts(&self) -> bool {
+        matches!(self, Self::Thread(Thread::Unstarted))
+    }
+
+    pub(super) fn has_thread(&self) -> bool {
+        !matches!(
+            self,
+            Self::Thread(Thread::Unstarted | Thread::Gone) | Self::Caller(_, Waiting::Unstarted)
+        )
+    }
+
+    /// A parked thread is coming. True if it was: the bell must be rung.
+    pub(super) fn unpark(&mut self) -> bool {
+        match self {
+            Self::Thread(thread @ Thread::Parked) => {
+                *thread = Thread::Coming;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nobody knows when it will look at the queue again.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Thread(Thread::Works(Work::Blocked(_)) | Thread::UserCode)
+                | Self::Caller(Work::Blocked(_), _)
+        )
+    }
+
+    /// Whether it will come to the calls that are due. A caller leaves them to the thread.
+    pub(super) fn comes_to_calls(&self) -> bool {
+        matches!(
+            self,
+            Self::Thread(
+                Thread::Coming | Thread::Looking | Thread::Parked | Thread::Works(Work::Working)
+            ) | Self::Caller(Work::Working, _)
+        )
+    }
+
+    /// Between two system calls.
+    pub(super) fn is_working(&self) -> bool {
+        matches!(
+            self,
+            Self::Thread(Thread::Works(Work::Working)) | Self::Caller(Work::Working, _)
+        )
+    }
+
+    /// The operation of the system call that may be blocking.
+    pub(super) fn blocked_operation(&self) -> Option<&Arc<dyn Operation>> {
+        match self {
+            Self::Thread(Thread::Works(Work::Blocked(operation)))
+            | Self::Caller(Work::Blocked(operation), _) => Some(operation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn blocks_in(&self, id: usize) -> bool {
+        self.blocked_operation()
+            .is_some_and(|operation| operation.id() == id)
+    }
+
+    /// What whoever works does now. Returns what it did before.
+    fn set(&mut self, work: Work) -> Option<Work> {
+        match self {
+            Self::Caller(now, _) | Self::Thread(Thread::Works(now)) => {
+                Some(std::mem::replace(now, work))
+            }
+            Self::Thread(_) => None,
+        }
+    }
+}
+
+impl<J: Job> Queue<J> {
+    /// What the thread is to do. Jobs: the first, and those after it for which `joins` holds.
+    pub(crate) fn next(&self, jobs: &mut VecDeque<J>, mut joins: impl FnMut(&J) -> bool) -> Next {
+        let mut spun = false;
+        loop {
+            let mut state = self.state.lock();
+            if let Worker::Caller(_, waiting) = &mut state.worker {
+                // The caller rings, if it leaves something to do.
+                *waiting = Waiting::Parked;
+                return Next::Park;
+            }
+            state.worker = Worker::Thread(Thread::Coming);
+            if let Some(call) = state.calls.next_for_thread() {
+                return Next::Call(call);
+            }
+            let is_held = state.is_held_back();
+            let first = match is_held {
+                true => None,
+                false => state.places.pop_front(),
+            };
+            if let Some(first) = first {
+                state.worker = Worker::Thread(Thread::Works(Work::Working));
+                let more = joins(&first);
+                jobs.push_back(first);
+                while more && state.places.front().is_some_and(&mut joins) {
+                    jobs.extend(state.places.pop_front());
+                }
+                return Next::Jobs;
+            }
+            if !is_held && state.phase != Phase::Open {
+                state.worker = Worker::Thread(Thread::Gone);
+                return Next::Exit;
+            }
+            self.ready.store(false, Ordering::Relaxed);
+            if spun {
+                state.worker = Worker::Thread(Thread::Parked);
+                return Next::Park;
+            }
+            spun = true;
+            state.worker = Worker::Thread(Thread::Looking);
+            drop(state);
+            spin_until(|| self.ready.load(Ordering::Acquire));
+        }
+    }
+
+    /// After `Next::Park`: until there is something to do.
+    pub(crate) fn park(&self) {
+        self.bell.wait();
+    }
+
+    /// Puts jobs back to the front, in their order. Rejected when the queue has ended meanwhile.
+    pub(crate) fn give_back(&self, jobs: &mut VecDeque<J>) -> Result<(), ErrorKind> {
+        let mut state = self.state.lock();
+        if let Some(kind) = state.ended() {
+            return Err(kind);
+        }
+        state.hand_over(&self.holds);
+        while let Some(job) = jobs.pop_back() {
+            state.places.push_front(job);
+        }
+        Ok(())
+    }
+
+    /// Before a system call that may block. `Err`: the queue has ended, do not make it.
+    pub(crate) fn enter(&self, operation: Arc<dyn Operation>) -> Result<Away, ErrorKind> {
+        let mut state = self.state.lock();
+        if let Some(kind) = state.ended() {
+            return Err(kind);
+        }
+        let last = state.worker.set(Work::Blocked(operation));
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let arm = state.time_to_arm();
+        drop(state);
+        drop(last);
+        Ok(Away { arm, stand_in })
+    }
+
+    /// After it. The reason, if the queue has ended meanwhile.
+    pub(crate) fn leave(&self) -> Option<ErrorKind> {
+        let mut state = self.state.lock();
+        let last = state.worker.set(Work::Working);
+        let ended = state.ended();
+        drop(state);
+        drop(last);
+        ended
+    }
+
+    /// Before user code: the thread has no job in hand.
+    pub(crate) fn enter_user_code(&self) -> Away {
+        let mut state = self.state.lock();
+        state.worker = Worker::Thread(Thread::UserCode);
+        state.calls.thread_is_in_user_code();
+        Away {
+            arm: state.time_to_arm(),
+            stand_in: false,
+        }
+    }
+
+    /// There is no thread for the queue. Returns what was queued for it, and whether calls are left
+    /// that need a stand-in.
+    pub(crate) fn no_thread(&self) -> (VecDeque<J>, bool) {
+        let mut state = self.state.lock();
+        state.hand_over(&self.holds);
+        match &mut state.worker {
+            Worker::Caller(_, waiting) => *waiting = Waiting::Unstarted,
+            Worker::Thread(thread) => *thread = Thread::Unstarted,
+        }
+        let jobs = state.places.take_all();
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        (jobs, stand_in)
+    }
+
+    /// Whoever works has died. Returns what was queued, and whether calls are left that need a
+    /// stand-in.
+    pub(crate) fn worker_died(&self) -> (VecDeque<J>, bool) {
+        let mut state = self.state.lock();
+        let gone = Worker::Thread(Thread::Gone);
+        let last = std::mem::replace(&mut state.worker, gone);
+        let parked = matches!(last, Worker::Caller(_, Waiting::Parked));
+        if state.ended().is_none() {
+            state.phase = Phase::Ended(ErrorKind::Closed);
+        }
+        state.hand_over(&self.holds);
+        let jobs = state.places.take_all();
+        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        drop(state);
+        drop(last);
+        if parked {
+            self.bell.ring(); // To find that it has ended.
+        }
+        (jobs, stand_in)
+    }
+}
