@@ -38,7 +38,6 @@ use self::side::{Link, Side};
 use self::thread::Owner;
 use self::writer::Writer;
 use crate::aio::{Aio, InFlight, Provider};
-#[cfg(doc)]
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 use crate::transport::socket::SocketTransport;
@@ -307,18 +306,25 @@ impl Conn {
     /// # }
     /// ```
     pub fn into_parts(self) -> Result<Parts, Self> {
+        self.take_apart().map_err(|(conn, _)| conn)
+    }
+
+    /// As `into_parts`, and says why not.
+    pub(crate) fn take_apart(self) -> Result<Parts, (Self, Error)> {
         let limits = self.limits;
-        let back = |handle| Self { handle, limits };
+        let back = |handle, why| Err((Self { handle, limits }, why));
+        let refused = |detail| Error::new(ErrorKind::InvalidInput).with_detail(detail);
         let handle = match Arc::try_unwrap(self.handle) {
             Ok(handle) => handle,
-            Err(shared) => return Err(back(shared)),
+            Err(shared) => return back(shared, refused("the connection has other handles")),
         };
         // No other handle: what is quiet now stays quiet.
         if !(handle.writer.lane.is_quiet() && handle.reader.lane.is_quiet()) {
-            return Err(back(Arc::new(handle)));
+            return back(Arc::new(handle), refused("an operation is under way"));
         }
-        let Ok(stream) = handle.link.transport.stream() else {
-            return Err(back(Arc::new(handle)));
+        let stream = match handle.link.transport.stream() {
+            Ok(stream) => stream,
+            Err(error) => return back(Arc::new(handle), not_duplicated(error)),
         };
         let mut incoming = handle.reader.direction.incoming.lock();
         let unread = match &mut *incoming {
@@ -331,8 +337,20 @@ impl Conn {
                 handle.link.released.store(true, Ordering::Relaxed);
                 Ok(Parts { stream, unread })
             }
-            None => Err(back(Arc::new(handle))),
+            None => back(
+                Arc::new(handle),
+                refused("a body has not been read to its end"),
+            ),
         }
+    }
+}
+
+fn not_duplicated(error: std::io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => Error::new(ErrorKind::NoMemory)
+            .with_detail("no descriptor is left")
+            .with_source(error),
+        _ => error.into(),
     }
 }
 
