@@ -23,6 +23,7 @@ mod invariant;
 mod lookups;
 mod message;
 mod nng_parity;
+mod proxies;
 mod put;
 mod race;
 mod read;
