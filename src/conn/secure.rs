@@ -49,7 +49,9 @@ impl Conn {
     /// [`Untrusted`](ErrorKind::Untrusted) for a certificate that proves nothing,
     /// [`Tls`](ErrorKind::Tls) for everything else that TLS does not allow,
     /// [`Reset`](ErrorKind::Reset) if the peer goes away, [`TimedOut`](ErrorKind::TimedOut),
-    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io). The stream is closed then.
+    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io). The stream is closed then. A deadline
+    /// that passes while code of the configuration's own runs, such as a verifier of certificates, is
+    /// told when that returns; all that waits for the peer ends in time.
     ///
     /// # Cancellation
     ///

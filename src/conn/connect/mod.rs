@@ -10,33 +10,30 @@
 //! lookups keep those of who waits for them (`resolve`), a race polls no longer than there is time, and
 //! so do the calls of a handshake.
 
+mod goal;
 mod race;
 mod resolve;
 mod target;
 
 #[cfg(feature = "tls")]
 use std::net::Shutdown;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use self::race::race;
-use self::resolve::{Asker, RESOLVER, Ticket};
+use self::goal::Connecting;
+pub(super) use self::goal::Goal;
+use self::resolve::{RESOLVER, Ticket};
 use self::target::Target;
 use super::Conn;
 use super::thread::Owner;
 use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Notice, Provider, post_alone};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::transport::socket::SocketTransport;
-#[cfg(feature = "tls")]
-use crate::transport::tls::Role;
 use crate::transport::waker::Waker;
 #[cfg(feature = "tls")]
 use crate::transport::{Transport, Wait};
-#[cfg(feature = "tls")]
-use crate::unwind::guard;
 
 /// The provider of one connect.
 pub(super) struct Connector {
@@ -63,19 +60,6 @@ pub(super) enum Underway {
     Handshake(Arc<dyn Transport>),
 }
 
-/// What is to be made of a stream once it is connected.
-pub(super) enum Goal {
-    Plain,
-    #[cfg(feature = "tls")]
-    Secure(Role),
-}
-
-/// A connect that waits for its addresses.
-struct Asking {
-    connector: Arc<Connector>,
-    goal: Goal,
-}
-
 pub(super) fn connect<A>(aio: Aio<Conn>, address: A, goal: Goal) -> Aio<Conn, InFlight>
 where
     A: ToSocketAddrs + Send + 'static,
@@ -84,13 +68,13 @@ where
     let Some((connector, deadline)) = started else {
         return aio;
     };
-    let asking = Box::new(Asking {
+    let connecting = Box::new(Connecting {
         connector: Arc::clone(&connector),
         goal,
     });
     match Target::of(address) {
-        Target::Known(addresses) => asking.race(addresses),
-        Target::Unknown(query) => match RESOLVER.ask(query, asking, deadline) {
+        Target::Known(addresses) => connecting.race(addresses),
+        Target::Unknown(query) => match RESOLVER.ask(query, connecting, deadline) {
             Ok(ticket) => connector.waits_for(ticket),
             Err(error) => connector.fail(error),
         },
@@ -265,66 +249,5 @@ impl Provider for Connector {
 
     fn owns_current_thread(&self) -> bool {
         self.owner.owns_current_thread()
-    }
-}
-
-impl Asking {
-    fn race(self, addresses: Vec<SocketAddr>) {
-        let Self { connector, goal } = self;
-        connector.spawn("http-aio:connect".into(), move |connector, bounds| {
-            let waking = |waker| connector.under_way(Underway::Race(waker));
-            let transport = race(&addresses, bounds, waking)?;
-            goal.reach(transport, connector, bounds)
-        });
-    }
-}
-
-impl Asker for Asking {
-    fn found(self: Box<Self>, found: Result<Vec<SocketAddr>, Error>) {
-        match found {
-            Ok(addresses) => self.race(addresses),
-            Err(error) => {
-                self.connector.fail(error);
-                self.goal.dispose();
-            }
-        }
-    }
-
-    fn expired(self: Box<Self>) {
-        self.connector.expire();
-        self.goal.dispose();
-    }
-
-    fn left(self: Box<Self>) {
-        self.goal.dispose();
-    }
-}
-
-impl Goal {
-    #[cfg_attr(
-        not(feature = "tls"),
-        allow(unused_variables, reason = "a plain connection needs no more")
-    )]
-    fn reach(
-        self,
-        transport: SocketTransport,
-        connector: &Connector,
-        bounds: Bounds<'_>,
-    ) -> Result<Conn, Error> {
-        match self {
-            Self::Plain => Ok(Conn::new(transport)),
-            #[cfg(feature = "tls")]
-            Self::Secure(role) => connector.secure(Arc::new(transport), role, bounds),
-        }
-    }
-
-    /// Drops it, on a thread of its own if that may run code of the user's: the caller's may be one
-    /// that others depend on.
-    fn dispose(self) {
-        match self {
-            Self::Plain => {}
-            #[cfg(feature = "tls")]
-            Self::Secure(role) => post_alone(Box::new(move || guard(|| drop(role)))),
-        }
     }
 }
