@@ -1852,18 +1852,6 @@ fn threads_of_ours() -> Vec<String> {
         .collect()
 }
 
-#[cfg(target_os = "linux")]
-fn sockets() -> usize {
-    let files = std::fs::read_dir("/proc/self/fd").unwrap();
-    let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
-    links
-        .filter(|link| {
-            let link = link.to_string_lossy();
-            link.starts_with("socket:") || link.contains("eventfd")
-        })
-        .count()
-}
-
 /// Calls that are given up in all phases leave nothing behind, while the client lives on.
 #[test]
 #[cfg(target_os = "linux")]

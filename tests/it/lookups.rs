@@ -259,7 +259,7 @@ fn who_waits_for_a_lookup_has_his_own_deadline() {
             late = late.and(at_most(
                 "the deadline",
                 took,
-                after + Duration::from_millis(50),
+                after + Duration::from_millis(100),
             ));
         }
         late
