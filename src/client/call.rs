@@ -22,10 +22,12 @@
 //! Who owns what: each step under way owns the call, by the closure that it will run. The slot knows
 //! the call weakly. The lock is held for bookkeeping only.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
 
 use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
@@ -167,7 +169,8 @@ impl<T: Outcome> Call<T> {
             let detail = "the declared body is not attached: to write it in pieces, connect and write_request";
             return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
         }
-        Route::to(request.uri(), &self.shared.settings.proxies)
+        let route = Route::to(request.uri(), &self.shared.settings.proxies)?;
+        Ok(route.authorized(request.headers().get(PROXY_AUTHORIZATION)))
     }
 
     fn dial(&self, route: Route) {
@@ -216,6 +219,7 @@ impl<T: Outcome> Call<T> {
             },
         };
         let conn = conn.limits(settings.limits);
+        let request = without_word_to_proxy(&request);
         let (aio, handling) = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
         self.current.set(&aio);
         if handling == Handling::HeldBack {
@@ -320,6 +324,16 @@ impl<T: Outcome> Call<T> {
         }
         tell(completer, result);
     }
+}
+
+/// What it says to a proxy is in its route, and goes where that leads.
+fn without_word_to_proxy(request: &Request<Bytes>) -> Cow<'_, Request<Bytes>> {
+    if !request.headers().contains_key(PROXY_AUTHORIZATION) {
+        return Cow::Borrowed(request);
+    }
+    let mut request = request.clone();
+    request.headers_mut().remove(PROXY_AUTHORIZATION);
+    Cow::Owned(request)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

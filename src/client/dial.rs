@@ -165,12 +165,11 @@ impl Dial {
 
 /// The stream below a connection on which nothing has been said by the one that is to come.
 fn stream(conn: Conn) -> Result<Stream, Error> {
-    match conn.into_parts() {
+    match conn.take_apart() {
         Ok(parts) if parts.unread.is_empty() => Ok(parts.stream),
         // Nobody speaks before the client.
         Ok(_) => Err(unasked()),
-        // Nobody else has it and nothing is under way: it cannot be duplicated.
-        Err(_) => Err(Error::new(ErrorKind::NoMemory).with_detail("no descriptor is left")),
+        Err((_, error)) => Err(error),
     }
 }
 

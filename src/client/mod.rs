@@ -38,7 +38,7 @@ use crate::proto::limits::Limits;
 /// closed it meanwhile: a request of which **no byte** was written is then sent on the next one, idle
 /// or new; one with an idempotent method of which nothing was answered (RFC 9110 section 9.2.2) is
 /// sent again once, on a new one. The exact count makes this decidable. Connecting to one server never
-/// waits for a connect to another; several addresses of one name share the deadline.
+/// waits for a connect to another; several addresses of one name race, as with [`Conn::connect`].
 ///
 /// Cookies, content codings and authentication schemes are not built in:
 /// [`docs::recipes`](crate::docs::recipes) shows how they are added.
@@ -106,6 +106,10 @@ impl Shared {
     }
 }
 
+/// As in Go: time for a name server or two that do not answer, some lost packets, and a proxy that has
+/// to do the same.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
 #[derive(Clone, Debug)]
 struct Settings {
     limits: Limits,
@@ -136,7 +140,7 @@ impl Client {
         ClientBuilder {
             settings: Settings {
                 limits: Limits::default(),
-                connect_timeout: None,
+                connect_timeout: Some(CONNECT_TIMEOUT),
                 head_timeout: None,
                 redirections: 0,
                 proxies: Proxies::none(),
@@ -233,9 +237,19 @@ impl ClientBuilder {
     }
 
     /// Bounds resolving and connecting, a proxy's tunnel and TLS included, beside the aio's deadline.
-    /// Default: none.
-    pub fn connect_timeout(mut self, after: Duration) -> Self {
-        self.settings.connect_timeout = Some(after);
+    /// Default: 30 seconds. With `None`, only the aio's deadline counts, and without one the patience
+    /// of the operating system, which is minutes.
+    ///
+    /// ```
+    /// use http_aio::Client;
+    /// use std::time::Duration;
+    ///
+    /// let hasty = Client::builder().connect_timeout(Duration::from_secs(3)).build();
+    /// let patient = Client::builder().connect_timeout(None).build();
+    /// # let _ = (hasty, patient);
+    /// ```
+    pub fn connect_timeout(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.settings.connect_timeout = after.into();
         self
     }
 
@@ -255,6 +269,9 @@ impl ClientBuilder {
     }
 
     /// Proxies. Default: none, whatever the environment says.
+    ///
+    /// A `Proxy-Authorization` that a request has of its own goes to its proxy in place of the one
+    /// set here, as with curl, also in the request for a tunnel; it never goes to a server.
     pub fn proxies(mut self, proxies: Proxies) -> Self {
         self.settings.proxies = proxies;
         self

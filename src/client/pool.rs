@@ -1,8 +1,9 @@
 //! Connections that wait for their next request.
 //!
-//! The lock is held for bookkeeping: connections are looked at, and closed, outside of it.
+//! The lock is held for bookkeeping, none of which looks at more than one connection or host:
+//! connections are looked at, and closed, outside of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,12 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    idle: HashMap<Key, Vec<Idle>>,
-    total: usize,
+    /// In each list, the oldest first. No list is empty.
+    idle: HashMap<Arc<Key>, VecDeque<Idle>>,
+    /// All of them, the oldest first.
+    ages: BTreeMap<u64, Arc<Key>>,
+    /// How many have come so far.
+    last: u64,
     /// The timer will come.
     armed: bool,
     alarm: Option<timer::Alarm>,
@@ -41,6 +46,8 @@ struct State {
 struct Idle {
     conn: Conn,
     since: Instant,
+    /// The place in `ages`.
+    age: u64,
 }
 
 impl Pool {
@@ -55,10 +62,7 @@ impl Pool {
     /// The connection that was used last and is not stale yet, as far as can be told.
     pub(crate) fn take(&self, key: &Key) -> Option<Conn> {
         loop {
-            let mut state = self.state.lock();
-            let idle = state.idle.get_mut(key)?.pop()?;
-            state.total -= 1;
-            drop(state);
+            let idle = self.state.lock().take(key, VecDeque::pop_back)?;
             if idle.since.elapsed() < self.bounds.age && idle.conn.is_reusable() {
                 return Some(idle.conn);
             }
@@ -71,22 +75,16 @@ impl Pool {
         if self.bounds.per_authority == 0 || self.bounds.total == 0 || !conn.is_poolable(handles) {
             return;
         }
-        let since = Instant::now();
         let mut state = self.state.lock();
         let surplus = if state.count(key) >= self.bounds.per_authority {
-            state.take_first(key)
-        } else if state.total >= self.bounds.total {
+            state.take(key, VecDeque::pop_front)
+        } else if state.ages.len() >= self.bounds.total {
             state.take_oldest()
         } else {
             None
         };
-        state.total += 1;
-        match state.idle.get_mut(key) {
-            Some(same) => same.push(Idle { conn, since }),
-            None => {
-                state.idle.insert(key.clone(), vec![Idle { conn, since }]);
-            }
-        }
+        let since = Instant::now();
+        state.add(key, conn, since);
         let arm = !std::mem::replace(&mut state.armed, true);
         drop(state);
         drop(surplus);
@@ -108,21 +106,45 @@ impl Pool {
 
 impl State {
     fn count(&self, key: &Key) -> usize {
-        self.idle.get(key).map_or(0, Vec::len)
+        self.idle.get(key).map_or(0, VecDeque::len)
     }
 
-    /// Each list is in the order in which its connections came.
-    fn take_first(&mut self, key: &Key) -> Option<Idle> {
-        let list = self.idle.get_mut(key).filter(|list| !list.is_empty())?;
-        self.total -= 1;
-        Some(list.remove(0))
+    fn add(&mut self, key: &Key, conn: Conn, since: Instant) {
+        let known = self.idle.get_key_value(key);
+        let key = known.map_or_else(|| Arc::new(key.clone()), |(key, _)| Arc::clone(key));
+        self.last += 1;
+        let age = self.last;
+        self.ages.insert(age, Arc::clone(&key));
+        let list = self.idle.entry(key).or_default();
+        list.push_back(Idle { conn, since, age });
+    }
+
+    /// One end of a list; the list goes with its last connection.
+    fn take(
+        &mut self,
+        key: &Key,
+        end: impl FnOnce(&mut VecDeque<Idle>) -> Option<Idle>,
+    ) -> Option<Idle> {
+        let list = self.idle.get_mut(key)?;
+        let idle = end(list);
+        if list.is_empty() {
+            self.idle.remove(key);
+        }
+        if let Some(idle) = &idle {
+            self.ages.remove(&idle.age);
+        }
+        idle
+    }
+
+    fn oldest(&self) -> Option<&Idle> {
+        let (_, key) = self.ages.first_key_value()?;
+        self.idle.get(key)?.front()
     }
 
     fn take_oldest(&mut self) -> Option<Idle> {
-        let filled = self.idle.iter().filter(|(_, list)| !list.is_empty());
-        let oldest = filled.min_by_key(|(_, list)| list[0].since);
-        let key = oldest.map(|(key, _)| key.clone())?;
-        self.take_first(&key)
+        let (_, key) = self.ages.first_key_value()?;
+        let key = Arc::clone(key);
+        self.take(&key, VecDeque::pop_front)
     }
 }
 
@@ -130,22 +152,13 @@ impl State {
 impl Expire for Pool {
     fn expire(&self) {
         let now = Instant::now();
-        let mut state = self.state.lock();
+        let is_old = |idle: &Idle| now.duration_since(idle.since) >= self.bounds.age;
         let mut old = Vec::new();
-        let mut next = None;
-        for list in state.idle.values_mut() {
-            let young = list
-                .iter()
-                .position(|idle| now.duration_since(idle.since) < self.bounds.age);
-            old.extend(list.drain(..young.unwrap_or(list.len())));
-            let since = list.first().map(|idle| idle.since);
-            next = match (next, since) {
-                (Some(a), Some(b)) => Some(std::cmp::min(a, b)),
-                (a, b) => a.or(b),
-            };
+        let mut state = self.state.lock();
+        while state.oldest().is_some_and(is_old) {
+            old.extend(state.take_oldest());
         }
-        state.idle.retain(|_, list| !list.is_empty());
-        state.total -= old.len();
+        let next = state.oldest().map(|idle| idle.since);
         state.armed = next.is_some();
         drop(state);
         if !old.is_empty() {
@@ -159,5 +172,92 @@ impl Expire for Pool {
 
     fn release(self: Arc<Self>) {
         crate::background::release(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Uri;
+
+    use super::super::proxy::Proxies;
+    use super::super::route::Route;
+    use super::*;
+    use crate::transport::memory::{self, Faults, MemoryStream};
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn pool(per_authority: usize, total: usize, age: Duration) -> Arc<Pool> {
+        Pool::new(Bounds {
+            per_authority,
+            total,
+            age,
+        })
+    }
+
+    fn key(n: usize) -> Key {
+        let uri = Uri::try_from(format!("http://h{n}.test")).unwrap();
+        Route::to(&uri, &Proxies::none()).unwrap().key
+    }
+
+    /// Its other end, so that it stays open.
+    fn put(pool: &Pool, n: usize) -> MemoryStream {
+        let (near, far) = memory::pair(1, Faults::none());
+        pool.put(&key(n), Conn::new(near), 1);
+        far
+    }
+
+    fn assert_sizes(pool: &Pool, hosts: usize, conns: usize) {
+        let state = pool.state.lock();
+        let listed: usize = state.idle.values().map(|list| list.len()).sum();
+        assert_eq!((state.idle.len(), listed), (hosts, conns));
+    }
+
+    #[test]
+    fn a_host_goes_with_its_last_connection() {
+        let pool = pool(2, 4, LONG);
+        let _open: Vec<_> = [0, 0, 1, 2].map(|n| put(&pool, n)).into();
+        assert_sizes(&pool, 3, 4);
+        assert!(pool.take(&key(0)).is_some());
+        assert_sizes(&pool, 3, 3);
+        assert!(pool.take(&key(0)).is_some());
+        assert_sizes(&pool, 2, 2);
+        assert!(pool.take(&key(0)).is_none());
+        assert!(pool.take(&key(2)).is_some());
+        assert!(pool.take(&key(1)).is_some());
+        assert_sizes(&pool, 0, 0);
+    }
+
+    #[test]
+    fn the_oldest_of_all_makes_room() {
+        let pool = pool(2, 3, LONG);
+        let _open: Vec<_> = [0, 1, 0, 2].map(|n| put(&pool, n)).into();
+        assert_sizes(&pool, 3, 3);
+        let _next = put(&pool, 2);
+        // The older one of the first host, then the only one of the second.
+        assert_sizes(&pool, 2, 3);
+        assert!(pool.take(&key(1)).is_none());
+        let _third_of_one = put(&pool, 2);
+        assert_sizes(&pool, 2, 3);
+        assert!(pool.take(&key(0)).is_some());
+        assert!(pool.take(&key(0)).is_none());
+    }
+
+    #[test]
+    fn what_is_old_goes_and_nothing_else() {
+        let age = Duration::from_millis(200);
+        let pool = pool(2, 8, age);
+        // Not the timer: this looks itself.
+        pool.state.lock().armed = true;
+        let _old: Vec<_> = [0, 1, 1].map(|n| put(&pool, n)).into();
+        let since = Instant::now();
+        while since.elapsed() < age {
+            std::thread::yield_now();
+        }
+        let _young: Vec<_> = [1, 2].map(|n| put(&pool, n)).into();
+        pool.expire();
+        if since.elapsed() < 2 * age {
+            assert_sizes(&pool, 2, 2);
+            assert!(pool.state.lock().armed);
+        }
     }
 }

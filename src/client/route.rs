@@ -22,6 +22,8 @@ pub(crate) struct Key {
     pub(crate) port: u16,
     pub(crate) security: Security,
     pub(crate) via: Option<(String, u16)>,
+    /// What a request of its own told the proxy for its tunnel: nobody else goes through that one.
+    pub(crate) credentials: Option<HeaderValue>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +71,7 @@ impl Route {
                 port: uri.port_u16().unwrap_or(security.port()),
                 security,
                 via: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
+                credentials: None,
             },
             authorization: proxy.and_then(|proxy| proxy.authorization.clone()),
         })
@@ -79,6 +82,21 @@ impl Route {
         if self.way == Way::Forwarded {
             self.way = Way::Tunneled;
         }
+        self
+    }
+
+    /// The same, with the request's own word to the proxy in place of what the settings say. Without
+    /// a proxy it is for nobody.
+    pub(crate) fn authorized(mut self, own: Option<&HeaderValue>) -> Self {
+        let Some(own) = own.filter(|_| self.way != Way::Direct) else {
+            return self;
+        };
+        let mut own = own.clone();
+        own.set_sensitive(true);
+        if self.way == Way::Tunneled {
+            self.key.credentials = Some(own.clone());
+        }
+        self.authorization = Some(own);
         self
     }
 

@@ -38,7 +38,6 @@ use self::reader::Reader;
 use self::thread::Owner;
 use self::writer::Writer;
 use crate::aio::{Aio, InFlight, Provider};
-#[cfg(doc)]
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 use crate::transport::socket::SocketTransport;
@@ -151,20 +150,30 @@ impl Conn {
 
     /// Resolves `address` and connects to it over TCP, on a thread of its own.
     ///
-    /// The aio's deadline is total: over resolving, and over all addresses, which are tried in
-    /// order, each with an equal share of the time that is left. `TCP_NODELAY` is set.
+    /// The addresses of a name race (RFC 8305): both families by turns, each with a head start of 250
+    /// ms, or of an equal share of the time that is left if that is less; one that fails makes room
+    /// for the next at once. The first that answers wins, and the others are closed. The aio's deadline
+    /// is over all of it, resolving included. `TCP_NODELAY` is set.
+    ///
+    /// Those who connect to one host at the same time share its lookup, if `address` is one of std's
+    /// own types that name a host: `(String, u16)`, `(&str, u16)`, `String`, `&str`. In the whole
+    /// process 64 lookups run at a time, and 4,096 wait for their turn.
     ///
     /// # Errors
     ///
     /// [`Resolve`](ErrorKind::Resolve), [`InvalidInput`](ErrorKind::InvalidInput) for an address
-    /// without a port, [`Refused`](ErrorKind::Refused), [`Unreachable`](ErrorKind::Unreachable),
-    /// [`TimedOut`](ErrorKind::TimedOut), [`NoMemory`](ErrorKind::NoMemory), or
-    /// [`Io`](ErrorKind::Io): of several addresses, the last one's.
+    /// without a port, [`Refused`](ErrorKind::Refused), [`Reset`](ErrorKind::Reset),
+    /// [`Unreachable`](ErrorKind::Unreachable), [`TimedOut`](ErrorKind::TimedOut),
+    /// [`NoMemory`](ErrorKind::NoMemory), also when too many lookups wait already, or
+    /// [`Io`](ErrorKind::Io). If several addresses have failed, that of the one whose failure says
+    /// most about the host: `Refused`, then `Reset`, `TimedOut`, others, and `Unreachable` last, which
+    /// is what every IPv6 address is to a machine without IPv6. When the deadline passes while one may
+    /// still answer, `TimedOut`.
     ///
     /// # Cancellation
     ///
-    /// Takes effect at once. A resolver that is under way cannot be stopped; its thread ends when
-    /// it returns.
+    /// Takes effect at once, and closes what is under way. A resolver that is under way cannot be
+    /// stopped; its thread ends when it returns. A connect that waits for one has no thread.
     ///
     /// # Examples
     ///
@@ -180,7 +189,7 @@ impl Conn {
     where
         A: ToSocketAddrs + Send + 'static,
     {
-        connect::connect(aio, address)
+        connect::connect(aio, address, connect::Goal::Plain)
     }
 
     /// This handle with other limits, for the operations that are submitted through it and its
@@ -254,18 +263,25 @@ impl Conn {
     /// # }
     /// ```
     pub fn into_parts(self) -> Result<Parts, Self> {
+        self.take_apart().map_err(|(conn, _)| conn)
+    }
+
+    /// As `into_parts`, and says why not.
+    pub(crate) fn take_apart(self) -> Result<Parts, (Self, Error)> {
         let limits = self.limits;
-        let back = |handle| Self { handle, limits };
+        let back = |handle, why| Err((Self { handle, limits }, why));
+        let refused = |detail| Error::new(ErrorKind::InvalidInput).with_detail(detail);
         let handle = match Arc::try_unwrap(self.handle) {
             Ok(handle) => handle,
-            Err(shared) => return Err(back(shared)),
+            Err(shared) => return back(shared, refused("the connection has other handles")),
         };
         // No other handle: what is quiet now stays quiet.
         if !(handle.writer.queue.is_quiet() && handle.reader.comes_to_rest()) {
-            return Err(back(Arc::new(handle)));
+            return back(Arc::new(handle), refused("an operation is under way"));
         }
-        let Ok(stream) = handle.link.transport.stream() else {
-            return Err(back(Arc::new(handle)));
+        let stream = match handle.link.transport.stream() {
+            Ok(stream) => stream,
+            Err(error) => return back(Arc::new(handle), not_duplicated(error)),
         };
         let mut incoming = handle.reader.direction.incoming.lock();
         let unread = match &mut *incoming {
@@ -278,7 +294,10 @@ impl Conn {
                 handle.link.released.store(true, Ordering::Relaxed);
                 Ok(Parts { stream, unread })
             }
-            None => Err(back(Arc::new(handle))),
+            None => back(
+                Arc::new(handle),
+                refused("a body has not been read to its end"),
+            ),
         }
     }
 }
@@ -297,6 +316,15 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
     };
     writer.fail_queued(writes.jobs);
     reader.fail_queued(reads.jobs);
+}
+
+fn not_duplicated(error: std::io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => Error::new(ErrorKind::NoMemory)
+            .with_detail("no descriptor is left")
+            .with_source(error),
+        _ => error.into(),
+    }
 }
 
 impl From<TcpStream> for Conn {

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::Conn;
-use super::connect::{Bounds, Connector, Underway, start};
+use super::connect::{Bounds, Connector, Goal, Underway, connect, run};
 use crate::aio::{Aio, InFlight};
 use crate::error::Error;
 #[cfg(doc)]
@@ -38,10 +38,7 @@ impl Conn {
     where
         A: ToSocketAddrs + Send + 'static,
     {
-        start(aio, "http-aio:connect".into(), move |connector, bounds| {
-            let transport = connector.connect(&address, bounds)?;
-            connector.secure(Arc::new(transport), Role::Client(name, config), bounds)
-        })
+        connect(aio, address, Goal::Secure(Role::Client(name, config)))
     }
 
     /// Makes the TLS handshake of a client over a connected stream, on a thread
@@ -52,7 +49,9 @@ impl Conn {
     /// [`Untrusted`](ErrorKind::Untrusted) for a certificate that proves nothing,
     /// [`Tls`](ErrorKind::Tls) for everything else that TLS does not allow,
     /// [`Reset`](ErrorKind::Reset) if the peer goes away, [`TimedOut`](ErrorKind::TimedOut),
-    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io). The stream is closed then.
+    /// [`NoMemory`](ErrorKind::NoMemory), [`Io`](ErrorKind::Io). The stream is closed then. A deadline
+    /// that passes while code of the configuration's own runs, such as a verifier of certificates, is
+    /// told when that returns; all that waits for the peer ends in time.
     ///
     /// # Cancellation
     ///
@@ -131,13 +130,13 @@ impl Conn {
 
 fn secure(aio: Aio<Conn>, transport: Arc<dyn Transport>, role: Role) -> Aio<Conn, InFlight> {
     let name = format!("http-aio:handshake:{}", transport.peer_addr());
-    start(aio, name, move |connector, bounds| {
+    run(aio, name, move |connector, bounds| {
         connector.secure(transport, role, bounds)
     })
 }
 
 impl Connector {
-    fn secure(
+    pub(super) fn secure(
         &self,
         transport: Arc<dyn Transport>,
         role: Role,

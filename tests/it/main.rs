@@ -19,9 +19,13 @@ mod get;
 mod guest;
 #[cfg(feature = "test-util")]
 mod invariant;
+#[cfg(feature = "test-util")]
+mod lookups;
 mod message;
 mod nng_parity;
+mod proxies;
 mod put;
+mod race;
 mod read;
 mod real_clients;
 mod real_peers;

@@ -662,3 +662,25 @@ pub(crate) fn alone(test: &str) -> bool {
     );
     false
 }
+
+/// The threads of this process whose names begin so. The kernel keeps 15 bytes of a name.
+#[cfg(target_os = "linux")]
+pub(crate) fn threads(prefix: &str) -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("proc");
+    let names = tasks.filter_map(|task| {
+        // Gone already, if there is none.
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    });
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
+/// Sockets and wakers of this process.
+#[cfg(target_os = "linux")]
+pub(crate) fn sockets() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").expect("proc");
+    let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let links = links.map(|link| link.to_string_lossy().into_owned());
+    links
+        .filter(|link| link.starts_with("socket:") || link.contains("eventfd"))
+        .count()
+}

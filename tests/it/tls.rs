@@ -28,7 +28,7 @@ use crate::support::*;
 /// "At once", on a machine that has other things to do.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+pub(crate) static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 // ------------------------------------------------------------------------------------ certificates
 
@@ -85,11 +85,11 @@ impl Identity {
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
 static LOCALHOST: LazyLock<Identity> = LazyLock::new(|| AUTHORITY.sign("localhost", 4000));
 
-fn server_config(version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
+pub(crate) fn server_config(version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
     Arc::new(LOCALHOST.config(&[version]))
 }
 
-fn client_config() -> Arc<ClientConfig> {
+pub(crate) fn client_config() -> Arc<ClientConfig> {
     trusting(&AUTHORITY)
 }
 

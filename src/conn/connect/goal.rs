@@ -1,0 +1,91 @@
+//! A connect that waits for its addresses, and what is to be made of it then.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::race::race;
+use super::resolve::Asker;
+use super::{Bounds, Connector, Underway};
+#[cfg(feature = "tls")]
+use crate::aio::post_alone;
+use crate::conn::Conn;
+use crate::error::Error;
+use crate::transport::socket::SocketTransport;
+#[cfg(feature = "tls")]
+use crate::transport::tls::Role;
+#[cfg(feature = "tls")]
+use crate::unwind::guard;
+
+/// What is to be made of a stream once it is connected.
+pub(in super::super) enum Goal {
+    Plain,
+    #[cfg(feature = "tls")]
+    Secure(Role),
+}
+
+/// A connect that waits for its addresses.
+pub(super) struct Connecting {
+    pub(super) connector: Arc<Connector>,
+    pub(super) goal: Goal,
+}
+
+impl Connecting {
+    pub(super) fn race(self, addresses: Vec<SocketAddr>) {
+        let Self { connector, goal } = self;
+        connector.spawn("http-aio:connect".into(), move |connector, bounds| {
+            let waking = |waker| connector.under_way(Underway::Race(waker));
+            let transport = race(&addresses, bounds, waking)?;
+            goal.reach(transport, connector, bounds)
+        });
+    }
+}
+
+impl Asker for Connecting {
+    fn found(self: Box<Self>, found: Result<Vec<SocketAddr>, Error>) {
+        match found {
+            Ok(addresses) => self.race(addresses),
+            Err(error) => {
+                self.connector.fail(error);
+                self.goal.dispose();
+            }
+        }
+    }
+
+    fn expired(self: Box<Self>) {
+        self.connector.expire();
+        self.goal.dispose();
+    }
+
+    fn left(self: Box<Self>) {
+        self.goal.dispose();
+    }
+}
+
+impl Goal {
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(unused_variables, reason = "a plain connection needs no more")
+    )]
+    fn reach(
+        self,
+        transport: SocketTransport,
+        connector: &Connector,
+        bounds: Bounds<'_>,
+    ) -> Result<Conn, Error> {
+        match self {
+            Self::Plain => Ok(Conn::new(transport)),
+            #[cfg(feature = "tls")]
+            Self::Secure(role) => connector.secure(Arc::new(transport), role, bounds),
+        }
+    }
+
+    /// Drops it, on a thread of its own if that may run code of the user's: the caller's may be one
+    /// that others depend on.
+    fn dispose(self) {
+        match self {
+            Self::Plain => {}
+            #[cfg(feature = "tls")]
+            Self::Secure(role) => post_alone(Box::new(move || guard(|| drop(role)))),
+        }
+    }
+}

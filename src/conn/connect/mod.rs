@@ -1,0 +1,255 @@
+//! Connecting: a name is looked up, its addresses race, and for TLS a handshake follows.
+//!
+//! ```text
+//!  connect ──name──▶ lookup: the connect has no thread ──▶ its thread: race ──▶ handshake ──▶ told
+//!     └────address───────────────────────────────────────────▲
+//! ```
+//!
+//! A cancel settles the operation at once, and whatever is under way finds out: a lookup loses one who
+//! asked for it, a race is woken, a handshake is shut down. Deadlines need no entry in the timer: the
+//! lookups keep those of who waits for them (`resolve`), a race polls no longer than there is time, and
+//! so do the calls of a handshake.
+
+mod goal;
+mod race;
+mod resolve;
+mod target;
+
+#[cfg(feature = "tls")]
+use std::net::Shutdown;
+use std::net::ToSocketAddrs;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use self::goal::Connecting;
+pub(super) use self::goal::Goal;
+use self::resolve::{RESOLVER, Ticket};
+use self::target::Target;
+use super::Conn;
+use super::thread::Owner;
+use crate::aio::{
+    Aio, Call, Completer, InFlight, Interruption, Notice, Operation, Provider, post_alone,
+};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind};
+use crate::transport::waker::Waker;
+#[cfg(feature = "tls")]
+use crate::transport::{Transport, Wait};
+
+/// The provider of one connect.
+pub(super) struct Connector {
+    owner: Owner,
+    phase: Mutex<Phase>,
+}
+
+enum Phase {
+    /// No thread has it yet.
+    Parked {
+        completer: Completer<Conn>,
+        deadline: Deadline,
+        lookup: Option<Ticket>,
+    },
+    /// A thread has it, and this is what a cancel must end.
+    Running(Option<Underway>),
+    Over,
+}
+
+/// What a cancel must end.
+pub(super) enum Underway {
+    Race(Arc<Waker>),
+    #[cfg(feature = "tls")]
+    Handshake(Arc<dyn Transport>),
+}
+
+pub(super) fn connect<A>(aio: Aio<Conn>, address: A, goal: Goal) -> Aio<Conn, InFlight>
+where
+    A: ToSocketAddrs + Send + 'static,
+{
+    let (aio, started) = start(aio);
+    let Some((connector, deadline)) = started else {
+        return aio;
+    };
+    let connecting = Box::new(Connecting {
+        connector: Arc::clone(&connector),
+        goal,
+    });
+    match Target::of(address) {
+        Target::Known(addresses) => connecting.race(addresses),
+        Target::Unknown(query) => match RESOLVER.ask(query, connecting, deadline) {
+            Ok(ticket) => connector.waits_for(ticket),
+            Err(error) => connector.fail(error),
+        },
+    }
+    aio
+}
+
+type Started = (Arc<Connector>, Deadline);
+
+/// Lends the aio to a connector. None, and the operation is over, if its deadline has passed.
+fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
+    let connector = Arc::new(Connector {
+        owner: Owner::new(),
+        phase: Mutex::new(Phase::Over),
+    });
+    let weak: Weak<Connector> = Arc::downgrade(&connector);
+    let provider: Weak<dyn Provider> = weak;
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes);
+    if deadline.is_past() {
+        let _ = completer.finish(Err(ErrorKind::TimedOut.into())); // No listener can be there yet.
+        return (aio, None);
+    }
+    *connector.phase.lock() = Phase::Parked {
+        completer,
+        deadline,
+        lookup: None,
+    };
+    (aio, Some((connector, deadline)))
+}
+
+/// Has a new thread come to a connection by `work`.
+#[cfg(feature = "tls")]
+pub(super) fn run<W>(aio: Aio<Conn>, name: String, work: W) -> Aio<Conn, InFlight>
+where
+    W: FnOnce(&Connector, Bounds<'_>) -> Result<Conn, Error> + Send + 'static,
+{
+    let (aio, started) = start(aio);
+    if let Some((connector, _)) = started {
+        connector.spawn(name, work);
+    }
+    aio
+}
+
+/// What the thread must know of the operation that it works on.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    deadline: Deadline,
+    completer: &'a Completer<Conn>,
+}
+
+impl Bounds<'_> {
+    /// Nobody waits any more.
+    fn is_settled(self) -> bool {
+        self.completer.is_settled()
+    }
+
+    /// What is left for the next call.
+    ///
+    /// # Errors
+    ///
+    /// Nobody waits any more.
+    #[cfg(feature = "tls")]
+    pub(super) fn wait(self) -> Result<Wait, Error> {
+        if self.is_settled() {
+            return Err(ErrorKind::Canceled.into()); // To nobody.
+        }
+        self.deadline.wait().ok_or(ErrorKind::TimedOut.into())
+    }
+}
+
+impl Connector {
+    /// Has a new thread complete the operation by `work`.
+    fn spawn<W>(self: &Arc<Self>, name: String, work: W)
+    where
+        W: FnOnce(&Self, Bounds<'_>) -> Result<Conn, Error> + Send + 'static,
+    {
+        let theirs = Arc::clone(self);
+        let spawned = self.owner.spawn_named(name, move || theirs.run(work).run());
+        if let Err(error) = spawned {
+            self.fail(Error::new(ErrorKind::NoMemory).with_source(error));
+        }
+    }
+
+    fn run(&self, work: impl FnOnce(&Self, Bounds<'_>) -> Result<Conn, Error>) -> Notice<Conn> {
+        let Some((completer, deadline)) = self.take(Phase::Running(None)) else {
+            return Notice::None;
+        };
+        let bounds = Bounds {
+            deadline,
+            completer: &completer,
+        };
+        let result = work(self, bounds);
+        let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
+        drop(last);
+        match result {
+            // Cancelled on the last metre: the connection is dropped, and with it the socket.
+            Ok(_) if !completer.commit() => Notice::None,
+            result => completer.finish(result),
+        }
+    }
+
+    /// Ends an operation that no thread has.
+    fn fail(&self, error: Error) {
+        if let Some((completer, _)) = self.take(Phase::Over) {
+            completer.finish(Err(error)).post(None);
+        }
+    }
+
+    /// What is needed to go on, for the first who asks for it.
+    fn take(&self, then: Phase) -> Option<(Completer<Conn>, Deadline)> {
+        let mut phase = self.phase.lock();
+        match std::mem::replace(&mut *phase, then) {
+            Phase::Parked {
+                completer,
+                deadline,
+                ..
+            } => Some((completer, deadline)),
+            other => {
+                *phase = other;
+                None
+            }
+        }
+    }
+
+    /// The lookup may have come to its end meanwhile, and then nobody needs to know it any more.
+    fn waits_for(&self, ticket: Ticket) {
+        if let Phase::Parked { lookup, .. } = &mut *self.phase.lock() {
+            *lookup = Some(ticket);
+        }
+    }
+
+    /// From here on a cancel ends this. One that came before is for the caller to see.
+    pub(super) fn under_way(&self, underway: Underway) {
+        let now = Phase::Running(Some(underway));
+        let last = std::mem::replace(&mut *self.phase.lock(), now);
+        drop(last);
+    }
+
+    /// The deadline has passed while no thread had it.
+    fn expire(&self) {
+        let operation = match &*self.phase.lock() {
+            Phase::Parked { completer, .. } => completer.operation(),
+            Phase::Running(_) | Phase::Over => None,
+        };
+        if let Some(operation) = operation {
+            operation.interrupt(ErrorKind::TimedOut);
+        }
+    }
+}
+
+impl Provider for Connector {
+    fn interrupted(&self, _: &dyn Operation) {
+        let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
+        match last {
+            Phase::Parked { lookup, .. } => {
+                if let Some(ticket) = lookup {
+                    RESOLVER.leave(ticket);
+                }
+            }
+            Phase::Running(Some(Underway::Race(waker))) => waker.wake(),
+            #[cfg(feature = "tls")]
+            Phase::Running(Some(Underway::Handshake(transport))) => {
+                let _ = transport.shutdown(Shutdown::Both);
+            }
+            Phase::Running(None) | Phase::Over => {}
+        }
+    }
+
+    fn post(&self, call: Call) {
+        post_alone(call);
+    }
+
+    fn owns_current_thread(&self) -> bool {
+        self.owner.owns_current_thread()
+    }
+}

@@ -1,0 +1,56 @@
+//! What is to be looked up, and how.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::aio::post_alone;
+use crate::unwind::guard;
+
+pub(in super::super) enum Query {
+    Name(String, u16),
+    /// Something of the caller's that nothing is known of.
+    Opaque(Job),
+}
+
+pub(in super::super) type Job = Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>;
+
+impl Query {
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Name(_, port) => Some(*port),
+            Self::Opaque(_) => None,
+        }
+    }
+
+    /// None if it was the caller's code that looked it up, and has panicked.
+    pub(super) fn look_up(self) -> Option<io::Result<Vec<SocketAddr>>> {
+        let look_up = || match self {
+            Self::Name(host, _) => look_up(&host),
+            Self::Opaque(job) => job(),
+        };
+        match catch_unwind(AssertUnwindSafe(look_up)) {
+            Ok(found) => Some(found),
+            Err(payload) => {
+                std::mem::forget(payload); // Dropping it may panic again.
+                None
+            }
+        }
+    }
+
+    /// Drops it unused: what is the caller's on a thread of its own, because it runs his code.
+    pub(super) fn dispose(self) {
+        match self {
+            Self::Name(..) => {}
+            Self::Opaque(job) => post_alone(Box::new(move || guard(|| drop(job)))),
+        }
+    }
+}
+
+fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
+    #[cfg(feature = "test-util")]
+    if let Some(fake) = super::fake::current() {
+        return fake(host);
+    }
+    (host, 0).to_socket_addrs().map(Iterator::collect)
+}
