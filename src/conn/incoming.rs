@@ -280,7 +280,7 @@ impl Incoming {
         let is_interim = found.is_interim();
         let head = found.head;
         if is_interim {
-            self.input.take_raw(found.size);
+            self.input.discard(found.size);
             self.body = Body::Complete;
             return head;
         }
@@ -297,7 +297,7 @@ impl Incoming {
     }
 
     fn begin(&mut self, size: usize, framing: Framing) {
-        self.input.take_raw(size);
+        self.input.discard(size);
         self.trailers = HeaderMap::new();
         self.body = framing.into();
         self.heads += 1;
