@@ -75,7 +75,7 @@ pub enum ErrorKind {
     /// The caller cancelled the operation.
     Canceled,
     /// The connection was closed on our side before or during the operation, or its write side has ended, by a write
-    /// that failed or a body that ended with it.
+    /// that failed or a body that ended with it, or a message announced that the connection closes after it.
     Closed,
     /// The body ended before what was asked for. The connection is in order: the next message can be read.
     EndOfBody,

@@ -41,6 +41,7 @@ use smallvec::SmallVec;
 use super::incoming::unasked;
 use super::job::{Content, Message, ReadJob, Role, Until, Want, WriteJob};
 use super::lane::{Job, Submitted};
+use super::ledger::announced;
 use super::reader::Reader;
 use super::side::Side;
 use super::{Conn, Handle};
@@ -335,9 +336,8 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
     if writer.lane.has_ended() || reader.lane.has_ended() {
         return Err(ErrorKind::Closed.into());
     }
-    if link.ledger.closing.is_set() {
-        let detail = "a message announced that the connection closes after it";
-        return Err(Error::new(ErrorKind::Closed).with_detail(detail));
+    if link.ledger.is_closing() {
+        return Err(announced());
     }
     if link.ledger.upgraded.is_set() {
         let detail = "the connection was upgraded";

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 
 use super::input::Input;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Requests, announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::Interim;
 use crate::proto::chunked::Decoder;
@@ -182,12 +182,18 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// `Protocol`, `TooLarge`; `InvalidInput` in the middle of a body.
+    /// `Protocol`, `TooLarge`; `InvalidInput` in the middle of a body; `Closed` behind a message that
+    /// announced the close.
     pub(crate) fn request(
         &mut self,
         search: &mut Search,
         limits: &Limits,
+        ledger: &Ledger,
     ) -> Result<Option<Found<Request<Bytes>>>, Error> {
+        if !self.expects_head(limits)? {
+            return Ok(None);
+        }
+        self.expect_open(&ledger.read, ledger)?;
         self.found(search, limits, framing::of_request)
     }
 
@@ -198,8 +204,21 @@ impl Incoming {
         limits: &Limits,
         ledger: &Ledger,
     ) -> Result<Option<Found<Response<Bytes>>>, Error> {
+        if !self.expects_head(limits)? {
+            return Ok(None);
+        }
+        self.expect_open(&ledger.written, ledger)?;
         let asked = ledger.written.look_up(self.heads);
         self.found(search, limits, |head| framing::of_response(head, asked))
+    }
+
+    /// In a tunnel there is nothing that could have been announced.
+    fn expect_open(&self, requests: &Requests, ledger: &Ledger) -> Result<(), Error> {
+        if requests.admit(self.heads) || ledger.upgraded.is_set() {
+            Ok(())
+        } else {
+            Err(announced())
+        }
     }
 
     /// The next final response, as `request`. The interim ones before it stay too until it is
@@ -235,9 +254,6 @@ impl Incoming {
         limits: &Limits,
         framing: impl FnOnce(&H) -> Result<Framing, Error>,
     ) -> Result<Option<Found<H>>, Error> {
-        if !self.expects_head(limits)? {
-            return Ok(None);
-        }
         let arrived = self.input.raw();
         let counted = |error: Error| error.with_count(arrived.len() as u64);
         let rest = &arrived[search.skipped..];
@@ -261,12 +277,12 @@ impl Incoming {
     ) -> Request<Bytes> {
         let head = found.head;
         ledger.read.note(self.heads, Asked::from(head.method()));
-        // The response to these two may be the last thing that is HTTP here.
         let persists = framing::persists(head.version(), head.headers());
-        if !persists && *head.method() != Method::CONNECT {
-            ledger.closing.set(true);
-        }
         self.begin(found.size, found.framing);
+        // The response to a CONNECT may be the last thing that is HTTP here.
+        if !persists && *head.method() != Method::CONNECT {
+            ledger.read.end_at(self.heads);
+        }
         ledger.read.sent(self.heads);
         head
     }
@@ -289,7 +305,7 @@ impl Incoming {
         } else if found.framing == Framing::UntilEnd
             || !framing::persists(head.version(), head.headers())
         {
-            ledger.closing.set(true);
+            ledger.written.end_at(0);
         }
         self.begin(found.size, found.framing);
         ledger.written.answered(self.heads);

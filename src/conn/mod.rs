@@ -249,7 +249,7 @@ impl Conn {
         let ledger = &link.ledger;
         writer.lane.is_quiet()
             && reader.lane.is_quiet()
-            && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
+            && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
             && !(writer.lane.has_ended() || reader.lane.has_ended() || ledger.read.owe())
             && reader.is_between(&self.limits)
     }

@@ -2,6 +2,7 @@
 //!
 //! A test that needs the in-memory transport is behind the feature `test-util`.
 
+mod announced;
 mod bodies;
 mod callback;
 mod cancel;

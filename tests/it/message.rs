@@ -528,7 +528,7 @@ fn write_whole<M: Message>(conn: &Conn, mut message: M) {
 
 const REQUESTS: [&str; 10] = [
     "GET / HTTP/1.1\r\nhost: h\r\n\r\n",
-    "GET /a%20b/c;d?e=f&g=%00#no HTTP/1.0\r\n\r\n",
+    "GET /a%20b/c;d?e=f&g=%00#no HTTP/1.0\r\nconnection: keep-alive\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nhost: \r\n\r\n",
     "CONNECT h:443 HTTP/1.1\r\nhost: h:443\r\n\r\n",
     "PUT /x HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello",
@@ -541,7 +541,7 @@ const REQUESTS: [&str; 10] = [
 
 const RESPONSES: [&str; 9] = [
     "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
-    "HTTP/1.0 404 Not Found\r\ncontent-length: 3\r\n\r\nno\n",
+    "HTTP/1.0 404 Not Found\r\nconnection: keep-alive\r\ncontent-length: 3\r\n\r\nno\n",
     "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 200 As you like it\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 999 \r\ncontent-length: 0\r\n\r\n",
