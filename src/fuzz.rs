@@ -15,7 +15,7 @@ use crate::aio::Aio;
 use crate::conn::Conn;
 use crate::error::ErrorKind;
 use crate::proto::chunked::{CHUNK_END, Decoder, chunk_head, last_chunk};
-use crate::proto::framing::{Asked, Framing, of_request, of_response, persists};
+use crate::proto::framing::{Asked, Framing, is_sound, of_request, of_response, persists};
 use crate::proto::limits::Limits;
 use crate::proto::parse::{Head, HeadSearch};
 use crate::proto::{Reason, encode};
@@ -386,6 +386,12 @@ fn framing_of_responses(request: &Request<Bytes>) {
         for method in [Method::HEAD, Method::CONNECT, Method::GET] {
             let found = of_response(&response, Asked::from(&method)).map_err(|e| e.kind());
             is_declared(found, request.version(), request.headers());
+            if matches!(status, 100 | 103 | 204) && method == Method::GET {
+                let declares = [CONTENT_LENGTH, TRANSFER_ENCODING]
+                    .iter()
+                    .any(|name| response.headers().contains_key(name));
+                assert_eq!(is_sound(&response, Asked::Other), !declares);
+            }
             match (status, &method) {
                 (101, _) => assert_eq!(found, Ok(Framing::Tunnel)),
                 (200..=299, &Method::CONNECT) => assert_eq!(found, Ok(Framing::Tunnel)),

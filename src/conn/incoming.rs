@@ -209,7 +209,11 @@ impl Incoming {
         }
         self.expect_open(&ledger.written, ledger)?;
         let asked = ledger.written.look_up(self.heads);
-        self.found(search, limits, |head| framing::of_response(head, asked))
+        let mut found = self.found(search, limits, |head| framing::of_response(head, asked))?;
+        if let Some(found) = &mut found {
+            found.is_odd = search.skipped_odd || !framing::is_sound(&found.head, asked);
+        }
+        Ok(found)
     }
 
     /// In a tunnel there is nothing that could have been announced.
@@ -266,6 +270,7 @@ impl Incoming {
             head,
             size: search.skipped + size,
             framing,
+            is_odd: false,
         }))
     }
 
@@ -296,13 +301,17 @@ impl Incoming {
         let is_interim = found.is_interim();
         let head = found.head;
         if is_interim {
+            if found.is_odd {
+                ledger.written.end_at(self.heads + 1); // The final one is still to come.
+            }
             self.input.discard(found.size);
             self.body = Body::Complete;
             return head;
         }
         if found.framing == Framing::Tunnel {
             ledger.upgraded.set(true);
-        } else if found.framing == Framing::UntilEnd
+        } else if found.is_odd
+            || found.framing == Framing::UntilEnd
             || !framing::persists(head.version(), head.headers())
         {
             ledger.written.end_at(0);
@@ -394,6 +403,8 @@ pub(crate) struct Search {
     /// Interim responses before it, and their bytes.
     interim: Vec<Response<()>>,
     skipped: usize,
+    /// One of them was odd.
+    skipped_odd: bool,
 }
 
 impl Search {
@@ -403,6 +414,7 @@ impl Search {
         }
         self.head = HeadSearch::default();
         self.skipped = found.size;
+        self.skipped_odd = found.is_odd;
         self.interim.push(found.head.map(drop));
         Ok(())
     }
@@ -413,6 +425,9 @@ pub(crate) struct Found<H> {
     pub(crate) head: H,
     size: usize,
     framing: Framing,
+    /// It has no body, but is not clear about that, or one before it was not: what follows could be
+    /// the next message or such a body.
+    is_odd: bool,
 }
 
 impl<H> Found<H> {

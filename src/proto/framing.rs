@@ -82,6 +82,27 @@ pub(crate) fn of_response<B>(head: &Response<B>, asked: Asked) -> Result<Framing
     }
 }
 
+/// Whether a response without a body is clear about that, to anybody who reads it. If it is not, what
+/// follows it could be taken for the next response, or for its body (RFC 9112 section 6.3): it can be
+/// read, and nothing after it.
+pub(crate) fn is_sound<B>(head: &Response<B>, asked: Asked) -> bool {
+    let headers = head.headers();
+    match (head.status(), asked) {
+        (StatusCode::SWITCHING_PROTOCOLS, _) => true,
+        (status, Asked::Connect) if status.is_success() => true,
+        (status, _) if status.is_informational() || status == StatusCode::NO_CONTENT => {
+            !(headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING))
+        }
+        // These may say what another answer would have had.
+        (StatusCode::NOT_MODIFIED, _) | (_, Asked::Head) => matches!(
+            declared(head.version(), headers),
+            Ok(Declared::Nothing | Declared::Length(_) | Declared::Chunked)
+        ),
+        // Where it would have a body, it is refused if it is not.
+        _ => true,
+    }
+}
+
 /// Whether a final response is still to come after one of this status. 101 is final for HTTP.
 pub(crate) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
@@ -386,6 +407,49 @@ mod tests {
         ] {
             assert_eq!(request(version, lines), framing, "{version:?} {lines:?}");
         }
+    }
+
+    /// Where there is no body whatever the headers say: whether they say it clearly.
+    #[test]
+    fn responses_without_a_body_that_are_odd() {
+        for (status, asked, lines, is_sound_one) in [
+            (204, Asked::Other, "", true),
+            (204, Asked::Other, "CL:5", false),
+            (204, Asked::Other, "CL:0", false),
+            (204, Asked::Other, "TE:chunked", false),
+            (204, Asked::Head, "CL:5", false),
+            (204, Asked::Connect, "CL:5", true),
+            (100, Asked::Other, "", true),
+            (103, Asked::Other, "Link:x", true),
+            (100, Asked::Other, "CL:0", false),
+            (103, Asked::Head, "TE:chunked", false),
+            (101, Asked::Other, "CL:5", true),
+            (304, Asked::Other, "CL:5", true),
+            (304, Asked::Other, "CL:5|CL:5", true),
+            (304, Asked::Other, "TE:chunked", true),
+            (304, Asked::Other, "TE:gzip, chunked", true),
+            (304, Asked::Other, "CL:5|CL:6", false),
+            (304, Asked::Other, "CL:5|TE:chunked", false),
+            (304, Asked::Other, "CL:x", false),
+            (304, Asked::Other, "TE:chunked, gzip", false),
+            (304, Asked::Other, "TE:gzip", false),
+            (200, Asked::Head, "", true),
+            (200, Asked::Head, "CL:5", true),
+            (200, Asked::Head, "TE:chunked", true),
+            (404, Asked::Head, "CL:5, 6", false),
+            (200, Asked::Head, "CL:5|TE:chunked", false),
+            (200, Asked::Other, "CL:5", true),
+        ] {
+            let mut head = Response::new(());
+            *head.status_mut() = status.try_into().unwrap();
+            *head.headers_mut() = headers(lines);
+            let found = is_sound(&head, asked);
+            assert_eq!(found, is_sound_one, "{status} {asked:?} {lines:?}");
+        }
+        let mut head = Response::new(());
+        *head.version_mut() = Version::HTTP_10;
+        *head.headers_mut() = headers("TE:chunked");
+        assert!(!is_sound(&head, Asked::Head));
     }
 
     #[test]

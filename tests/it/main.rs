@@ -28,6 +28,8 @@ mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
+#[cfg(feature = "test-util")]
+mod strict;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
