@@ -86,7 +86,8 @@ pub enum ErrorKind {
     Io,
     /// No memory or thread was to be had, or the connection's queue is at its limit.
     NoMemory,
-    /// A feature that is not compiled in, or a kind of proxy that is not spoken to.
+    /// A feature that is not compiled in, a kind of proxy that is not spoken to, or a request whose body has a transfer
+    /// coding besides `chunked`, which the detail names: a server answers 501 to it.
     NotSupported,
     /// The peer sent something that is not HTTP/1, or that nobody asked for, or redirects to nowhere.
     Protocol,

@@ -14,11 +14,11 @@ use http::{HeaderMap, Method, Request, Response};
 use super::input::Input;
 use super::ledger::{Ledger, Requests, announced};
 use crate::error::{Error, ErrorKind};
-use crate::proto::Interim;
 use crate::proto::chunked::Decoder;
 use crate::proto::framing::{self, Asked, Framing};
 use crate::proto::limits::Limits;
 use crate::proto::parse::{Head, HeadSearch};
+use crate::proto::{Interim, Kind};
 
 /// So much content is collected from small chunks for one read; more than that is not moved.
 const COLLECTED: usize = 4 << 10;
@@ -52,12 +52,12 @@ pub(crate) struct Available {
     pub(crate) ended: bool,
 }
 
-impl From<Framing> for Body {
-    fn from(framing: Framing) -> Self {
+impl Body {
+    fn new(framing: Framing, kind: Kind) -> Self {
         match framing {
             Framing::None => Self::Complete,
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Box::default()),
+            Framing::Chunked => Self::Chunked(Box::new(Decoder::new(kind))),
             Framing::UntilEnd => Self::UntilEnd,
             Framing::Tunnel => Self::Raw,
         }
@@ -182,8 +182,8 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// `Protocol`, `TooLarge`; `InvalidInput` in the middle of a body; `Closed` behind a message that
-    /// announced the close.
+    /// `Protocol`, `TooLarge`, `NotSupported`; `InvalidInput` in the middle of a body; `Closed` behind
+    /// a message that announced the close.
     pub(crate) fn request(
         &mut self,
         search: &mut Search,
@@ -194,7 +194,11 @@ impl Incoming {
             return Ok(None);
         }
         self.expect_open(&ledger.read, ledger)?;
-        self.found(search, limits, framing::of_request)
+        let mut found = self.found(search, limits, framing::of_request)?;
+        if let Some(found) = &mut found {
+            framing::take_host_from_target(&mut found.head);
+        }
+        Ok(found)
     }
 
     /// The next response, as `request`.
@@ -283,7 +287,7 @@ impl Incoming {
         let head = found.head;
         ledger.read.note(self.heads, Asked::from(head.method()));
         let persists = framing::persists(head.version(), head.headers());
-        self.begin(found.size, found.framing);
+        self.begin(found.size, found.framing, Kind::Request);
         // The response to a CONNECT may be the last thing that is HTTP here.
         if !persists && *head.method() != Method::CONNECT {
             ledger.read.end_at(self.heads);
@@ -316,15 +320,15 @@ impl Incoming {
         {
             ledger.written.end_at(0);
         }
-        self.begin(found.size, found.framing);
+        self.begin(found.size, found.framing, Kind::Response);
         ledger.written.answered(self.heads);
         head
     }
 
-    fn begin(&mut self, size: usize, framing: Framing) {
+    fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
         self.input.discard(size);
         self.trailers = HeaderMap::new();
-        self.body = framing.into();
+        self.body = Body::new(framing, kind);
         self.heads += 1;
     }
 
