@@ -75,7 +75,7 @@ pub enum ErrorKind {
     /// The caller cancelled the operation.
     Canceled,
     /// The connection was closed on our side before or during the operation, or its write side has ended, by a write
-    /// that failed or a body that ended with it.
+    /// that failed or a body that ended with it, or a message announced that the connection closes after it.
     Closed,
     /// The body ended before what was asked for. The connection is in order: the next message can be read.
     EndOfBody,
@@ -86,7 +86,8 @@ pub enum ErrorKind {
     Io,
     /// No memory or thread was to be had, or the connection's queue is at its limit.
     NoMemory,
-    /// A feature that is not compiled in, or a kind of proxy that is not spoken to.
+    /// A feature that is not compiled in, a kind of proxy that is not spoken to, or a request whose body has a transfer
+    /// coding besides `chunked`, which the detail names: a server answers 501 to it.
     NotSupported,
     /// The peer sent something that is not HTTP/1, or that nobody asked for, or redirects to nowhere.
     Protocol,

@@ -12,13 +12,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 
 use super::input::Input;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Requests, announced};
 use crate::error::{Error, ErrorKind};
-use crate::proto::Interim;
 use crate::proto::chunked::Decoder;
 use crate::proto::framing::{self, Asked, Framing};
 use crate::proto::limits::Limits;
 use crate::proto::parse::{Head, HeadSearch};
+use crate::proto::{Interim, Kind};
 
 /// So much content is collected from small chunks for one read; more than that is not moved.
 const COLLECTED: usize = 4 << 10;
@@ -52,12 +52,12 @@ pub(crate) struct Available {
     pub(crate) ended: bool,
 }
 
-impl From<Framing> for Body {
-    fn from(framing: Framing) -> Self {
+impl Body {
+    fn new(framing: Framing, kind: Kind) -> Self {
         match framing {
             Framing::None => Self::Complete,
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Box::default()),
+            Framing::Chunked => Self::Chunked(Box::new(Decoder::new(kind))),
             Framing::UntilEnd => Self::UntilEnd,
             Framing::Tunnel => Self::Raw,
         }
@@ -182,13 +182,23 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// `Protocol`, `TooLarge`; `InvalidInput` in the middle of a body.
+    /// `Protocol`, `TooLarge`, `NotSupported`; `InvalidInput` in the middle of a body; `Closed` behind
+    /// a message that announced the close.
     pub(crate) fn request(
         &mut self,
         search: &mut Search,
         limits: &Limits,
+        ledger: &Ledger,
     ) -> Result<Option<Found<Request<Bytes>>>, Error> {
-        self.found(search, limits, framing::of_request)
+        if !self.expects_head(limits)? {
+            return Ok(None);
+        }
+        self.expect_open(&ledger.read, ledger)?;
+        let mut found = self.found(search, limits, framing::of_request)?;
+        if let Some(found) = &mut found {
+            framing::take_host_from_target(&mut found.head);
+        }
+        Ok(found)
     }
 
     /// The next response, as `request`.
@@ -198,8 +208,25 @@ impl Incoming {
         limits: &Limits,
         ledger: &Ledger,
     ) -> Result<Option<Found<Response<Bytes>>>, Error> {
+        if !self.expects_head(limits)? {
+            return Ok(None);
+        }
+        self.expect_open(&ledger.written, ledger)?;
         let asked = ledger.written.look_up(self.heads);
-        self.found(search, limits, |head| framing::of_response(head, asked))
+        let mut found = self.found(search, limits, |head| framing::of_response(head, asked))?;
+        if let Some(found) = &mut found {
+            found.is_odd = search.skipped_odd || !framing::is_sound(&found.head, asked);
+        }
+        Ok(found)
+    }
+
+    /// In a tunnel there is nothing that could have been announced.
+    fn expect_open(&self, requests: &Requests, ledger: &Ledger) -> Result<(), Error> {
+        if requests.admit(self.heads) || ledger.upgraded.is_set() {
+            Ok(())
+        } else {
+            Err(announced())
+        }
     }
 
     /// The next final response, as `request`. The interim ones before it stay too until it is
@@ -235,9 +262,6 @@ impl Incoming {
         limits: &Limits,
         framing: impl FnOnce(&H) -> Result<Framing, Error>,
     ) -> Result<Option<Found<H>>, Error> {
-        if !self.expects_head(limits)? {
-            return Ok(None);
-        }
         let arrived = self.input.raw();
         let counted = |error: Error| error.with_count(arrived.len() as u64);
         let rest = &arrived[search.skipped..];
@@ -250,6 +274,7 @@ impl Incoming {
             head,
             size: search.skipped + size,
             framing,
+            is_odd: false,
         }))
     }
 
@@ -261,12 +286,12 @@ impl Incoming {
     ) -> Request<Bytes> {
         let head = found.head;
         ledger.read.note(self.heads, Asked::from(head.method()));
-        // The response to these two may be the last thing that is HTTP here.
         let persists = framing::persists(head.version(), head.headers());
+        self.begin(found.size, found.framing, Kind::Request);
+        // The response to a CONNECT may be the last thing that is HTTP here.
         if !persists && *head.method() != Method::CONNECT {
-            ledger.closing.set(true);
+            ledger.read.end_at(self.heads);
         }
-        self.begin(found.size, found.framing);
         ledger.read.sent(self.heads);
         head
     }
@@ -280,26 +305,30 @@ impl Incoming {
         let is_interim = found.is_interim();
         let head = found.head;
         if is_interim {
-            self.input.take_raw(found.size);
+            if found.is_odd {
+                ledger.written.end_at(self.heads + 1); // The final one is still to come.
+            }
+            self.input.discard(found.size);
             self.body = Body::Complete;
             return head;
         }
         if found.framing == Framing::Tunnel {
             ledger.upgraded.set(true);
-        } else if found.framing == Framing::UntilEnd
+        } else if found.is_odd
+            || found.framing == Framing::UntilEnd
             || !framing::persists(head.version(), head.headers())
         {
-            ledger.closing.set(true);
+            ledger.written.end_at(0);
         }
-        self.begin(found.size, found.framing);
+        self.begin(found.size, found.framing, Kind::Response);
         ledger.written.answered(self.heads);
         head
     }
 
-    fn begin(&mut self, size: usize, framing: Framing) {
-        self.input.take_raw(size);
+    fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
+        self.input.discard(size);
         self.trailers = HeaderMap::new();
-        self.body = framing.into();
+        self.body = Body::new(framing, kind);
         self.heads += 1;
     }
 
@@ -378,6 +407,8 @@ pub(crate) struct Search {
     /// Interim responses before it, and their bytes.
     interim: Vec<Response<()>>,
     skipped: usize,
+    /// One of them was odd.
+    skipped_odd: bool,
 }
 
 impl Search {
@@ -387,6 +418,7 @@ impl Search {
         }
         self.head = HeadSearch::default();
         self.skipped = found.size;
+        self.skipped_odd = found.is_odd;
         self.interim.push(found.head.map(drop));
         Ok(())
     }
@@ -397,6 +429,9 @@ pub(crate) struct Found<H> {
     pub(crate) head: H,
     size: usize,
     framing: Framing,
+    /// It has no body, but is not clear about that, or one before it was not: what follows could be
+    /// the next message or such a body.
+    is_odd: bool,
 }
 
 impl<H> Found<H> {

@@ -9,7 +9,17 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::error::Error;
 use crate::transport::{Transport, Wait};
 
+/// What may be kept when there is nothing in it: enough for a good many small messages, one after the
+/// other, and little enough for a connection that is idle.
+const KEPT: usize = 16 << 10;
+
+/// So little is rather copied than left to hold memory that was handed out.
+const SMALL_REST: usize = 4 << 10;
+
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
+///
+/// What is handed out shares memory with the buffer, which would hold all of it for as long as the
+/// connection lives. So the buffer is let go when it is empty, unless it is small.
 ///
 /// ```text
 /// | content, decoded | gap: framing that was skipped | raw: as it arrived | room |
@@ -19,6 +29,8 @@ pub(crate) struct Input {
     /// Initialised memory, of which the first `filled` bytes have arrived. The rest has been zeroed
     /// once and is read into; it is not zeroed again.
     buffer: BytesMut,
+    /// It may be a part of more than `KEPT` bytes of memory.
+    is_large: bool,
     content: usize,
     gap: usize,
     filled: usize,
@@ -67,6 +79,7 @@ impl Input {
         self.filled -= count;
         let content = self.buffer.split_to(count).freeze();
         self.close_gap();
+        self.let_go();
         content
     }
 
@@ -78,7 +91,28 @@ impl Input {
         }
         let count = count.min(self.filled);
         self.filled -= count;
-        self.buffer.split_to(count).freeze()
+        let taken = self.buffer.split_to(count).freeze();
+        self.let_go();
+        taken
+    }
+
+    /// Drops what is raw, a head for example. As `take_raw`, where nobody wants it.
+    pub(crate) fn discard(&mut self, count: usize) {
+        if self.content == 0 {
+            self.skip(count.min(self.filled));
+        }
+    }
+
+    /// Holds no memory for what is gone.
+    fn let_go(&mut self) {
+        if !self.is_large || self.filled > SMALL_REST {
+            return;
+        }
+        self.buffer = match self.filled {
+            0 => BytesMut::new(),
+            filled => small_copy(&self.buffer[..filled]),
+        };
+        self.is_large = false;
     }
 
     fn close_gap(&mut self) {
@@ -86,6 +120,7 @@ impl Input {
             self.buffer.advance(self.gap);
             self.filled -= self.gap;
             self.gap = 0;
+            self.let_go();
         }
     }
 
@@ -102,6 +137,7 @@ impl Input {
             // The usual case of a body in large pieces: nothing to move, nothing to initialise.
             let mut fresh = Vec::with_capacity(room);
             let count = transport.read_more(&mut fresh, wait)?;
+            self.is_large = fresh.capacity() > KEPT;
             let fresh = Bytes::from(fresh).try_into_mut();
             self.buffer = fresh.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
             self.filled = count;
@@ -116,9 +152,13 @@ impl Input {
         if self.buffer.len() - self.filled < least {
             if self.buffer.capacity() - self.filled >= least {
                 self.buffer.resize(self.buffer.capacity(), 0);
+            } else if self.filled + least <= KEPT {
+                self.buffer = small_copy(&self.buffer[..self.filled]);
+                self.is_large = false;
             } else {
                 self.buffer.truncate(self.filled); // So that growing copies what arrived only.
                 self.buffer.resize(self.filled + room, 0);
+                self.is_large = true;
             }
         }
         &mut self.buffer[self.filled..]
@@ -158,9 +198,19 @@ impl Input {
     }
 }
 
+/// At the front of a small buffer.
+fn small_copy(filled: &[u8]) -> BytesMut {
+    let mut copy = BytesMut::zeroed(KEPT);
+    copy[..filled.len()].copy_from_slice(filled);
+    copy
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
     use super::*;
+    use crate::transport::memory::{self, Faults};
 
     fn fill(input: &mut Input, bytes: &[u8]) {
         let room = 4 * bytes.len();
@@ -180,6 +230,73 @@ mod tests {
         let expected: Vec<u8> = (0_u8..100).flat_map(|round| [round; 7]).collect();
         assert_eq!(taken, expected);
         assert!(input.raw().is_empty());
+    }
+
+    /// Receives what a peer has sent, all of it.
+    fn arrive(input: &mut Input, sent: &[u8], room: usize) {
+        let (near, far) = memory::pair(sent.len(), Faults::none());
+        far.write(&[IoSlice::new(sent)], Wait::Never).unwrap();
+        let all = input.filled + sent.len();
+        while input.filled < all {
+            input.receive(&near, room, Wait::Never).unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_is_held_of_what_was_handed_out() {
+        let sent = vec![7; 300 << 10];
+        let (mut whole, mut decoded, mut dropped) = <(Input, Input, Input)>::default();
+        for input in [&mut whole, &mut decoded, &mut dropped] {
+            arrive(input, &sent, 64 << 10);
+        }
+        let taken = whole.take_raw(usize::MAX);
+        assert!(taken.is_unique() && taken == sent);
+        decoded.admit(sent.len() - 2);
+        let taken = decoded.take_content(usize::MAX);
+        decoded.skip(2);
+        assert!(taken.is_unique() && taken == sent[2..]);
+        dropped.discard(sent.len());
+        for input in [&whole, &dropped] {
+            assert_eq!((input.filled, input.buffer.capacity()), (0, 0));
+        }
+        assert!(decoded.filled == 0 && decoded.buffer.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn a_small_rest_does_not_hold_what_was_handed_out() {
+        for large in [20 << 10, 300 << 10] {
+            let mut input = Input::default();
+            let sent = [vec![7; large], b"the next".to_vec()].concat();
+            arrive(&mut input, &sent, 64 << 10);
+            let taken = input.take_raw(large);
+            assert!(taken.is_unique());
+            assert_eq!(input.raw(), b"the next");
+            assert!(input.buffer.capacity() <= KEPT);
+            arrive(&mut input, b" message", 64 << 10);
+            assert_eq!(input.take_raw(usize::MAX), "the next message");
+        }
+    }
+
+    /// Memory is asked for once in a hundred messages, not for each.
+    #[test]
+    fn small_messages_share_a_buffer() {
+        let (mut input, mut buffers, mut end) = (Input::default(), 0, std::ptr::null());
+        for _ in 0..1000 {
+            for part in [&[1; 70][..], &[2; 50]] {
+                arrive(&mut input, part, KEPT);
+                let now = input.buffer[..]
+                    .as_ptr_range()
+                    .start
+                    .wrapping_add(input.buffer.capacity());
+                if now != end {
+                    (buffers, end) = (buffers + 1, now);
+                }
+            }
+            input.discard(70);
+            assert_eq!(input.take_raw(50), [2; 50][..]);
+            assert!(input.buffer.capacity() <= KEPT);
+        }
+        assert!(buffers <= 12, "{buffers}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What one direction must know of the messages of the other: which request a response answers
-//! decides about its body, and an upgrade ends HTTP for both.
+//! decides about its body, an upgrade ends HTTP for both, and after a message that announces the
+//! close neither goes on.
 //!
 //! Requests and responses are counted, from 0, each where it is written and where it is read, so
 //! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::error::{Error, ErrorKind};
 use crate::proto::framing::Asked;
 
 #[derive(Debug, Default)]
@@ -19,19 +21,32 @@ pub(crate) struct Ledger {
     pub(crate) read: Requests,
     /// No message follows: what is written and read is no longer HTTP.
     pub(crate) upgraded: Flag,
-    /// A message asked for the connection to close after it.
-    pub(crate) closing: Flag,
     /// The writer is in the middle of a message.
     pub(crate) writing: Flag,
 }
 
+impl Ledger {
+    /// A message announced that the connection closes after it.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.written.are_limited() || self.read.are_limited()
+    }
+}
+
+/// Why no message follows one that announced the close (RFC 9112 section 9.6).
+pub(crate) fn announced() -> Error {
+    let detail = "a message announced that the connection closes after it";
+    Error::new(ErrorKind::Closed).with_detail(detail)
+}
+
 /// The requests of one direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Requests {
     /// Those that make their responses special.
     notes: Mutex<VecDeque<(u64, Asked)>>,
     sent: AtomicU64,
     answered: AtomicU64,
+    /// The first number that no request has, because a message announced the close.
+    end: AtomicU64,
 }
 
 impl Requests {
@@ -47,6 +62,20 @@ impl Requests {
         while notes.front().is_some_and(|(noted, _)| *noted < count) {
             notes.pop_front();
         }
+    }
+
+    /// No request has this number or a higher one, and none has a response.
+    pub(crate) fn end_at(&self, number: u64) {
+        self.end.fetch_min(number, Ordering::AcqRel);
+    }
+
+    /// Whether there may be a request of this number, and a response to it.
+    pub(crate) fn admit(&self, number: u64) -> bool {
+        number < self.end.load(Ordering::Acquire)
+    }
+
+    fn are_limited(&self) -> bool {
+        !self.admit(u64::MAX - 1)
     }
 
     /// Whether a response is still to come for one of them. A response that nobody asked for owes
@@ -72,6 +101,17 @@ impl Requests {
         let notes = self.notes.lock();
         let note = notes.iter().find(|(noted, _)| *noted == number);
         note.map_or(Asked::Other, |(_, asked)| *asked)
+    }
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            notes: Mutex::default(),
+            sent: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            end: AtomicU64::new(u64::MAX),
+        }
     }
 }
 
@@ -109,5 +149,17 @@ mod tests {
         requests.answered(1);
         assert_eq!(requests.look_up(0), Asked::Other);
         assert_eq!(requests.look_up(2), Asked::Connect);
+    }
+
+    #[test]
+    fn the_earliest_end_holds() {
+        let ledger = Ledger::default();
+        assert!(!ledger.is_closing());
+        assert!(ledger.written.admit(7));
+        ledger.written.end_at(3);
+        ledger.written.end_at(5);
+        assert!(ledger.is_closing());
+        assert!(ledger.written.admit(2) && !ledger.written.admit(3));
+        assert!(ledger.read.admit(3));
     }
 }

@@ -220,8 +220,9 @@ impl Conn {
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
-    /// messages, none of which asked for the connection to close (RFC 9112 section 9.3), and nothing
-    /// has come from the peer that was not asked for, its end of stream included.
+    /// messages, none of which asked for the connection to close (RFC 9112 section 9.3) or, having no
+    /// body, was unclear about that (a 204 with a length, for example), and nothing has come from the
+    /// peer that was not asked for, its end of stream included.
     pub fn is_reusable(&self) -> bool {
         exchange::is_reusable(self)
     }

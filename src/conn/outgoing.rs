@@ -13,7 +13,7 @@
 use http::StatusCode;
 
 use super::job::{Content, Frame, Message, Role, WriteJob};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::chunked;
 use crate::proto::framing::{self, Asked, Framing};
@@ -25,6 +25,8 @@ pub(crate) struct Outgoing {
     requests: u64,
     /// Final responses whose heads are out.
     responses: u64,
+    /// The last of them announced the close: no other follows.
+    closing: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,8 +101,10 @@ impl Outgoing {
         if let Content::Message(message) = &job.content {
             ledger.written.sent(self.requests);
             ledger.read.answered(self.responses);
-            if !message.persists || message.then == Body::UntilEnd {
-                ledger.closing.set(true);
+            match message.role {
+                _ if !message.announces_close() => {}
+                Role::Request(_) => ledger.written.end_at(self.requests),
+                Role::Response(_) => ledger.read.end_at(0),
             }
             if message.then == Body::Raw {
                 ledger.upgraded.set(true);
@@ -120,6 +124,7 @@ impl Outgoing {
             }
             Content::Message(message) => {
                 self.body = message.then;
+                self.closing |= message.announces_close();
                 match message.role {
                     Role::Request(_) => self.requests += 1,
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
@@ -154,6 +159,20 @@ impl Outgoing {
         }
     }
 
+    /// Nothing follows a message that announced the close, be it ours or the peer's; but whatever was
+    /// asked before it is answered (RFC 9112 section 9.6). In a tunnel it is not for us to say.
+    fn expect_open(&self, role: Role, ledger: &Ledger) -> Result<(), Error> {
+        let admitted = match role {
+            Role::Request(_) => ledger.written.admit(self.requests),
+            Role::Response(_) => ledger.read.admit(self.responses),
+        };
+        if (admitted && !self.closing) || ledger.upgraded.is_set() {
+            Ok(())
+        } else {
+            Err(announced())
+        }
+    }
+
     fn admit_message(&self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Error> {
         match self.body {
             Body::Raw | Body::Complete => {}
@@ -170,6 +189,7 @@ impl Outgoing {
         let Content::Message(message) = &mut job.content else {
             return Ok(());
         };
+        self.expect_open(message.role, ledger)?;
         match message.role {
             Role::Request(asked) => {
                 ledger.written.note(self.requests, asked);
@@ -212,6 +232,15 @@ impl Outgoing {
 }
 
 impl Message {
+    /// What opens a tunnel says nothing about messages.
+    fn announces_close(&self) -> bool {
+        match self.then {
+            Body::Raw => false,
+            Body::UntilEnd => true,
+            Body::Complete | Body::Length(_) | Body::Chunked => !self.persists,
+        }
+    }
+
     fn after_response(&self, status: StatusCode, asked: Asked) -> Body {
         let tunnels = status == StatusCode::SWITCHING_PROTOCOLS
             || (asked == Asked::Connect && status.is_success());

@@ -63,7 +63,8 @@ impl Conn {
     }
 
     /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
-    /// Fields that belong into a head are left out. Other bodies have none.
+    /// Fields that belong into a head are left out; in a request those that decide about framing,
+    /// routing or credentials are refused. Other bodies have none.
     ///
     /// They can be read until the next head is.
     ///
@@ -81,13 +82,23 @@ impl Conn {
 
     /// Reads a request's head (RFC 9112 section 3). The body is empty; its content is next to be read.
     ///
+    /// What a proxy and a server could read in two ways is refused, be it legal or not: a line that
+    /// ends in LF alone, a target with a fragment or credentials or for another scheme than `http` and
+    /// `https`, a `Host` that is no host with or without a port, or is empty where the target is a path.
+    /// The `Host` of a request whose target has an authority (absolute form) is that authority,
+    /// whatever the peer sent (RFC 9112 section 3.2.2).
+    ///
     /// # Errors
     ///
     /// [`Protocol`](ErrorKind::Protocol) for what is no HTTP/1 head or announces a body that peers
-    /// could disagree about (RFC 9112 section 6.3), [`TooLarge`](ErrorKind::TooLarge) beyond the
-    /// [`Limits`]; nothing is taken, and [`into_parts`](Self::into_parts) has what was sent.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if
-    /// content of the message before it is left to be read. Otherwise those of [`read`](Self::read).
+    /// could disagree about (RFC 9112 section 6.3): a server answers 400.
+    /// [`NotSupported`](ErrorKind::NotSupported) for a body that is coded besides being chunked
+    /// (`Transfer-Encoding: gzip, chunked`), with a detail that names the coding: a server answers 501.
+    /// [`TooLarge`](ErrorKind::TooLarge) beyond the [`Limits`]. In all these cases nothing is taken, and
+    /// [`into_parts`](Self::into_parts) has what was sent.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if content of the message before it is left to be
+    /// read. [`Closed`](ErrorKind::Closed) if that request, or a response to it, announced the close
+    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read).
     ///
     /// # Cancellation
     ///
@@ -105,8 +116,9 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// As for [`read_request`](Self::read_request); [`TooLarge`](ErrorKind::TooLarge) also for more
-    /// interim responses than the [limit](Limits::interim).
+    /// As for [`read_request`](Self::read_request), but for `NotSupported`;
+    /// [`TooLarge`](ErrorKind::TooLarge) also for more interim responses than the
+    /// [limit](Limits::interim).
     ///
     /// # Cancellation
     ///
@@ -119,7 +131,7 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// As for [`read_request`](Self::read_request).
+    /// As for [`read_response`](Self::read_response).
     ///
     /// # Cancellation
     ///

@@ -318,7 +318,7 @@ impl ReadJob {
                 looked.or_again(|completer| again(Want::Trailers(completer)))
             }
             Want::Request(completer) => {
-                let looked = match incoming.request(search, &limits) {
+                let looked = match incoming.request(search, &limits, ledger) {
                     Ok(None) => NotYet(completer, 0),
                     Ok(Some(found)) => hand_over(completer, found.size(), || {
                         incoming.take_request(found, ledger)

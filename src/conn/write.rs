@@ -88,18 +88,20 @@ impl Conn {
     /// Writes a request's head and attached body in one gather write (RFC 9112 section 3).
     ///
     /// The count is that of head and body. `Content-Length` is set from the body, and `Host` from
-    /// the URI's authority if the request has none, empty if there is no authority. The target is in
-    /// origin form; for CONNECT in authority form. An empty body is none: declare its length, or
-    /// `Transfer-Encoding: chunked`, in the head, and write it with [`write_all`](Self::write_all). A
-    /// POST, PUT or PATCH that declares nothing gets `Content-Length: 0`. A vector of the aio is not
-    /// used and lost.
+    /// the URI's authority if the request has none, empty if there is no authority, which a server may
+    /// refuse. The target is in origin form; for CONNECT in authority form. An empty body is none:
+    /// declare its length, or `Transfer-Encoding: chunked`, in the head, and write it with
+    /// [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
+    /// `Content-Length: 0`. A vector of the aio is not used and lost.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput), and nothing is sent, if a part of the head must
     /// not be written (CR, LF, NUL and other controls, a version other than 1.0 and 1.1), if it
-    /// contradicts the body, or if the body of the message before it is not complete. Otherwise those
-    /// of [`write_all`](Self::write_all).
+    /// contradicts the body, or if the body of the message before it is not complete.
+    /// [`Closed`](ErrorKind::Closed) with count 0, and nothing is sent, behind a message that announced
+    /// the close, be it a request before this one or a response to one (RFC 9112 section 9.6): another
+    /// connection may take it. Otherwise those of [`write_all`](Self::write_all).
     ///
     /// # Cancellation
     ///
@@ -126,7 +128,8 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// As for [`write_request`](Self::write_request).
+    /// As for [`write_request`](Self::write_request). What announces the close here is the response
+    /// before this one, or the request before the one that it answers.
     ///
     /// # Cancellation
     ///

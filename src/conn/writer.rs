@@ -235,7 +235,12 @@ impl Half<Writer> {
     }
 
     fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
+        let was_closing = self.link.ledger.is_closing();
         outgoing.complete(&job, &self.link.ledger);
+        if !was_closing && self.link.ledger.is_closing() {
+            // A read of a message that cannot come any more may be waiting for it.
+            self.link.transport.wake_reader();
+        }
         self.queue.finished();
         job.succeed()
     }

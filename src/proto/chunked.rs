@@ -1,16 +1,17 @@
 //! The chunked transfer coding (RFC 9112 section 7.1).
 //!
 //! Chunk lines and trailers are where peers disagree about where a body ends, so the decoder takes
-//! nothing but what the grammar allows. It looks at every byte of framing once, however small the
-//! pieces are in which it is fed.
+//! nothing but what the grammar allows; of a response also blanks behind a size, and extensions of any
+//! form. It looks at every byte of framing once, however small the pieces are in which it is fed.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
-use super::encode::put_headers;
+use super::extension::Place;
 use super::limits::Limits;
 use super::parse::headers;
+use super::{Kind, encode::put_headers};
 use crate::error::{Error, ErrorKind};
 
 /// What follows the data of a chunk.
@@ -25,12 +26,18 @@ const MOST_DATA: u64 = i64::MAX as u64;
 /// How much longer than they need be the lines of a body may be, all together.
 const MOST_EXCESS: u64 = 16 * 1024;
 
+/// Most digits of a size in a request: those of the largest number, with zeros in front of it or not.
+const MOST_DIGITS: usize = 16;
+
 /// Finds the content of a chunked body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Decoder {
+    kind: Kind,
     state: State,
     /// Bytes of the present chunk line.
     line: usize,
+    /// Those of them behind the size, without the line end.
+    extensions: usize,
     /// What the chunk lines were longer than their data justifies.
     excess: u64,
     trailer_lines: Vec<u8>,
@@ -72,6 +79,9 @@ enum Line {
     Size,
     /// Between the size and the extensions.
     Blank,
+    /// In a request.
+    Extension(Place),
+    /// In a response.
     Extensions,
     Lf,
 }
@@ -81,6 +91,18 @@ enum Line {
 struct Failure(ErrorKind, &'static str);
 
 impl Decoder {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            state: State::default(),
+            line: 0,
+            extensions: 0,
+            excess: 0,
+            trailer_lines: Vec::new(),
+            trailers: HeaderMap::new(),
+        }
+    }
+
     /// Looks at `input`: at its front lie `skip` bytes of framing and then `content` bytes of one
     /// chunk's data, at most `most`. Both count as consumed; the next call gets what is after them.
     ///
@@ -152,12 +174,46 @@ impl Decoder {
         if self.line > limits.chunk_line {
             return Err(too_large("the line before a chunk"));
         }
-        match at {
+        let next = match at {
             Line::Start => start(byte),
-            Line::Size => in_size(size, byte),
-            Line::Blank => after_size(size, byte),
+            Line::Size => self.in_size(size, byte),
+            Line::Blank => self.after_size(at, size, byte),
+            Line::Extension(place) => in_extension(place, size, byte),
             Line::Extensions => in_extensions(size, byte),
             Line::Lf => self.line_lf(size, byte, limits),
+        }?;
+        if let State::Line(Line::Blank | Line::Extension(_) | Line::Extensions, _) = next {
+            self.extensions += 1;
+            if self.kind == Kind::Request && self.extensions > limits.chunk_extensions {
+                return Err(too_large("the extensions of a chunk"));
+            }
+        }
+        Ok(next)
+    }
+
+    fn in_size(&self, size: u64, byte: u8) -> Result<State, Failure> {
+        let Some(digit) = hex_digit(byte) else {
+            return self.after_size(Line::Size, size, byte);
+        };
+        let fits = self.kind == Kind::Response || self.line <= MOST_DIGITS;
+        size.checked_mul(16)
+            .map(|sixteenfold| sixteenfold | digit)
+            .filter(|size| fits && *size <= MOST_DATA)
+            .map(|size| State::Line(Line::Size, size))
+            .ok_or(too_large("the size of a chunk"))
+    }
+
+    /// Blanks belong to the extension that comes behind them. Some servers pad their sizes with them.
+    fn after_size(&self, at: Line, size: u64, byte: u8) -> Result<State, Failure> {
+        match (byte, self.kind, at) {
+            (b' ' | b'\t', _, _) => Ok(State::Line(Line::Blank, size)),
+            (b';', Kind::Request, _) => Ok(State::Line(Line::Extension(Place::BeforeName), size)),
+            (b';', Kind::Response, _) => Ok(State::Line(Line::Extensions, size)),
+            (b'\r', Kind::Request, Line::Blank) => {
+                Err(malformed("a blank follows the size of a chunk"))
+            }
+            (b'\r', _, _) => Ok(State::Line(Line::Lf, size)),
+            _ => Err(malformed("the size of a chunk is not a number")),
         }
     }
 
@@ -176,6 +232,7 @@ impl Decoder {
     /// that chunks of one byte and honest extensions pass for ever.
     fn account(&mut self, size: u64, limits: &Limits) -> Result<(), Failure> {
         let framing = std::mem::take(&mut self.line) + CHUNK_END.len();
+        self.extensions = 0;
         let paid = size.saturating_mul(2).saturating_add(16);
         self.excess = (self.excess + framing as u64).saturating_sub(paid);
         // One line alone may be as long as the limit for it says.
@@ -223,7 +280,7 @@ impl Decoder {
         }
         let mut lines = std::mem::take(&mut self.trailer_lines);
         lines.extend(b"\r\n");
-        self.trailers = parse_trailers(&lines, limits)?;
+        self.trailers = parse_trailers(&lines, self.kind, limits)?;
         Ok(State::Complete)
     }
 }
@@ -242,27 +299,16 @@ fn start(byte: u8) -> Result<State, Failure> {
     }
 }
 
-fn in_size(size: u64, byte: u8) -> Result<State, Failure> {
-    let Some(digit) = hex_digit(byte) else {
-        return after_size(size, byte);
+fn in_extension(place: Place, size: u64, byte: u8) -> Result<State, Failure> {
+    let next = match byte {
+        b'\r' => place.may_end().then_some(Line::Lf),
+        byte => place.next(byte).map(Line::Extension),
     };
-    size.checked_mul(16)
-        .map(|sixteenfold| sixteenfold | digit)
-        .filter(|size| *size <= MOST_DATA)
-        .map(|size| State::Line(Line::Size, size))
-        .ok_or(too_large("the size of a chunk"))
+    let next = next.ok_or(malformed("an extension of a chunk is none"))?;
+    Ok(State::Line(next, size))
 }
 
-fn after_size(size: u64, byte: u8) -> Result<State, Failure> {
-    match byte {
-        b' ' | b'\t' => Ok(State::Line(Line::Blank, size)),
-        b';' => Ok(State::Line(Line::Extensions, size)),
-        b'\r' => Ok(State::Line(Line::Lf, size)),
-        _ => Err(malformed("the size of a chunk is not a number")),
-    }
-}
-
-/// Nobody here asks for extensions; all that matters is where they end.
+/// All that matters is where they end.
 fn in_extensions(size: u64, byte: u8) -> Result<State, Failure> {
     match byte {
         b'\r' => Ok(State::Line(Line::Lf, size)),
@@ -296,7 +342,7 @@ fn is_control(byte: u8) -> bool {
 }
 
 /// Trailer lines and the blank line after them.
-fn parse_trailers(lines: &[u8], limits: &Limits) -> Result<HeaderMap, Failure> {
+fn parse_trailers(lines: &[u8], kind: Kind, limits: &Limits) -> Result<HeaderMap, Failure> {
     // None is shorter than four bytes.
     let mut room = vec![httparse::EMPTY_HEADER; limits.headers.min(lines.len() / 4)];
     let parsed = match httparse::parse_headers(lines, &mut room) {
@@ -306,6 +352,11 @@ fn parse_trailers(lines: &[u8], limits: &Limits) -> Result<HeaderMap, Failure> {
         }
         Ok(httparse::Status::Partial) | Err(_) => return Err(malformed(TRAILERS)),
     };
+    if kind == Kind::Request && parsed.iter().any(|line| is_one_of(&DECISIVE, line.name)) {
+        return Err(malformed(
+            "a field among the trailers had to be in the head",
+        ));
+    }
     let allowed: Vec<_> = parsed
         .iter()
         .filter(|line| is_allowed(line.name))
@@ -319,12 +370,16 @@ const TRAILERS: &str = "the trailers cannot be read";
 /// Whether a field may come after the content: not one that had to be known before it (RFC 9110
 /// section 6.5.1). The name is in any case.
 fn is_allowed(name: &str) -> bool {
-    !NOT_IN_TRAILERS
-        .iter()
-        .any(|not| not.eq_ignore_ascii_case(name))
+    !(is_one_of(&DECISIVE, name) || is_one_of(&LATE, name))
 }
 
-const NOT_IN_TRAILERS: [&str; 35] = [
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+/// What decides where a message ends, where it goes, or who sends it. A server that puts trailers to
+/// the headers takes them for that; so in a request they are refused.
+const DECISIVE: [&str; 16] = [
     // Framing and the connection.
     "connection",
     "content-length",
@@ -334,18 +389,9 @@ const NOT_IN_TRAILERS: [&str; 35] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    // Routing and what modifies the request.
-    "cache-control",
-    "expect",
+    // Routing.
     "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
     "max-forwards",
-    "pragma",
-    "range",
     // Authentication.
     "authorization",
     "cookie",
@@ -353,6 +399,20 @@ const NOT_IN_TRAILERS: [&str; 35] = [
     "proxy-authorization",
     "set-cookie",
     "www-authenticate",
+];
+
+/// What comes too late behind the content.
+const LATE: [&str; 19] = [
+    // What modifies the request.
+    "cache-control",
+    "expect",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "pragma",
+    "range",
     // Control of the response.
     "age",
     "date",
@@ -432,8 +492,8 @@ mod tests {
     }
 
     /// Feeds `input` in pieces up to the places `cuts`, content in pieces of `most` bytes.
-    fn decode(input: &[u8], cuts: &[usize], most: usize, limits: &Limits) -> Decoded {
-        let mut decoder = Decoder::default();
+    fn decode(kind: Kind, input: &[u8], cuts: &[usize], most: usize, limits: &Limits) -> Decoded {
+        let mut decoder = Decoder::new(kind);
         let (mut payload, mut at) = (Vec::new(), 0);
         for cut in cuts.iter().copied().chain([input.len()]) {
             while at < cut && !decoder.is_complete() {
@@ -479,10 +539,10 @@ mod tests {
 
     /// Whole; in two pieces of every size; byte by byte; in pieces of pseudo-random sizes: all the same.
     #[track_caller]
-    fn check(input: &[u8], limits: &Limits) -> Decoded {
-        let whole = decode(input, &[], usize::MAX, limits);
+    fn check(kind: Kind, input: &[u8], limits: &Limits) -> Decoded {
+        let whole = decode(kind, input, &[], usize::MAX, limits);
         let same = |cuts: &[usize], most| {
-            let decoded = decode(input, cuts, most, limits);
+            let decoded = decode(kind, input, cuts, most, limits);
             let input = input.escape_ascii();
             assert_eq!(decoded, whole, "{input} cut at {cuts:?}, at most {most}");
         };
@@ -516,8 +576,8 @@ mod tests {
     }
 
     /// What a body gives: its payload if it is complete, the error's kind, or nothing if it has no end.
-    fn outcome(input: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ErrorKind> {
-        let decoded = check(input, limits);
+    fn outcome(kind: Kind, input: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ErrorKind> {
+        let decoded = check(kind, input, limits);
         match decoded.end {
             Ok(End::Complete { rest: 0, .. }) => Ok(Some(decoded.payload)),
             Ok(End::Complete { rest, .. }) => panic!("{rest} bytes left"),
@@ -526,8 +586,8 @@ mod tests {
         }
     }
 
-    fn trailers(input: &str, limits: &Limits) -> Result<HeaderMap, ErrorKind> {
-        match check(input.as_bytes(), limits).end {
+    fn trailers(kind: Kind, input: &str, limits: &Limits) -> Result<HeaderMap, ErrorKind> {
+        match check(kind, input.as_bytes(), limits).end {
             Ok(End::Complete { trailers, rest: 0 }) => Ok(trailers),
             Ok(end) => panic!("{end:?}"),
             Err((kind, _)) => Err(kind),
@@ -544,6 +604,7 @@ mod tests {
     }
 
     /// Rows are those of the reference's checklist; T are nng's tests of its chunk parser, F its client's.
+    /// As in a response; what a request must not have is in the next table.
     #[test]
     fn bodies() {
         const PROTOCOL: Result<Option<&str>, ErrorKind> = Err(ErrorKind::Protocol);
@@ -655,14 +716,91 @@ mod tests {
             ("24", "0\r\nA\u{e9}: 1\r\n\r\n", PROTOCOL),
         ] {
             let expected = expected.map(|payload| payload.map(Vec::from));
-            let found = outcome(input.as_bytes(), &Limits::default());
+            let found = outcome(Kind::Response, input.as_bytes(), &Limits::default());
             assert_eq!(found, expected, "row {row}: {input:?}");
+            let in_request = outcome(Kind::Request, input.as_bytes(), &Limits::default());
+            assert!(
+                in_request == expected || in_request.is_err(),
+                "row {row}: {input:?}"
+            );
+        }
+    }
+
+    /// The line before a chunk of five bytes: what it is in a request, and in a response.
+    #[test]
+    fn lines_before_chunks() {
+        const OK: Result<(), ErrorKind> = Ok(());
+        const PROTOCOL: Result<(), ErrorKind> = Err(ErrorKind::Protocol);
+        const TOO_LARGE: Result<(), ErrorKind> = Err(ErrorKind::TooLarge);
+        let long = |size: usize| format!("5;{}", "e".repeat(size - 1));
+        let quoted = |size: usize| format!("5;e=\"{}\"", "\\;".repeat((size - 5) / 2));
+        for (line, in_request, in_response) in [
+            ("5", OK, OK),
+            ("0000000000000005", OK, OK),
+            ("00000000000000005", TOO_LARGE, OK),
+            // Blanks where no extension follows.
+            ("5 ", PROTOCOL, OK),
+            ("5\t", PROTOCOL, OK),
+            ("5;a ", PROTOCOL, OK),
+            ("5;a=b\t", PROTOCOL, OK),
+            ("5;a=\"b\" ", PROTOCOL, OK),
+            // Blanks where the grammar has them.
+            ("5 ;a", OK, OK),
+            ("5\t ; a\t=\tb ;c", OK, OK),
+            ("5;a =\"b\" ; c = d", OK, OK),
+            // Names.
+            ("5;", PROTOCOL, OK),
+            ("5; ", PROTOCOL, OK),
+            ("5;;a", PROTOCOL, OK),
+            ("5;a;", PROTOCOL, OK),
+            ("5;a; ;b", PROTOCOL, OK),
+            ("5;=b", PROTOCOL, OK),
+            ("5;a b", PROTOCOL, OK),
+            ("5;a,b", PROTOCOL, OK),
+            ("5;\"a\"", PROTOCOL, OK),
+            ("5;\u{e9}", PROTOCOL, OK),
+            ("5;!#$%&'*+-.^_`|~09azAZ", OK, OK),
+            // Values.
+            ("5;a=", PROTOCOL, OK),
+            ("5;a= ", PROTOCOL, OK),
+            ("5;a=;b", PROTOCOL, OK),
+            ("5;a==b", PROTOCOL, OK),
+            ("5;a=b=c", PROTOCOL, OK),
+            ("5;a=b c", PROTOCOL, OK),
+            ("5;a=b\"", PROTOCOL, OK),
+            ("5;a=\"", PROTOCOL, OK),
+            ("5;a=\"b", PROTOCOL, OK),
+            ("5;a=\"b\\", PROTOCOL, OK),
+            ("5;a=\"b\\\"", PROTOCOL, OK),
+            ("5;a=\"b\"c", PROTOCOL, OK),
+            ("5;a=\"b\"=c", PROTOCOL, OK),
+            ("5;a=\"\"", OK, OK),
+            ("5;a=\"b;c=\\\"\\\\\t\u{e9}\";d", OK, OK),
+            ("5;a=\"b\u{1}\"", PROTOCOL, PROTOCOL),
+            ("5;a=\"b\\\u{1}\"", PROTOCOL, PROTOCOL),
+            ("5;a=\"b\nc\"", PROTOCOL, PROTOCOL),
+            // Their size, of one line.
+            (&long(256), OK, OK),
+            (&long(257), TOO_LARGE, OK),
+            (&quoted(255), OK, OK),
+            (&quoted(257), TOO_LARGE, OK),
+        ] {
+            let body = format!("{line}\r\nhello\r\n0\r\n\r\n");
+            for (kind, expected) in [(Kind::Request, in_request), (Kind::Response, in_response)] {
+                let found = outcome(kind, body.as_bytes(), &Limits::default());
+                let expected = expected.map(|()| Some(b"hello".to_vec()));
+                assert_eq!(found, expected, "{kind:?}: {line:?}");
+            }
         }
     }
 
     #[test]
     fn what_is_after_the_body_is_left() {
-        let decoded = check(b"1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\n", &Limits::default());
+        let decoded = check(
+            Kind::Request,
+            b"1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\n",
+            &Limits::default(),
+        );
         assert_eq!(decoded.payload, b"a");
         let (trailers, rest) = (HeaderMap::new(), 16);
         assert_eq!(decoded.end, Ok(End::Complete { trailers, rest }));
@@ -671,7 +809,7 @@ mod tests {
     #[test]
     fn a_step_has_framing_and_then_content_of_one_chunk() {
         let limits = Limits::default();
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(Kind::Request);
         let mut step = |input: &[u8], most| {
             let step = decoder.decode(input, most, &limits).unwrap();
             (step.skip, step.content)
@@ -693,6 +831,7 @@ mod tests {
     #[test]
     fn trailers_are_kept_but_for_those_that_come_too_late() {
         let limits = Limits::default();
+        let trailers = |input: &str, limits: &Limits| trailers(Kind::Response, input, limits);
         let input = "0\r\nA: 1\r\nB:\t2 \r\na: 3\r\nC:\r\n\r\n";
         let expected = map(&[("a", "1"), ("b", "2"), ("a", "3"), ("c", "")]);
         assert_eq!(trailers(input, &limits), Ok(expected));
@@ -701,8 +840,8 @@ mod tests {
         let input = "0\r\nA:\r\nB:\r\nC:\r\n\r\n";
         assert_eq!(trailers(input, &limits), Ok(expected));
         // Row 18.
-        for name in NOT_IN_TRAILERS {
-            for name in [name.to_owned(), name.to_uppercase()] {
+        for name in DECISIVE.iter().chain(&LATE) {
+            for name in [name.to_string(), name.to_uppercase()] {
                 let input = format!("0\r\nA: 1\r\n{name}: 5\r\n\r\n");
                 assert_eq!(trailers(&input, &limits), Ok(map(&[("a", "1")])), "{name}");
                 let error = last_chunk(&map(&[("a", "1"), (&name, "5")])).unwrap_err();
@@ -711,9 +850,29 @@ mod tests {
         }
     }
 
+    /// Behind the content nobody expects them; whoever takes them for headers is led astray.
+    #[test]
+    fn a_request_whose_trailers_decide_something_is_refused() {
+        let check = |name: &str| {
+            let input = format!("0\r\nA: 1\r\n{name}: 5\r\n\r\n");
+            trailers(Kind::Request, &input, &Limits::default())
+        };
+        for name in DECISIVE {
+            assert_eq!(check(name), Err(ErrorKind::Protocol), "{name}");
+            let name = name.to_uppercase();
+            assert_eq!(check(&name), Err(ErrorKind::Protocol), "{name}");
+        }
+        for name in LATE {
+            assert_eq!(check(name), Ok(map(&[("a", "1")])), "{name}");
+        }
+        assert_eq!(check("b"), Ok(map(&[("a", "1"), ("b", "5")])));
+    }
+
     #[test]
     fn limits_hold_at_the_byte_and_at_the_line() {
         let limits = Limits::default();
+        let outcome = |input: &[u8], limits: &Limits| outcome(Kind::Response, input, limits);
+        let trailers = |input: &str, limits: &Limits| trailers(Kind::Response, input, limits);
         // Row 16: one line. Nine bytes with its end.
         let input = b"1;abcde\r\nx\r\n0\r\n\r\n";
         assert!(outcome(input, &limits.chunk_line(9)).is_ok());
@@ -771,9 +930,10 @@ mod tests {
             (100, 1, 200, false),
         ] {
             let body = body(extension, data, chunks);
-            let decoded = decode(body.as_bytes(), &[], usize::MAX, &Limits::default());
+            let (kind, limits) = (Kind::Response, Limits::default());
+            let decoded = decode(kind, body.as_bytes(), &[], usize::MAX, &limits);
             let cuts: Vec<_> = (0..body.len()).collect();
-            let stepped = decode(body.as_bytes(), &cuts, 3, &Limits::default());
+            let stepped = decode(kind, body.as_bytes(), &cuts, 3, &limits);
             assert_eq!(decoded, stepped);
             let kind = decoded.end.map_err(|(kind, _)| kind).err();
             assert_eq!(
@@ -785,8 +945,11 @@ mod tests {
         // The one line that a raised limit allows.
         let body = body(20_000, 1, 1);
         let limits = Limits::default().chunk_line(30_000);
-        let decoded = decode(body.as_bytes(), &[], usize::MAX, &limits);
-        assert!(matches!(decoded.end, Ok(End::Complete { .. })));
+        let limits = limits.chunk_extensions(30_000);
+        for kind in [Kind::Request, Kind::Response] {
+            let decoded = decode(kind, body.as_bytes(), &[], usize::MAX, &limits);
+            assert!(matches!(decoded.end, Ok(End::Complete { .. })));
+        }
     }
 
     /// Whatever is wrong, and wherever the input is cut, it is the same.
@@ -809,7 +972,10 @@ mod tests {
                     _ => _ = input.remove(at),
                 }
             }
-            check(&input, &Limits::default().chunk_line(12).trailer_bytes(40));
+            let limits = Limits::default().chunk_line(12).trailer_bytes(40);
+            for kind in [Kind::Request, Kind::Response] {
+                check(kind, &input, &limits);
+            }
         }
     }
 
@@ -831,7 +997,10 @@ mod tests {
             let trailers = map(&lines[..random.below(4)]);
             wire.extend(last_chunk(&trailers).unwrap());
             let end = Ok(End::Complete { trailers, rest: 0 });
-            assert_eq!(check(&wire, &Limits::default()), Decoded { payload, end });
+            let expected = Decoded { payload, end };
+            for kind in [Kind::Request, Kind::Response] {
+                assert_eq!(check(kind, &wire, &Limits::default()), expected);
+            }
         }
     }
 

@@ -5,8 +5,9 @@
 //! differently is a request smuggled past one of them. What is odd is therefore refused, not guessed.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 
+use super::authority::HostPort;
 use super::is_token;
 use crate::error::{Error, ErrorKind};
 
@@ -47,13 +48,17 @@ impl From<&Method> for Asked {
 ///
 /// # Errors
 ///
-/// `Protocol`, with a detail that says what is wrong with the head.
+/// `Protocol`, with a detail that says what is wrong with the head; `NotSupported`, with one that names
+/// the coding, for a body that is in order but is coded before it is chunked.
 pub(crate) fn of_request<B>(head: &Request<B>) -> Result<Framing, Error> {
-    check_host(head.version(), head.headers())?;
+    check_host(head)?;
     match declared(head.version(), head.headers())? {
         Declared::Nothing => Ok(Framing::None),
         Declared::Length(length) => Ok(of_length(length)),
-        Declared::Chunked => Ok(Framing::Chunked),
+        Declared::Chunked => match other_coding(head.headers()) {
+            None => Ok(Framing::Chunked),
+            Some(coding) => Err(not_supported(coding)),
+        },
         // A request cannot end with the stream: the answer has to come back on it.
         Declared::Coded => Err(refused("the body of the request has no end")),
     }
@@ -82,6 +87,27 @@ pub(crate) fn of_response<B>(head: &Response<B>, asked: Asked) -> Result<Framing
     }
 }
 
+/// Whether a response without a body is clear about that, to anybody who reads it. If it is not, what
+/// follows it could be taken for the next response, or for its body (RFC 9112 section 6.3): it can be
+/// read, and nothing after it.
+pub(crate) fn is_sound<B>(head: &Response<B>, asked: Asked) -> bool {
+    let headers = head.headers();
+    match (head.status(), asked) {
+        (StatusCode::SWITCHING_PROTOCOLS, _) => true,
+        (status, Asked::Connect) if status.is_success() => true,
+        (status, _) if status.is_informational() || status == StatusCode::NO_CONTENT => {
+            !(headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING))
+        }
+        // These may say what another answer would have had.
+        (StatusCode::NOT_MODIFIED, _) | (_, Asked::Head) => matches!(
+            declared(head.version(), headers),
+            Ok(Declared::Nothing | Declared::Length(_) | Declared::Chunked)
+        ),
+        // Where it would have a body, it is refused if it is not.
+        _ => true,
+    }
+}
+
 /// Whether a final response is still to come after one of this status. 101 is final for HTTP.
 pub(crate) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
@@ -98,11 +124,38 @@ pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
 }
 
 /// RFC 9112 section 3.2: two servers that take different lines of two would serve different sites.
-fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Error> {
-    match headers.get_all(HOST).iter().count() {
-        0 if version == Version::HTTP_11 => Err(refused("there is no Host")),
-        0 | 1 => Ok(()),
-        _ => Err(refused("there are two values of Host")),
+fn check_host<B>(head: &Request<B>) -> Result<(), Error> {
+    let mut hosts = head.headers().get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) if head.version() == Version::HTTP_11 => {
+            return Err(refused("there is no Host"));
+        }
+        (None, _) => return Ok(()),
+        (Some(_), Some(_)) => return Err(refused("there are two values of Host")),
+        (Some(host), None) => host.as_bytes(),
+    };
+    match HostPort::parse(host) {
+        // A path is on some host (RFC 9110 section 4.2.1); the other targets name theirs, or are all
+        // of the server.
+        _ if host.is_empty() && !is_path(head.uri()) => Ok(()),
+        Some(parsed) if !parsed.host.is_empty() => Ok(()),
+        Some(_) => Err(refused("Host is empty")),
+        None => Err(refused("Host is not a host with or without a port")),
+    }
+}
+
+fn is_path(target: &Uri) -> bool {
+    target.authority().is_none() && target.path() != "*"
+}
+
+/// A target with an authority says where the request goes, and not Host (RFC 9112 section 3.2.2): this
+/// makes them say the same. The authority of a CONNECT is where the tunnel goes, and stays apart.
+pub(crate) fn take_host_from_target<B>(head: &mut Request<B>) {
+    let (Some(_), Some(authority)) = (head.uri().scheme(), head.uri().authority()) else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        head.headers_mut().insert(HOST, host);
     }
 }
 
@@ -182,6 +235,11 @@ fn coding(headers: &HeaderMap) -> Result<Declared, Error> {
     Ok(declared)
 }
 
+/// A coding besides chunked.
+fn other_coding(headers: &HeaderMap) -> Option<&[u8]> {
+    elements(headers, TRANSFER_ENCODING).find(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
+}
+
 /// The list that all lines of this name make together (RFC 9110 section 5.6.1).
 fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
@@ -193,6 +251,11 @@ fn trim(mut element: &[u8]) -> &[u8] {
         element = rest;
     }
     element
+}
+
+fn not_supported(coding: &[u8]) -> Error {
+    let coding = String::from_utf8_lossy(coding);
+    Error::new(ErrorKind::NotSupported).with_detail(format!("the transfer coding {coding}"))
 }
 
 fn refused(detail: &'static str) -> Error {
@@ -244,6 +307,8 @@ mod tests {
 
     const REFUSED: Result<Framing, ErrorKind> = Err(ErrorKind::Protocol);
 
+    const NOT_SUPPORTED: Result<Framing, ErrorKind> = Err(ErrorKind::NotSupported);
+
     /// Header lines; what they mean in a request, and in a response. Both of version 1.1.
     #[test]
     fn declarations() {
@@ -289,9 +354,11 @@ mod tests {
             ("4", "TE:gzip|CL:0", REFUSED, REFUSED),
             ("D5", "TE:chunked", Ok(Chunked), Ok(Chunked)),
             ("F2", "TE:Chunked", Ok(Chunked), Ok(Chunked)),
-            ("5", "TE:gzip, chunked", Ok(Chunked), Ok(Chunked)),
-            ("5", "TE:gzip\t ,\tCHUNKED ", Ok(Chunked), Ok(Chunked)),
-            ("5", "TE:gzip|TE:chunked", Ok(Chunked), Ok(Chunked)),
+            ("5", "TE:gzip, chunked", NOT_SUPPORTED, Ok(Chunked)),
+            ("5", "TE:gzip\t ,\tCHUNKED ", NOT_SUPPORTED, Ok(Chunked)),
+            ("5", "TE:gzip|TE:chunked", NOT_SUPPORTED, Ok(Chunked)),
+            ("5", "TE:identity, chunked", NOT_SUPPORTED, Ok(Chunked)),
+            ("5", "TE:gzip, chunked|CL:5", REFUSED, REFUSED),
             ("5", "TE:chunked|TE:gzip", REFUSED, REFUSED),
             ("5", "TE:chunked|TE:chunked", REFUSED, REFUSED),
             ("5", "TE:chunked, chunked", REFUSED, REFUSED),
@@ -379,13 +446,94 @@ mod tests {
             (Version::HTTP_11, "", REFUSED),
             (Version::HTTP_11, "H:a|H:a", REFUSED),
             (Version::HTTP_11, "H:a|H:b", REFUSED),
-            (Version::HTTP_11, "H:", Ok(Framing::None)),
+            (Version::HTTP_11, "H:", REFUSED),
+            (Version::HTTP_10, "H:", REFUSED),
+            (Version::HTTP_11, "H:h:80", Ok(Framing::None)),
+            (Version::HTTP_11, "H::80", REFUSED),
+            (Version::HTTP_11, "H:a b", REFUSED),
+            (Version::HTTP_11, "H:a,b", REFUSED),
+            (Version::HTTP_11, "H:u@a", REFUSED),
+            (Version::HTTP_10, "H:a:65536", REFUSED),
             (Version::HTTP_10, "", Ok(Framing::None)),
             (Version::HTTP_10, "H:a", Ok(Framing::None)),
             (Version::HTTP_10, "H:a|H:b", REFUSED),
         ] {
             assert_eq!(request(version, lines), framing, "{version:?} {lines:?}");
         }
+    }
+
+    /// An empty Host is one where the target does not need it; what is none is refused with any.
+    #[test]
+    fn the_host_goes_with_the_target() {
+        for (target, host, delivered) in [
+            ("/", "h", Some("h")),
+            ("/", "", None),
+            ("*", "", Some("")),
+            ("h:1", "", Some("")),
+            ("h:1", "other", Some("other")),
+            ("http://h", "", Some("h")),
+            ("http://H:80/x", "other:7", Some("H:80")),
+            ("https://[::1]:8443/?q", "h", Some("[::1]:8443")),
+            ("http://h/", "a b", None),
+            ("h:1", "u@h", None),
+            ("*", ":80", None),
+        ] {
+            let mut head = Request::new(());
+            *head.uri_mut() = target.parse().unwrap();
+            head.headers_mut().insert(HOST, host.parse().unwrap());
+            let taken = of_request(&head).is_ok();
+            take_host_from_target(&mut head);
+            let found = taken.then(|| head.headers()[HOST].to_str().unwrap());
+            assert_eq!(found, delivered, "{target:?} {host:?}");
+        }
+        // A head of version 1.0 may have none.
+        let mut head = Request::new(());
+        *head.uri_mut() = "http://h:1/".parse().unwrap();
+        take_host_from_target(&mut head);
+        assert_eq!(head.headers()[HOST], "h:1");
+    }
+
+    /// Where there is no body whatever the headers say: whether they say it clearly.
+    #[test]
+    fn responses_without_a_body_that_are_odd() {
+        for (status, asked, lines, is_sound_one) in [
+            (204, Asked::Other, "", true),
+            (204, Asked::Other, "CL:5", false),
+            (204, Asked::Other, "CL:0", false),
+            (204, Asked::Other, "TE:chunked", false),
+            (204, Asked::Head, "CL:5", false),
+            (204, Asked::Connect, "CL:5", true),
+            (100, Asked::Other, "", true),
+            (103, Asked::Other, "Link:x", true),
+            (100, Asked::Other, "CL:0", false),
+            (103, Asked::Head, "TE:chunked", false),
+            (101, Asked::Other, "CL:5", true),
+            (304, Asked::Other, "CL:5", true),
+            (304, Asked::Other, "CL:5|CL:5", true),
+            (304, Asked::Other, "TE:chunked", true),
+            (304, Asked::Other, "TE:gzip, chunked", true),
+            (304, Asked::Other, "CL:5|CL:6", false),
+            (304, Asked::Other, "CL:5|TE:chunked", false),
+            (304, Asked::Other, "CL:x", false),
+            (304, Asked::Other, "TE:chunked, gzip", false),
+            (304, Asked::Other, "TE:gzip", false),
+            (200, Asked::Head, "", true),
+            (200, Asked::Head, "CL:5", true),
+            (200, Asked::Head, "TE:chunked", true),
+            (404, Asked::Head, "CL:5, 6", false),
+            (200, Asked::Head, "CL:5|TE:chunked", false),
+            (200, Asked::Other, "CL:5", true),
+        ] {
+            let mut head = Response::new(());
+            *head.status_mut() = status.try_into().unwrap();
+            *head.headers_mut() = headers(lines);
+            let found = is_sound(&head, asked);
+            assert_eq!(found, is_sound_one, "{status} {asked:?} {lines:?}");
+        }
+        let mut head = Response::new(());
+        *head.version_mut() = Version::HTTP_10;
+        *head.headers_mut() = headers("TE:chunked");
+        assert!(!is_sound(&head, Asked::Head));
     }
 
     #[test]
@@ -396,6 +544,9 @@ mod tests {
             of_request(&head).unwrap_err().to_string(),
             "the peer does not speak HTTP/1: Content-Length is not a length"
         );
+        *head.headers_mut() = headers("H:h|TE:x-gzip, chunked");
+        let error = of_request(&head).unwrap_err();
+        assert_eq!(error.detail(), Some("the transfer coding x-gzip"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct Limits {
     pub(crate) interim: usize,
     pub(crate) body_bytes: u64,
     pub(crate) chunk_line: usize,
+    pub(crate) chunk_extensions: usize,
     pub(crate) trailer_bytes: usize,
     pub(crate) continue_wait: Duration,
     pub(crate) queued: usize,
@@ -61,6 +62,14 @@ impl Limits {
         self
     }
 
+    /// Size of the extensions in one such line of a request in bytes: of what is between the size of
+    /// the chunk and the end of the line. Default 256.
+    #[must_use]
+    pub fn chunk_extensions(mut self, bytes: usize) -> Self {
+        self.chunk_extensions = bytes;
+        self
+    }
+
     /// Size of the trailers after a chunked body in bytes. Default 16,384.
     #[must_use]
     pub fn trailer_bytes(mut self, bytes: usize) -> Self {
@@ -93,6 +102,7 @@ impl Default for Limits {
             interim: 32,
             body_bytes: 16 << 20,
             chunk_line: 4 * 1024,
+            chunk_extensions: 256,
             trailer_bytes: 16 * 1024,
             continue_wait: Duration::from_secs(1),
             queued: 64 * 1024,

@@ -1,10 +1,13 @@
 //! HTTP/1.1 as functions over bytes (RFC 9112). No I/O, no threads, no clock.
 //!
-//! `encode` writes message heads, `parse` reads them, `framing` says which body follows, `chunked`
-//! is the coding of bodies of unknown length, `limits` bounds them all.
+//! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
+//! which body follows, `chunked` is the coding of bodies of unknown length with its `extension`s,
+//! `limits` bounds them all.
 
+mod authority;
 pub(crate) mod chunked;
 pub(crate) mod encode;
+mod extension;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;
@@ -12,10 +15,21 @@ pub(crate) mod parse;
 use bytes::Bytes;
 use http::Response;
 
+/// Which messages are read. Of requests nothing is taken that another server or a proxy could read
+/// in another way; of responses, what is known to be sent and harms nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Request,
+    Response,
+}
+
 /// `token` (RFC 9110 section 5.6.2).
 fn is_token(bytes: &[u8]) -> bool {
-    let is_token_byte = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
-    !bytes.is_empty() && bytes.iter().all(is_token_byte)
+    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// The reason phrase of a response, where it is not the usual one of its status (RFC 9112

@@ -10,6 +10,7 @@ use http::{
 };
 
 use super::Reason;
+use super::authority::HostPort;
 use super::limits::Limits;
 use crate::error::{Error, ErrorKind};
 
@@ -63,9 +64,9 @@ impl HeadSearch {
 
     /// Whether a blank line ends something; the blank lines before a head do not.
     fn finds_end(&mut self, input: &[u8]) -> bool {
-        let is_line_end = |b: &&u8| matches!(**b, b'\r' | b'\n');
         if self.blank == self.searched {
-            self.blank += input[self.blank..].iter().take_while(is_line_end).count();
+            let blank = input[self.blank..].iter().take_while(|b| is_line_end(b));
+            self.blank += blank.count();
         }
         let from = self.searched.saturating_sub(2).max(self.blank);
         self.searched = input.len();
@@ -81,6 +82,7 @@ impl Head for Request<Bytes> {
         let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
             return Ok(None);
         };
+        check_line_ends(&input[..size])?;
         let target = parsed.path.unwrap_or_default();
         let mut request = Self::new(Bytes::new());
         *request.method_mut() =
@@ -120,11 +122,14 @@ impl Head for Response<Bytes> {
 /// The phrase of a status line that has been parsed (RFC 9112 section 4): what follows the second
 /// space.
 fn reason(input: &[u8]) -> &[u8] {
-    let is_line_end = |b: &u8| matches!(b, b'\r' | b'\n');
     let lines = input.split(is_line_end);
     let line = lines.into_iter().find(|line| !line.is_empty());
     let parts = line.map(|line| line.splitn(3, |b| *b == b' '));
     parts.and_then(|mut parts| parts.nth(2)).unwrap_or_default()
+}
+
+fn is_line_end(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
 }
 
 /// Room for as many lines as are allowed and as can be there: none is shorter than three bytes.
@@ -132,16 +137,69 @@ fn header_lines<'a>(input: &[u8], limits: &Limits) -> Vec<httparse::Header<'a>> 
     vec![httparse::EMPTY_HEADER; limits.headers.min(input.len() / 3)]
 }
 
+/// LF alone ends a line for some who read a request, and not for others, who would see other headers
+/// (RFC 9112 section 2.2 lets us refuse it). Of responses it is taken: nobody but us reads them, and
+/// simple servers send it.
+fn check_line_ends(head: &[u8]) -> Result<(), Error> {
+    let blank = head.iter().take_while(|b| is_line_end(b)).count();
+    let head = &head[blank..];
+    let is_alone = |(at, byte): (usize, &u8)| *byte == b'\n' && head[at - 1] != b'\r';
+    match head.iter().enumerate().skip(1).any(is_alone) {
+        true => Err(refused("a line ends in LF alone")),
+        false => Ok(()),
+    }
+}
+
 /// RFC 9112 section 3.2: authority-form for CONNECT and for nothing else, `*` for OPTIONS only.
 fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
+    // `Uri` leaves a fragment out, and takes more than ASCII.
+    if target.bytes().any(|b| b == b'#' || !b.is_ascii()) {
+        return Err(refused("the target has a byte that none may have"));
+    }
     let uri = Uri::try_from(target).map_err(malformed)?;
-    let is_authority = uri.authority().is_some() && uri.scheme().is_none();
-    let fits = is_authority == (*method == Method::CONNECT)
-        && (target != "*" || *method == Method::OPTIONS);
-    if fits {
-        Ok(uri)
-    } else {
-        Err(Error::new(ErrorKind::Protocol).with_detail("the target does not fit the method"))
+    let connects = *method == Method::CONNECT;
+    match (uri.scheme_str(), uri.authority()) {
+        (None, Some(authority)) if connects => expect_host_and_port(authority.as_str())?,
+        (Some(scheme), Some(authority)) if !connects => {
+            expect_http(scheme)?;
+            expect_host(authority.as_str())?;
+        }
+        (None, None) if target.starts_with('/') && !connects => {}
+        (None, None) if target == "*" && *method == Method::OPTIONS => {}
+        _ => return Err(refused("the target does not fit the method")),
+    }
+    Ok(uri)
+}
+
+/// We are no proxy for other schemes.
+fn expect_http(scheme: &str) -> Result<(), Error> {
+    match ["http", "https"]
+        .iter()
+        .any(|http| scheme.eq_ignore_ascii_case(http))
+    {
+        true => Ok(()),
+        false => Err(refused("the scheme of the target is not http or https")),
+    }
+}
+
+/// Credentials are an error too, in what comes from somebody else (RFC 9110 section 4.2.4).
+fn expect_host(authority: &str) -> Result<Option<u16>, Error> {
+    match HostPort::parse(authority.as_bytes()) {
+        Some(HostPort {
+            host: [_, ..],
+            port,
+        }) => Ok(port),
+        _ => Err(refused(
+            "the target has no host, or more than that and a port",
+        )),
+    }
+}
+
+/// A tunnel has no default port (RFC 9110 section 9.3.6).
+fn expect_host_and_port(authority: &str) -> Result<(), Error> {
+    match expect_host(authority)? {
+        Some(_) => Ok(()),
+        None => Err(refused("the target of CONNECT has no port")),
     }
 }
 
@@ -176,6 +234,10 @@ fn classify(error: httparse::Error) -> Error {
         }
         _ => Error::new(ErrorKind::Protocol).with_source(error),
     }
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol).with_detail(detail)
 }
 
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -303,6 +365,83 @@ mod tests {
                 "{input:?}"
             );
         }
+    }
+
+    #[test]
+    fn targets_that_are_read_differently_are_refused() {
+        for (line, is_taken) in [
+            ("GET /a%23b?c", true),
+            ("GET //h/x", true),
+            ("GET /a#b", false),
+            ("GET http://h/#b", false),
+            ("GET /#", false),
+            ("GET /\u{e9}", false),
+            ("GET http://\u{e9}/", false),
+            ("GET ?x", false),
+            ("GET x", false),
+            ("GET HTTPS://h/", true),
+            ("GET http://h:80", true),
+            ("GET http://[::1]:80/", true),
+            ("OPTIONS http://h", true),
+            ("GET ftp://h/", false),
+            ("GET file:///x", false),
+            ("GET http:/x", false),
+            ("GET http://", false),
+            ("GET http:///x", false),
+            ("GET http://:80/", false),
+            ("GET http://h:0/", false),
+            ("GET http://h:65536/", false),
+            ("GET http://u@h/", false),
+            ("GET http://u:p@h/", false),
+            ("GET http://a,b/", false),
+            ("CONNECT h:443", true),
+            ("CONNECT [::1]:443", true),
+            ("CONNECT h", false),
+            ("CONNECT h:", false),
+            ("CONNECT h:0", false),
+            ("CONNECT h:65536", false),
+            ("CONNECT u@h:443", false),
+            ("CONNECT u:p@h:443", false),
+            ("CONNECT :443", false),
+            ("CONNECT http://h:443", false),
+            ("CONNECT *", false),
+            ("OPTIONS *", true),
+            ("OPTIONS **", false),
+        ] {
+            let head = format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let found = request(&head).map(|head| head.is_some());
+            let expected = if is_taken {
+                Ok(true)
+            } else {
+                Err(ErrorKind::Protocol)
+            };
+            assert_eq!(found, expected, "{line:?}");
+        }
+    }
+
+    /// Blank lines before a request are no part of it.
+    #[test]
+    fn a_line_of_a_request_ends_in_cr_and_lf() {
+        for (input, is_taken) in [
+            ("GET / HTTP/1.1\r\nA: 1\r\n\r\n", true),
+            ("\n\r\n\nGET / HTTP/1.1\r\nA: 1\r\n\r\n", true),
+            ("GET / HTTP/1.1\nA: 1\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nA: 1\n\r\n", false),
+            ("GET / HTTP/1.1\r\nA: 1\r\n\n", false),
+            ("GET / HTTP/1.1\n\n", false),
+            ("GET / HTTP/1.1\r\n\r\nwith\nLF", true),
+        ] {
+            let found = request(input).map(|head| head.is_some());
+            let expected = if is_taken {
+                Ok(true)
+            } else {
+                Err(ErrorKind::Protocol)
+            };
+            assert_eq!(found, expected, "{input:?}");
+        }
+        let response = b"HTTP/1.1 200 OK\nA: 1\n\n";
+        let found = check::<Response<Bytes>>(response, &Limits::default());
+        assert!(matches!(found, Ok(Some(_))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! A test that needs the in-memory transport is behind the feature `test-util`.
 
+mod announced;
 mod bodies;
 mod callback;
 mod cancel;
@@ -31,6 +32,8 @@ mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
+#[cfg(feature = "test-util")]
+mod strict;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

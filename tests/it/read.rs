@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
+use http_aio::http::Request;
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Limits, Parts, Stream};
 use socket2::SockRef;
 
@@ -923,17 +924,53 @@ fn std_io_tells_a_reset_from_an_end() {
 
 // ---------------------------------------------------------------------------------------- memory
 
+/// A number that the kernel tells about this process.
+#[cfg(target_os = "linux")]
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Many connections, of which each has brought much: it is gone when the caller has dropped it.
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_that_are_idle_hold_nothing_of_what_passed() {
+    const CONNECTIONS: usize = 96;
+    const BODY: usize = 4 << 20;
+    if !alone("read::connections_that_are_idle_hold_nothing_of_what_passed") {
+        return;
+    }
+    let body = pattern(0, BODY);
+    let before = status("VmRSS");
+    let idle: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (conn, mut peer) = pair(Family::Tcp);
+            let request = Request::get("http://h/").body(Bytes::new()).unwrap();
+            let asked = conn.transact(Aio::new(), request);
+            let said = body.clone();
+            let saying = thread::spawn(move || {
+                peer.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n"));
+                peer.say(said);
+                peer
+            });
+            assert_eq!(settle(asked).unwrap().body(), &body);
+            (conn, join(saying))
+        })
+        .collect();
+    let held = status("VmRSS").saturating_sub(before);
+    assert!(idle.iter().all(|(conn, _)| conn.is_reusable()));
+    // In KiB. An allocator keeps some of what it got back, but not for each connection.
+    let all = (CONNECTIONS * BODY) as u64 >> 10;
+    assert!(held < all / 3, "{held} KiB of {all}");
+}
+
 /// What a peer announces costs nothing until it is sent.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_gibibyte_that_is_asked_for_is_not_allocated() {
     if !alone("read::a_gibibyte_that_is_asked_for_is_not_allocated") {
         return;
-    }
-    fn status(key: &str) -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
     let before = (status("VmHWM"), status("VmPeak"));
     let (conn, mut peer) = pair_with(Family::Tcp, "abc");

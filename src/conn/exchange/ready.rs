@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::conn::incoming::unasked;
+use crate::conn::ledger::announced;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
 
@@ -66,9 +67,8 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
     if writer.queue.has_ended() || reader.queue.has_ended() {
         return Err(ErrorKind::Closed.into());
     }
-    if link.ledger.closing.is_set() {
-        let detail = "a message announced that the connection closes after it";
-        return Err(Error::new(ErrorKind::Closed).with_detail(detail));
+    if link.ledger.is_closing() {
+        return Err(announced());
     }
     if link.ledger.upgraded.is_set() {
         let detail = "the connection was upgraded";
@@ -121,7 +121,7 @@ fn is_between_messages(conn: &Conn) -> bool {
     let ledger = &link.ledger;
     writer.queue.is_quiet()
         && reader.comes_to_rest()
-        && !(ledger.closing.is_set() || ledger.upgraded.is_set() || ledger.writing.is_set())
+        && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
         && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
         && reader.is_between(&conn.limits)
 }

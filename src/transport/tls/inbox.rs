@@ -17,7 +17,7 @@ impl Inbox {
     pub(super) fn room(&mut self, size: usize) -> &mut [u8] {
         let size = size.clamp(LEAST_ROOM, MOST_ROOM);
         if self.buffer.len() < size {
-            self.buffer.resize(size, 0);
+            self.buffer = vec![0; size];
         }
         (self.start, self.end) = (0, 0);
         &mut self.buffer[..size]
@@ -37,5 +37,32 @@ impl Inbox {
 
     pub(super) fn clear(&mut self) {
         self.start = self.end;
+    }
+
+    /// Keeps no more than room for a record when all is taken: the connection may be idle from now on.
+    pub(super) fn slim(&mut self) {
+        if self.unread().is_empty() && self.buffer.len() > LEAST_ROOM {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_large_is_kept_for_nothing() {
+        let mut inbox = Inbox::default();
+        for (size, kept) in [(usize::MAX, 0), (0, LEAST_ROOM), (1 << 20, 0)] {
+            let room = inbox.room(size).len();
+            inbox.arrived(room);
+            inbox.take(room - 1);
+            inbox.slim();
+            assert_eq!(inbox.unread().len(), 1, "what is unread stays");
+            inbox.take(1);
+            inbox.slim();
+            assert_eq!(inbox.buffer.capacity(), kept);
+        }
     }
 }

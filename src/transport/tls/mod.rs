@@ -291,7 +291,10 @@ impl Shared {
             return Err(io::ErrorKind::Interrupted.into());
         };
         let result = work(&mut inbox);
-        self.session.lock().inbox = Some(inbox);
+        inbox.slim();
+        let mut session = self.session.lock();
+        session.slim();
+        session.inbox = Some(inbox);
         result
     }
 

@@ -1,0 +1,136 @@
+//! `host[:port]`: the value of a Host, and the authority of a target (RFC 9110 section 7.2).
+
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+/// The two parts. The host may be empty; a port that is missing or empty is the default one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostPort<'a> {
+    pub(super) host: &'a [u8],
+    pub(super) port: Option<u16>,
+}
+
+impl<'a> HostPort<'a> {
+    /// `None` for anything else, such as credentials before the host, a list, or a port that no
+    /// socket has.
+    pub(super) fn parse(authority: &'a [u8]) -> Option<Self> {
+        let end = match authority {
+            [b'[', ..] => authority.iter().position(|&b| b == b']')? + 1,
+            _ => (authority.iter().position(|&b| b == b':')).unwrap_or(authority.len()),
+        };
+        let (host, rest) = authority.split_at(end);
+        let is_host = match host {
+            [b'[', literal @ .., b']'] => is_address(literal),
+            name => is_name(name),
+        };
+        let port = match rest {
+            [] | [b':'] => None,
+            [b':', digits @ ..] => Some(port(digits)?),
+            _ => return None,
+        };
+        is_host.then_some(Self { host, port })
+    }
+}
+
+fn port(digits: &[u8]) -> Option<u16> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None; // A sign, which `parse` takes.
+    }
+    let port = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (port > 0).then_some(port)
+}
+
+fn is_address(literal: &[u8]) -> bool {
+    std::str::from_utf8(literal).is_ok_and(|text| Ipv6Addr::from_str(text).is_ok())
+}
+
+/// `reg-name` (RFC 3986 section 3.2.2), which an IPv4 address is too; but without the comma, at which
+/// some peers take one value apart into two.
+fn is_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        rest = match rest {
+            [] => return true,
+            [b'%', a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => rest,
+            [byte, rest @ ..] if is_name_byte(*byte) => rest,
+            _ => return false,
+        };
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_with_and_without_ports() {
+        for (authority, host, port) in [
+            ("h", "h", None),
+            ("Example.com:80", "Example.com", Some(80)),
+            ("a_b-c.d~", "a_b-c.d~", None),
+            ("h:", "h", None),
+            ("h:00080", "h", Some(80)),
+            ("h:65535", "h", Some(65_535)),
+            ("127.0.0.1:1", "127.0.0.1", Some(1)),
+            ("[::1]", "[::1]", None),
+            ("[::1]:", "[::1]", None),
+            ("[2001:DB8::7]:443", "[2001:DB8::7]", Some(443)),
+            ("%41b", "%41b", None),
+            ("", "", None),
+            (":80", "", Some(80)),
+        ] {
+            let expected = HostPort {
+                host: host.as_bytes(),
+                port,
+            };
+            let found = HostPort::parse(authority.as_bytes());
+            assert_eq!(found, Some(expected), "{authority:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host() {
+        for authority in [
+            "a b",
+            "a,b",
+            "a/b",
+            "u@a",
+            "u:p@a",
+            "a\\b",
+            "a?b",
+            "a#b",
+            "a\tb",
+            "a\"b",
+            "a<b",
+            "\u{e9}",
+            "%",
+            "%4",
+            "%4g",
+            "h:65536",
+            "h:0",
+            "h:00",
+            "h:+1",
+            "h:-1",
+            "h:x",
+            "h:1x",
+            "h: 1",
+            "h:1:2",
+            "::1",
+            "[::1",
+            "[]",
+            "[::1]x",
+            "[::g]:1",
+            "[::1%25eth0]",
+            "[127.0.0.1]",
+            "a[::1]",
+            "h]",
+        ] {
+            let found = HostPort::parse(authority.as_bytes());
+            assert_eq!(found, None, "{authority:?}");
+        }
+    }
+}
