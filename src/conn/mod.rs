@@ -209,7 +209,9 @@ impl Conn {
     ///
     /// Operations in flight and queued complete with [`Closed`](ErrorKind::Closed) and their exact
     /// count, and so do operations that are submitted later. What the kernel has accepted is still
-    /// delivered. See shutdown(2).
+    /// delivered: the stream ends behind it, and whatever the peer says meanwhile is thrown away, in
+    /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
+    /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
     pub fn close(&self) {
         let Handle {
             link,
@@ -223,10 +225,14 @@ impl Conn {
             || (writes.queue.is_empty() && writer.lane.is_quiet());
         // Fails when the peer is gone already, and then there is nobody to wake.
         let _ = if whole {
-            link.transport.shutdown(Shutdown::Both)
+            link.transport.shutdown(Shutdown::Write)
         } else {
-            link.transport.abort(Shutdown::Both)
+            link.transport.abort(Shutdown::Write)
         };
+        // Shutting down the read side would reset a peer that says something, and destroy what it
+        // has not read: who reads finds that the lane has ended, and others throw away the rest.
+        link.transport.wake_reader();
+        link.transport.linger();
         writer.fail_queued(writes.queue);
         reader.fail_queued(reads.queue);
     }

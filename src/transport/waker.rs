@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use self::event::Waker;
+pub(crate) use self::event::Waker;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use self::pair::Waker;
+pub(crate) use self::pair::Waker;
 
 /// One descriptor a waker.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -18,10 +18,10 @@ mod event {
     use super::{AsFd, BorrowedFd, io};
 
     #[derive(Debug)]
-    pub(in super::super) struct Waker(OwnedFd);
+    pub(crate) struct Waker(OwnedFd);
 
     impl Waker {
-        pub(in super::super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             Ok(Self(eventfd(
                 0,
                 EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
@@ -29,11 +29,11 @@ mod event {
         }
 
         /// Fails only when it is readable beyond all measure.
-        pub(in super::super) fn wake(&self) {
+        pub(crate) fn wake(&self) {
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
 
-        pub(in super::super) fn reset(&self) {
+        pub(crate) fn reset(&self) {
             let _ = rustix::io::read(&self.0, &mut [0; 8]);
         }
     }
@@ -54,13 +54,13 @@ mod pair {
     use super::{AsFd, BorrowedFd, io};
 
     #[derive(Debug)]
-    pub(in super::super) struct Waker {
+    pub(crate) struct Waker {
         reader: UnixStream,
         writer: UnixStream,
     }
 
     impl Waker {
-        pub(in super::super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             let (reader, writer) = UnixStream::pair()?;
             reader.set_nonblocking(true)?;
             writer.set_nonblocking(true)?;
@@ -68,11 +68,11 @@ mod pair {
         }
 
         /// Fails only when it is readable already.
-        pub(in super::super) fn wake(&self) {
+        pub(crate) fn wake(&self) {
             let _ = (&self.writer).write(&[0]);
         }
 
-        pub(in super::super) fn reset(&self) {
+        pub(crate) fn reset(&self) {
             let mut scrap = [0; 64];
             while let Ok(1..) = (&self.reader).read(&mut scrap) {}
         }

@@ -19,6 +19,7 @@ mod get;
 mod guest;
 #[cfg(feature = "test-util")]
 mod invariant;
+mod linger;
 mod message;
 mod nng_parity;
 mod put;
