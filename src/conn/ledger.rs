@@ -23,6 +23,15 @@ pub(crate) struct Ledger {
     pub(crate) closing: Flag,
     /// The writer is in the middle of a message.
     pub(crate) writing: Flag,
+    /// The connection is being shut down: nothing more is submitted.
+    pub(crate) leaving: Flag,
+}
+
+impl Ledger {
+    pub(crate) fn leave(&self) {
+        self.leaving.set(true);
+        self.closing.set(true); // Nor is any exchange.
+    }
 }
 
 /// The requests of one direction.

@@ -14,6 +14,7 @@ mod read;
 mod reader;
 #[cfg(feature = "tls")]
 mod secure;
+mod shutdown;
 mod side;
 mod thread;
 mod transact;
@@ -53,9 +54,12 @@ use crate::transport::{Addr, Stream, Transport};
 ///
 /// # The end of a connection
 ///
-/// * Dropping the last handle lets what was submitted finish, then closes. It does not wait for
-///   that: a program that exits must have waited for what it cares about.
+/// * [`shutdown`](Self::shutdown) lets what was submitted finish, ends the stream, and waits until
+///   the peer has ended its own. A program that exits must have waited for what it cares about.
+/// * Dropping the last handle does the same, in the background, within bounds.
 /// * [`close`](Self::close) aborts everything at once.
+/// * In no case does what comes after a write destroy what it has counted. See `close` for how
+///   long a peer is heard for that.
 /// * A write that fails in flight ends the *write side*, because the stream would be corrupt. The
 ///   read side stays usable, so that an early answer to an interrupted upload can still be read.
 ///

@@ -34,6 +34,9 @@ use crate::transport::moved_nothing;
 const LEAST_ROOM: usize = 16 << 10;
 const MOST_ROOM: usize = 256 << 10;
 
+/// Room for what is thrown away.
+const DISCARDED: usize = 64 << 10;
+
 #[derive(Default)]
 pub(crate) struct Reader {
     /// With whoever serves a read, here in between; none before the first.
@@ -251,6 +254,14 @@ impl ReadJob {
                 };
                 looked.or_again(|completer| again(Want::Response(completer)))
             }
+            Want::Rest(completer) => {
+                incoming.discard();
+                let looked = match incoming.input.has_ended() {
+                    true => finish(completer, Ok(())),
+                    false => NotYet(completer, DISCARDED),
+                };
+                looked.or_again(|completer| again(Want::Rest(completer)))
+            }
             Want::Answer(answer, completer) => answer
                 .look(incoming, search, &limits, ledger, completer)
                 .or_again(|(answer, completer)| again(Want::Answer(answer, completer))),
@@ -268,7 +279,7 @@ impl ReadJob {
         };
         let count = match &self.want {
             Want::Some(count, _) | Want::All(count, _) => content(*count),
-            Want::Trailers(_) => 0,
+            Want::Trailers(_) | Want::Rest(_) => 0,
             Want::Request(_) | Want::Response(_) | Want::AnyResponse(_) | Want::Answer(..) => {
                 incoming.input.raw().len() as u64
             }
@@ -285,7 +296,10 @@ impl ReadJob {
 
 impl Want {
     fn is_head(&self) -> bool {
-        !matches!(self, Self::Some(..) | Self::All(..) | Self::Trailers(_))
+        !matches!(
+            self,
+            Self::Some(..) | Self::All(..) | Self::Trailers(_) | Self::Rest(_)
+        )
     }
 }
 

@@ -242,7 +242,9 @@ impl Conn {
         until: Until,
     ) -> Aio<Written, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let leaving = self.handle.link.ledger.leaving.is_set();
         match content {
+            _ if leaving => drop(completer.finish(Err(ErrorKind::Closed.into()))),
             Ok(content) => {
                 let job = WriteJob::new(content, bufs, until, deadline, completer);
                 self.handle.writer.submit(job, self.limits.queued);

@@ -4,7 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http_aio::{Aio, Conn};
+use http_aio::bytes::Bytes;
+use http_aio::http::Request;
+use http_aio::{Aio, Conn, ErrorKind};
 use socket2::SockRef;
 
 use crate::support::*;
@@ -124,6 +126,171 @@ fn a_talkative_peer_is_heard_to_its_end() {
     }
 }
 
+// -------------------------------------------------------------------------------------- shutdown
+
+#[track_caller]
+fn assert_closed(conn: &Conn) {
+    let closed = (ErrorKind::Closed, 0);
+    let write = settle(conn.write_all(Aio::new().iov(["x"])));
+    assert_eq!(failure(write), closed);
+    assert_eq!(failure(settle(conn.read(Aio::new(), 1))), closed);
+    let request = Request::get("http://h/").body(Bytes::new());
+    let exchange = conn.transact(Aio::new(), request.expect("a request"));
+    assert_eq!(failure(settle(exchange)), closed);
+}
+
+/// The peer reads only when it has said what it has to say.
+#[test]
+fn shutting_down_waits_for_the_peer() {
+    for family in FAMILIES {
+        let (conn, mut peer) = pair(family);
+        let stuck = jam(&conn, Aio::new());
+        let behind = write_pattern(&conn, Aio::new(), MORE_THAN_FITS as u64, 10);
+        let shutdown = conn.shutdown(Aio::new());
+        assert_closed(&conn);
+        peer.say(vec![0; 8 << 20]);
+        assert!(!shutdown.is_done());
+        let drained = peer.drain();
+        let all = (MORE_THAN_FITS as u64 + 10, End::OfStream);
+        assert_eq!((drained.count(), drained.end), all);
+        assert!(!shutdown.is_done());
+        peer.say("that was all?");
+        drop(peer);
+        settle(shutdown).expect("the peer has ended");
+        settle(stuck).expect("it was read");
+        settle(behind).expect("it was read");
+        assert_closed(&conn);
+        assert_eq!(
+            failure(settle(conn.shutdown(Aio::new()))).0,
+            ErrorKind::Closed
+        );
+    }
+}
+
+/// Reads that were submitted before get what comes.
+#[test]
+fn shutting_down_comes_after_reads() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    let read = conn.read_all(Aio::new(), 5);
+    let (told, _) = tell(conn.shutdown(Aio::new()));
+    peer.say("reply, and more");
+    assert_eq!(settle(read).expect("it was sent"), "reply");
+    assert_eq!(peer.drain().count(), 0);
+    drop(peer);
+    let told = receive(&told);
+    told.result.expect("the peer has ended");
+    assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+}
+
+/// The stream has been cut already; the peer's end is waited for all the same.
+#[test]
+fn shutting_down_behind_a_write_that_failed() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    let stuck = jam(&conn, Aio::new());
+    stuck.cancel();
+    let (_, count) = failure(settle(stuck));
+    let shutdown = conn.shutdown(Aio::new());
+    peer.say("too large");
+    assert_eq!(peer.drain().count(), count);
+    assert!(!shutdown.is_done());
+    drop(peer);
+    settle(shutdown).expect("the peer has ended");
+}
+
+#[test]
+fn shutting_down_has_a_deadline_and_can_be_cancelled() {
+    for (cancels, kind) in [(false, ErrorKind::TimedOut), (true, ErrorKind::Canceled)] {
+        let (conn, mut peer) = written(Family::Tcp);
+        let aio = match cancels {
+            true => Aio::new(),
+            false => Aio::new().timeout(Duration::from_millis(20)),
+        };
+        let shutdown = conn.shutdown(aio);
+        if cancels {
+            shutdown.cancel();
+        }
+        assert_eq!(failure(settle(shutdown)), (kind, 0));
+        assert_closed(&conn);
+        drop(conn);
+        peer.say("x");
+        expect_all("given up", &peer.drain());
+    }
+}
+
+/// Another one is allowed to go on where the first has given up.
+#[test]
+fn shutting_down_again() {
+    let (conn, mut peer) = pair(Family::Unix);
+    let first = conn.shutdown(Aio::new().timeout(Duration::from_millis(20)));
+    assert_eq!(failure(settle(first)), (ErrorKind::TimedOut, 0));
+    let second = conn.shutdown(Aio::new());
+    assert_eq!(peer.drain().count(), 0);
+    drop(peer);
+    settle(second).expect("the peer has ended");
+}
+
+#[test]
+fn shutting_down_what_is_closed() {
+    for before in [true, false] {
+        let (conn, mut peer) = pair(Family::Tcp);
+        let shutdown = if before {
+            conn.close();
+            conn.shutdown(Aio::new())
+        } else {
+            let shutdown = conn.shutdown(Aio::new());
+            conn.close();
+            shutdown
+        };
+        assert_eq!(failure(settle(shutdown)), (ErrorKind::Closed, 0));
+        assert_eq!(peer.drain().count(), 0);
+    }
+}
+
+#[test]
+fn shutting_down_what_the_peer_resets() {
+    let (conn, peer) = pair(Family::Tcp);
+    let stuck = jam(&conn, Aio::new());
+    let shutdown = conn.shutdown(Aio::new());
+    drop(peer); // With input that it has not read.
+    assert_eq!(failure(settle(stuck)).0, ErrorKind::Reset);
+    assert_eq!(failure(settle(shutdown)), (ErrorKind::Reset, 0));
+}
+
+/// The last handle and the aio are dropped: it goes on, and ends with the peer.
+#[test]
+fn shutting_down_needs_no_handle() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    let stuck = jam(&conn, Aio::new());
+    drop(conn.shutdown(Aio::new()));
+    drop(conn);
+    let drained = peer.drain();
+    let all = (MORE_THAN_FITS as u64, End::OfStream);
+    assert_eq!((drained.count(), drained.end), all);
+    settle(stuck).expect("it was read");
+}
+
+#[cfg(feature = "test-util")]
+#[test]
+fn shutting_down_in_memory() {
+    use http_aio::transport::memory::Faults;
+    let (conn, peer) = memory_pair(100, Faults::none());
+    let write = write_pattern(&conn, Aio::new(), 0, 1000);
+    let shutdown = conn.shutdown(Aio::new());
+    let back = Conn::from_transport(peer);
+    settle(back.write_all(Aio::new().iov(["x"; 1000]))).expect("it is read");
+    assert_eq!(
+        settle(back.read_all(Aio::new(), 1000))
+            .expect("it was sent")
+            .len(),
+        1000
+    );
+    assert!(settle(back.read(Aio::new(), 1)).is_err_and(|error| error.is_end_of_stream()));
+    assert!(!shutdown.is_done());
+    drop(back);
+    settle(shutdown).expect("the peer has ended");
+    settle(write).expect("it was read");
+}
+
 // ---------------------------------------------------------------------------------- what it costs
 
 /// In the middle of downloads from somebody who sends as fast as he can.
@@ -164,7 +331,6 @@ mod secure {
     use std::io::Write;
     use std::net::Shutdown;
 
-    use http_aio::ErrorKind;
     use http_aio::rustls::{ServerConnection, StreamOwned};
 
     use super::*;
@@ -207,6 +373,40 @@ mod secure {
             assert_eq!(received.len(), LEN, "{what}");
             assert_pattern(0, &received);
             drop(kept);
+        }
+    }
+
+    /// With the peer's `close_notify`, or with the end of the stream below it.
+    #[test]
+    fn shutting_down() {
+        for in_order in [true, false] {
+            let (near, far) = tcp_pair();
+            let config = server_config_with_tickets();
+            let peer = thread::spawn(move || crate::tls::raw(far, config));
+            let conn = Conn::tls_client(Aio::new(), near, localhost(), client_config());
+            let (conn, mut peer) = (settle(conn).expect("a handshake"), join(peer));
+            let draining = thread::spawn(move || {
+                let drained = drain_raw(&mut peer);
+                (drained, peer)
+            });
+            let written = write_pattern(&conn, Aio::new(), 0, MORE_THAN_FITS);
+            let shutdown = conn.shutdown(Aio::new());
+            let ((received, ending), mut peer) = join(draining);
+            assert_eq!(
+                (received.len(), ending),
+                (MORE_THAN_FITS, crate::tls::Ending::InOrder)
+            );
+            peer.write_all(b"that was all?").expect("it is read");
+            assert!(!shutdown.is_done());
+            if in_order {
+                peer.conn.send_close_notify();
+                peer.flush().expect("room");
+            } else {
+                peer.sock.shutdown(Shutdown::Write).expect("connected");
+            }
+            settle(shutdown).expect("the peer has ended");
+            settle(written).expect("it was read");
+            assert_closed(&conn);
         }
     }
 
