@@ -236,9 +236,10 @@ impl Conn {
         // Shutting down the read side would reset a peer that says something, and destroy what it
         // has not read: who reads finds that the lane has ended, and others throw away the rest.
         link.transport.wake_reader();
-        link.transport.linger();
         writer.fail_queued(writes.queue);
         reader.fail_queued(reads.queue);
+        // Last, because it may start a thread, and these are waited for.
+        link.transport.linger();
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
