@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use socket2::Socket;
 
 use self::departure::Departure;
@@ -39,7 +40,8 @@ const READS: usize = 4;
 /// How much is done for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Sockets at a time.
+    /// Sockets at a time, and no more than a quarter of the descriptors that the process may have.
+    /// As many may have arrived that the thread has not taken over yet.
     sockets: usize,
     /// How long a peer that does not read is waited for, if there is something left to send.
     sending: Duration,
@@ -83,6 +85,7 @@ struct Lingerer {
 struct Desk {
     /// The process that the thread is in.
     process: u32,
+    most: usize,
     arrivals: Vec<Departure>,
     waker: Arc<Waker>,
     /// The thread polls, or is about to, and does not know of the next arrival.
@@ -125,7 +128,7 @@ impl Lingerer {
             }
         }
         let Some(open) = &mut *desk else { return };
-        let too_many = open.arrivals.len() >= self.bounds.sockets;
+        let too_many = open.arrivals.len() >= open.most;
         let evicted = too_many.then(|| open.arrivals.remove(0));
         open.arrivals.push(departure);
         let sleeper = std::mem::take(&mut open.asleep).then(|| Arc::clone(&open.waker));
@@ -143,22 +146,24 @@ impl Lingerer {
     fn start(&'static self, process: u32) -> io::Result<Desk> {
         let waker = Arc::new(Waker::new()?);
         let theirs = Arc::clone(&waker);
+        let most = self.bounds.sockets.min(affordable());
         Builder::new()
             .name("http-aio:linger".into())
-            .spawn(move || self.run(&theirs))?;
+            .spawn(move || self.run(&theirs, most))?;
         Ok(Desk {
             process,
+            most,
             arrivals: Vec::new(),
             waker,
             asleep: false,
         })
     }
 
-    fn run(&self, waker: &Waker) {
+    fn run(&self, waker: &Waker, most: usize) {
         let mut present: Vec<Departure> = Vec::new();
         let mut scrap = vec![MaybeUninit::uninit(); SCRAP];
         loop {
-            self.receive(&mut present);
+            self.receive(&mut present, most);
             let now = Instant::now();
             let next = present.iter().map(|it| it.deadline(&self.bounds)).min();
             let wait = next.map_or(self.bounds.idle, |at| at.saturating_duration_since(now));
@@ -177,7 +182,7 @@ impl Lingerer {
     }
 
     /// Takes over what has been handed over.
-    fn receive(&self, present: &mut Vec<Departure>) {
+    fn receive(&self, present: &mut Vec<Departure>, most: usize) {
         let mut arrivals = Vec::new();
         if let Some(desk) = &mut *self.desk.lock() {
             std::mem::swap(&mut arrivals, &mut desk.arrivals);
@@ -190,7 +195,7 @@ impl Lingerer {
                 None => present.push(departure),
             }
         }
-        let too_many = present.len().saturating_sub(self.bounds.sockets);
+        let too_many = present.len().saturating_sub(most);
         present.drain(..too_many).for_each(Departure::let_go);
     }
 
@@ -220,6 +225,13 @@ impl Lingerer {
         drop(left);
         nothing
     }
+}
+
+/// A quarter of the descriptors.
+fn affordable() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    limit.map_or(usize::MAX, |limit| limit / 4).max(1)
 }
 
 /// Which of the sockets are ready; empty if none is, and the time has passed.
