@@ -83,6 +83,7 @@ mod error;
 #[cfg(feature = "test-util")]
 #[doc(hidden)]
 pub mod fuzz;
+mod linger;
 mod proto;
 mod sync;
 mod timer;

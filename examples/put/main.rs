@@ -70,7 +70,8 @@ struct Arguments {
     url: Option<Target>,
 
     /// Give up after this time, in total: resolving, connecting, upload and answer; opening a pipe, and
-    /// reading standard input without --chunked, come before it
+    /// reading standard input without --chunked, come before it, and up to 1 s for the server to take
+    /// what was sent comes after it
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 
@@ -106,6 +107,9 @@ those there are, 0 if FILE was not looked at; with --chunked, where nobody knows
 `ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
 `reset by peer`, `closed`, `not trusted: REASON` or another reason, followed by the status if the
 server gave one.
+
+An upload that is cut short stays for up to 1 s, so that the server gets the N bytes: a process that
+exits while the server has something to say would make the kernel take back what was not read yet.
 
 https: needs the feature `tls` of the crate. There is no way not to check certificates. A proxy is
 asked for a tunnel, for http: too. Redirections are refusals: when one comes, FILE has been sent, and

@@ -27,6 +27,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long the answer may take after the upload was cut off.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the server may take what was sent, after an exchange that did not come to its end. The
+/// process could not keep the count if it took the socket along.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What the user may choose.
 pub(crate) struct Options {
     /// From the start of the connect to the answer.
@@ -93,15 +97,32 @@ impl Upload<'_> {
             Err(_) if self.control.is_interrupted() => return Ending::Canceled,
             Err(error) => return Ending::failed(self.reach.sentence(&error)),
         };
-        let begun = self.send_head(&conn, target);
+        let (ending, in_order) = self.converse(&conn, target, &pieces);
+        if self.written > 0 && !in_order {
+            self.bar.set_message("waiting for the server to take it");
+            // However that ends, nothing more can be done.
+            let _ = conn.shutdown(Aio::new().timeout(FAREWELL)).wait();
+        }
+        ending
+    }
+
+    /// Whether the server has had all of the body before it answered is the second of the two.
+    fn converse(
+        &mut self,
+        conn: &Conn,
+        target: &Target,
+        pieces: &Receiver<Piece>,
+    ) -> (Ending, bool) {
+        let begun = self.send_head(conn, target);
         if begun.is_ok() && self.expects_permission() {
             self.bar.set_message("waiting for 100 Continue");
-            if let Err(answer) = permission::wait(&conn, self.deadline, self.control) {
-                return self.ending(Err(Stop::Ended), Some(answer));
+            if let Err(answer) = permission::wait(conn, self.deadline, self.control) {
+                return (self.ending(Err(Stop::Ended), Some(answer)), true);
             }
         }
-        let answer = answer::read(&conn, self.deadline.aio(), self.control);
-        let sent = begun.and_then(|()| self.send_body(&conn, &pieces));
+        let answer = answer::read(conn, self.deadline.aio(), self.control);
+        let sent = begun.and_then(|()| self.send_body(conn, pieces));
+        let whole = sent.is_ok() && answer.is_empty();
         // The read has the deadline and ends with Ctrl-C, and so do these waits.
         let answer = match &sent {
             Ok(()) => {
@@ -113,7 +134,8 @@ impl Upload<'_> {
             Err(Stop::Ended) => answer.recv_timeout(GRACE).ok(),
             Err(_) => answer.try_recv().ok(),
         };
-        self.ending(sent, answer)
+        let in_order = whole && matches!(answer, Some(Ok(_)));
+        (self.ending(sent, answer), in_order)
     }
 
     fn ending(&self, sent: Result<(), Stop>, answer: Option<Answer>) -> Ending {

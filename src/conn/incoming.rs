@@ -332,6 +332,12 @@ impl Incoming {
         self.heads += 1;
     }
 
+    /// Throws away what has arrived. What comes behind it is a part of nothing.
+    pub(crate) fn discard(&mut self) {
+        self.input.clear();
+        self.body = Body::Raw;
+    }
+
     /// What follows is no message.
     pub(crate) fn is_raw(&self) -> bool {
         matches!(self.body, Body::Raw)

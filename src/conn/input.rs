@@ -115,6 +115,11 @@ impl Input {
         self.is_large = false;
     }
 
+    /// Forgets all that has arrived, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        (self.content, self.gap, self.filled) = (0, 0, 0);
+    }
+
     fn close_gap(&mut self) {
         if self.content == 0 && self.gap > 0 {
             self.buffer.advance(self.gap);

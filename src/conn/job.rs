@@ -51,6 +51,8 @@ pub(crate) enum Content {
     Message(Box<Message>),
     /// The end of a body. Holds the last chunk, in case it is chunked.
     Finish(Bytes),
+    /// The end of the stream.
+    End,
 }
 
 pub(crate) struct Message {
@@ -317,6 +319,8 @@ pub(crate) enum Want {
     AnyResponse(Completer<Response<Bytes>>),
     /// The response to one request of ours.
     Answer(Box<Answer>, Completer<Response<Bytes>>),
+    /// All that comes, to the end of the stream; nobody gets it.
+    Rest(Completer<()>),
 }
 
 /// Does the same to the completer of whatever type.
@@ -328,6 +332,7 @@ macro_rules! with_completer {
             Want::Request($completer) => $body,
             Want::Response($completer) | Want::AnyResponse($completer) => $body,
             Want::Answer(_, $completer) => $body,
+            Want::Rest($completer) => $body,
         }
     };
 }

@@ -23,12 +23,15 @@ pub(crate) struct Ledger {
     pub(crate) upgraded: Flag,
     /// The writer is in the middle of a message.
     pub(crate) writing: Flag,
+    /// The connection is being shut down: nothing more is submitted.
+    pub(crate) leaving: Flag,
 }
 
 impl Ledger {
-    /// A message announced that the connection closes after it.
+    /// Whether no further exchange may begin: a message announced that the connection closes after it,
+    /// or it is being shut down.
     pub(crate) fn is_closing(&self) -> bool {
-        self.written.are_limited() || self.read.are_limited()
+        self.written.are_limited() || self.read.are_limited() || self.leaving.is_set()
     }
 }
 

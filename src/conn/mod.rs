@@ -14,6 +14,7 @@ mod read;
 mod reader;
 #[cfg(feature = "tls")]
 mod secure;
+mod shutdown;
 mod thread;
 mod transact;
 mod write;
@@ -52,9 +53,12 @@ use crate::transport::{Addr, Stream, Transport};
 ///
 /// # The end of a connection
 ///
-/// * Dropping the last handle lets what was submitted finish, then closes. It does not wait for
-///   that: a program that exits must have waited for what it cares about.
+/// * [`shutdown`](Self::shutdown) lets what was submitted finish, ends the stream, and waits until
+///   the peer has ended its own. A program that exits must have waited for what it cares about.
+/// * Dropping the last handle does the same, in the background, within bounds.
 /// * [`close`](Self::close) aborts everything at once.
+/// * In no case does what comes after a write destroy what it has counted. See `close` for how
+///   long a peer is heard for that.
 /// * A write that fails in flight ends the *write side*, because the stream would be corrupt. The
 ///   read side stays usable, so that an early answer to an interrupted upload can still be read.
 ///
@@ -214,7 +218,9 @@ impl Conn {
     ///
     /// Operations in flight and queued complete with [`Closed`](ErrorKind::Closed) and their exact
     /// count, and so do operations that are submitted later. What the kernel has accepted is still
-    /// delivered. See shutdown(2).
+    /// delivered: the stream ends behind it, and whatever the peer says meanwhile is thrown away, in
+    /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
+    /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
     pub fn close(&self) {
         close(&self.handle.writer, &self.handle.reader);
     }
@@ -311,12 +317,17 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
     let (writes, reads) = (writer.queue.end(), reader.queue.end());
     // Fails when the peer is gone already, and then there is nobody to wake.
     let _ = if whole {
-        transport.shutdown(Shutdown::Both)
+        transport.shutdown(Shutdown::Write)
     } else {
-        transport.abort(Shutdown::Both)
+        transport.abort(Shutdown::Write)
     };
+    // Shutting down the read side would reset a peer that says something, and destroy what it has not
+    // read: who reads finds that the queue has ended, and the lingerer throws away the rest.
+    transport.wake_reader();
     writer.fail_queued(writes.jobs);
     reader.fail_queued(reads.jobs);
+    // Last, because it may start a thread, and these are waited for.
+    transport.linger();
 }
 
 fn not_duplicated(error: std::io::Error) -> Error {

@@ -80,6 +80,7 @@ impl Outgoing {
                 Content::Vector => self.admit_vector(job)?,
                 Content::Message(_) => self.admit_message(job, ledger)?,
                 Content::Finish(_) => self.admit_finish(job)?,
+                Content::End => return Err(Obstacle::EndsStream),
             }
         }
         let length = job.payload();
@@ -132,6 +133,7 @@ impl Outgoing {
                 }
             }
             Content::Finish(_) => self.body = Body::Complete,
+            Content::End => {}
         }
     }
 

@@ -7,7 +7,8 @@ use super::Conn;
 use super::job::{ReadJob, Want};
 use crate::aio::{Aio, Completer, InFlight, Interruption, habit};
 #[cfg(doc)]
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::ErrorKind;
 #[cfg(doc)]
 use crate::proto::limits::Limits;
 
@@ -146,6 +147,11 @@ impl Conn {
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        if self.handle.link.ledger.leaving.is_set() {
+            // Nobody listens yet: the handle has not been returned.
+            drop(completer.finish(Err(ErrorKind::Closed.into())));
+            return aio;
+        }
         let job = ReadJob {
             want: want(completer),
             limits: self.limits,

@@ -38,6 +38,9 @@ use crate::transport::moved_nothing;
 const LEAST_ROOM: usize = 16 << 10;
 const MOST_ROOM: usize = 256 << 10;
 
+/// Room for what is thrown away.
+const DISCARDED: usize = 64 << 10;
+
 /// How long an interrupted read may take to come back from its call.
 const SETTLING: Duration = Duration::from_millis(50);
 
@@ -212,6 +215,7 @@ enum Outcome {
     Trailers(Completer<HeaderMap>, Result<HeaderMap, Error>),
     Request(Completer<Request<Bytes>>, Result<Request<Bytes>, Error>),
     Response(Completer<Response<Bytes>>, Result<Response<Bytes>, Error>),
+    Rest(Completer<()>, Result<(), Error>),
     Failed(ReadJob, Error),
     /// An interruption has told it.
     Settled,
@@ -225,6 +229,7 @@ impl Outcome {
             Self::Trailers(completer, result) => completer.finish(result).into_call(),
             Self::Request(completer, result) => completer.finish(result).into_call(),
             Self::Response(completer, result) => completer.finish(result).into_call(),
+            Self::Rest(completer, result) => completer.finish(result).into_call(),
             Self::Failed(job, error) => job.fail(error),
             Self::Settled => None,
         }
@@ -251,6 +256,12 @@ impl Readable for HeaderMap {
 impl Readable for Request<Bytes> {
     fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
         Outcome::Request(completer, result)
+    }
+}
+
+impl Readable for () {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Rest(completer, result)
     }
 }
 
@@ -347,6 +358,14 @@ impl ReadJob {
                 };
                 looked.or_again(|completer| again(Want::Response(completer)))
             }
+            Want::Rest(completer) => {
+                incoming.discard();
+                let looked = match incoming.input.has_ended() {
+                    true => finish(completer, Ok(())),
+                    false => NotYet(completer, DISCARDED),
+                };
+                looked.or_again(|completer| again(Want::Rest(completer)))
+            }
             Want::Answer(answer, completer) => answer
                 .look(incoming, search, &limits, ledger, completer)
                 .or_again(|(answer, completer)| again(Want::Answer(answer, completer))),
@@ -364,7 +383,7 @@ impl ReadJob {
         };
         let count = match &self.want {
             Want::Some(count, _) | Want::All(count, _) => content(*count),
-            Want::Trailers(_) => 0,
+            Want::Trailers(_) | Want::Rest(_) => 0,
             Want::Request(_) | Want::Response(_) | Want::AnyResponse(_) | Want::Answer(..) => {
                 incoming.input.raw().len() as u64
             }
@@ -381,7 +400,10 @@ impl ReadJob {
 
 impl Want {
     fn is_head(&self) -> bool {
-        !matches!(self, Self::Some(..) | Self::All(..) | Self::Trailers(_))
+        !matches!(
+            self,
+            Self::Some(..) | Self::All(..) | Self::Trailers(_) | Self::Rest(_)
+        )
     }
 }
 

@@ -245,6 +245,10 @@ impl Conn {
         until: Until,
     ) -> Aio<Written, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let content = match self.handle.link.ledger.leaving.is_set() {
+            true => Err(ErrorKind::Closed.into()),
+            false => content,
+        };
         match content {
             Ok(content) => {
                 let job = WriteJob::new(content, bufs, until, deadline, completer);

@@ -29,6 +29,7 @@ use std::time::Duration;
 ///   fails with `Interrupted`.
 /// * `shutdown` may be called from any thread, wakes a call that blocks in that direction, and does
 ///   not take back what was accepted: the peer receives it, then the end of the stream.
+/// * Neither does `linger`, nor dropping the transport after it.
 /// * No call raises SIGPIPE.
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Reads into `buffer`.
@@ -106,10 +107,23 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Throws away some of the input that has arrived, without waiting. Called before a connection
-    /// is dropped: closing a socket with unread input resets it, and a reset can overtake what the
-    /// peer has still to receive.
-    fn discard_input(&self) {}
+    /// Nothing is going to be read any more, and the write side has ended: whatever the peer still
+    /// says is thrown away, in the background, for as long as it can harm what the peer has not
+    /// received yet. It can where closing a socket with unread input resets it. Called from any
+    /// thread, more than once; does not wait.
+    fn linger(&self) {
+        let _ = self.shutdown(Shutdown::Read);
+    }
+
+    /// Ends the write side once `last` is out, in the background: there is no room for it now, and
+    /// nothing else is going to be written. Reading goes on.
+    ///
+    /// # Errors
+    ///
+    /// `last` itself, where there is nobody to do that.
+    fn shutdown_after(&self, last: Vec<u8>) -> Result<(), Vec<u8>> {
+        Err(last)
+    }
 
     /// The peer's address.
     fn peer_addr(&self) -> Addr;

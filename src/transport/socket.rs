@@ -14,11 +14,10 @@
 //! end, so what has been told is remembered.
 
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
@@ -29,6 +28,7 @@ use socket2::{SockAddr, Socket};
 use super::waker::Waker;
 use super::{Addr, Stream, Transport, Wait};
 use crate::bufs::{Slices, gather};
+use crate::linger;
 
 #[cfg(any(
     target_os = "linux",
@@ -36,7 +36,7 @@ use crate::bufs::{Slices, gather};
     target_os = "freebsd",
     target_os = "netbsd"
 ))]
-const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 /// Elsewhere `SO_NOSIGPIPE` is set on the socket.
 #[cfg(not(any(
     target_os = "linux",
@@ -44,10 +44,7 @@ const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
     target_os = "freebsd",
     target_os = "netbsd"
 )))]
-const NO_SIGNAL: libc::c_int = 0;
-
-/// Reads of 16 KiB before a connection is closed with input still coming in.
-const DISCARDED_READS: usize = 1024;
+pub(crate) const NO_SIGNAL: libc::c_int = 0;
 
 /// How long a read sleeps that nothing can wake.
 const UNWOKEN: Duration = Duration::from_millis(50);
@@ -57,7 +54,8 @@ const UNIX_PIECE: usize = 16 << 10;
 
 #[derive(Debug)]
 pub(crate) struct SocketTransport {
-    socket: Socket,
+    /// Shared with the lingerer, which may have it longer.
+    socket: Arc<Socket>,
     make_stream: fn(Socket) -> Stream,
     /// Asked for once: submitting makes no system call on the socket, and a peer that is gone still
     /// has a name.
@@ -75,6 +73,8 @@ pub(crate) struct SocketTransport {
     drained: AtomicBool,
     /// A write is under way.
     writing: AtomicBool,
+    /// Nobody reads any more.
+    lingering: AtomicBool,
 }
 
 impl SocketTransport {
@@ -87,7 +87,7 @@ impl SocketTransport {
         Self {
             peer_addr: name(socket.peer_addr()),
             local_addr: name(socket.local_addr()),
-            socket,
+            socket: Arc::new(socket),
             make_stream,
             timed_bytes,
             send_timeout,
@@ -96,6 +96,7 @@ impl SocketTransport {
             reset: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             writing: AtomicBool::new(false),
+            lingering: AtomicBool::new(false),
         }
     }
 
@@ -158,7 +159,7 @@ impl SocketTransport {
             waker.inspect(|waker| waker.reset());
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let socket = PollFd::new(&self.socket, PollFlags::IN);
+        let socket = PollFd::new(&*self.socket, PollFlags::IN);
         let Some(waker) = waker else {
             let timeout = timeout.map_or(UNWOKEN, |timeout| timeout.min(UNWOKEN));
             return wait(&mut [socket], Some(timeout));
@@ -237,7 +238,7 @@ impl From<Stream> for SocketTransport {
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
         self.receive(buffer.len(), wait, || {
-            let received = recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT);
+            let received = recv(&*self.socket, &mut *buffer, RecvFlags::DONTWAIT);
             Ok(received.map(|(count, _)| count)?)
         })
     }
@@ -245,7 +246,7 @@ impl Transport for SocketTransport {
     fn read_more(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
         let room = buffer.capacity() - buffer.len();
         self.receive(room, wait, || {
-            let received = recv(&self.socket, spare_capacity(buffer), RecvFlags::DONTWAIT);
+            let received = recv(&*self.socket, spare_capacity(buffer), RecvFlags::DONTWAIT);
             Ok(received.map(|(count, _)| count)?)
         })
     }
@@ -270,20 +271,22 @@ impl Transport for SocketTransport {
 
     fn peek(&self) -> io::Result<usize> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        let result = recv(&self.socket, &mut [0; 1], flags);
-        result
-            .map(|(count, _)| count)
-            .map_err(|error| self.told(error.into()))
+        match recv(&*self.socket, &mut [0; 1], flags) {
+            Ok((0, _)) if self.is_reset() => Err(io::ErrorKind::ConnectionReset.into()),
+            Ok((count, _)) => Ok(count),
+            Err(error) => Err(self.told(error.into())),
+        }
     }
 
-    fn discard_input(&self) {
-        let mut scrap = [MaybeUninit::uninit(); 16 << 10];
-        for _ in 0..DISCARDED_READS {
-            match self.socket.recv_with_flags(&mut scrap, libc::MSG_DONTWAIT) {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return,
-            }
+    fn linger(&self) {
+        if !self.lingering.swap(true, Ordering::AcqRel) {
+            linger::see_off(&self.socket);
         }
+    }
+
+    fn shutdown_after(&self, last: Vec<u8>) -> Result<(), Vec<u8>> {
+        linger::end_after(&self.socket, last);
+        Ok(())
     }
 
     fn peer_addr(&self) -> Addr {

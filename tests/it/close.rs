@@ -415,15 +415,6 @@ fn last_handle_with_a_cancelled_read() {
 
 // -------------------------------------------------------------------------------- nothing is left
 
-fn threads_of_ours() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
-    tasks
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .map(|name| name.trim().to_owned())
-        .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
-        .collect()
-}
-
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("procfs").count()
 }

@@ -20,6 +20,7 @@ mod get;
 mod guest;
 #[cfg(feature = "test-util")]
 mod invariant;
+mod linger;
 #[cfg(feature = "test-util")]
 mod lookups;
 mod message;

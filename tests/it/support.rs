@@ -638,6 +638,16 @@ mod memory {
 
 // ------------------------------------------------------------------------------------ processes
 
+/// The names of the library's threads, but for the timer, as far as the kernel keeps them.
+pub(crate) fn threads_of_ours() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
+        .collect()
+}
+
 /// Runs `test` (the path of the calling test, as `cargo test` prints it) alone in a process of its
 /// own, for what must not meet other tests: counting threads, losing the timer. Returns true in
 /// that process, where the test is to go on; in the first one it has then passed.

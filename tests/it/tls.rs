@@ -89,6 +89,13 @@ pub(crate) fn server_config(version: &'static SupportedProtocolVersion) -> Arc<S
     Arc::new(LOCALHOST.config(&[version]))
 }
 
+/// For peers that send session tickets, though nobody may read them.
+pub(crate) fn server_config_with_tickets() -> Arc<ServerConfig> {
+    let mut config = LOCALHOST.config(&[&TLS13]);
+    config.send_tls13_tickets = 2;
+    Arc::new(config)
+}
+
 pub(crate) fn client_config() -> Arc<ClientConfig> {
     trusting(&AUTHORITY)
 }
@@ -102,24 +109,24 @@ fn trusting(authority: &Authority) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-fn localhost() -> ServerName<'static> {
+pub(crate) fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").expect("a name")
 }
 
 // ------------------------------------------------------------------------------------------- peers
 
 /// rustls as it is, over a blocking stream.
-type Raw<S> = StreamOwned<ServerConnection, S>;
+pub(crate) type Raw<S> = StreamOwned<ServerConnection, S>;
 
 /// How a stream that was drained ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     /// With `close_notify`.
     InOrder,
     Cut,
 }
 
-fn raw<S: Read + Write>(stream: S, config: Arc<ServerConfig>) -> Raw<S> {
+pub(crate) fn raw<S: Read + Write>(stream: S, config: Arc<ServerConfig>) -> Raw<S> {
     let session = ServerConnection::new(config).expect("a session");
     let mut raw = StreamOwned::new(session, stream);
     while raw.conn.is_handshaking() || raw.conn.wants_write() {
@@ -129,7 +136,7 @@ fn raw<S: Read + Write>(stream: S, config: Arc<ServerConfig>) -> Raw<S> {
 }
 
 #[track_caller]
-fn drain_raw<S: Read + Write>(raw: &mut Raw<S>) -> (Vec<u8>, Ending) {
+pub(crate) fn drain_raw<S: Read + Write>(raw: &mut Raw<S>) -> (Vec<u8>, Ending) {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -42,9 +42,9 @@ pub(crate) struct Link {
 impl Drop for Link {
     fn drop(&mut self) {
         if !self.released.load(Ordering::Relaxed) {
-            // Both are best effort: the peer may be gone already.
+            // Fails when the peer is gone already.
             let _ = self.transport.shutdown(Shutdown::Write);
-            self.transport.discard_input();
+            self.transport.linger();
         }
     }
 }

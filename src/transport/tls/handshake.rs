@@ -164,8 +164,7 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
             }
         }
         let _ = self.inner.shutdown(Shutdown::Write);
-        // A reset would overtake it.
-        self.inner.discard_input();
+        self.inner.linger(); // A reset would overtake it.
     }
 }
 

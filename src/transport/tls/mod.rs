@@ -48,8 +48,8 @@ use self::session::{Output, Plaintext, Session};
 use super::{Addr, Transport, Wait, moved_nothing};
 use crate::bufs::Slices;
 
-/// How long a peer that does not read is waited for, so that it gets the `close_notify`. On a thread
-/// of its own: nobody waits for that.
+/// How long a peer that does not read is waited for, so that it gets the `close_notify`, where the
+/// transport below does not see to that itself.
 const LINGER: Duration = Duration::from_secs(30);
 
 /// Calls of one look at what has arrived. Each may bring nothing but session tickets.
@@ -140,8 +140,8 @@ impl Transport for TlsTransport {
         })
     }
 
-    fn discard_input(&self) {
-        self.0.inner.discard_input();
+    fn linger(&self) {
+        self.0.inner.linger();
     }
 
     fn peer_addr(&self) -> Addr {
@@ -227,7 +227,7 @@ impl Shared {
         let closed = session.last_words(&mut outbox);
         session.output = Output::Ending;
         drop(session);
-        if closed.is_ok() && !self.send_rest(&mut outbox, Wait::Never) && self.linger(outbox) {
+        if closed.is_ok() && !self.send_rest(&mut outbox, Wait::Never) && self.end_later(outbox) {
             return Ok(());
         }
         self.end_below()
@@ -259,8 +259,12 @@ impl Shared {
         true
     }
 
-    /// Has a thread wait for room. False if there is none to be had.
-    fn linger(self: &Arc<Self>, mut outbox: Outbox) -> bool {
+    /// Has the end wait for room. False if there is nobody to do that.
+    fn end_later(self: &Arc<Self>, mut outbox: Outbox) -> bool {
+        if self.inner.shutdown_after(outbox.unsent().to_vec()).is_ok() {
+            return true;
+        }
+        // No socket: a thread of its own.
         let this = Arc::clone(self);
         let wait = move || {
             let until = Instant::now() + LINGER;
@@ -333,14 +337,6 @@ impl Shared {
 
 fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// Closing with unread input resets the stream, and a reset can overtake what the peer has still to
-/// receive; a thread that lingers has let more arrive.
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.inner.discard_input();
-    }
 }
 
 impl fmt::Debug for TlsTransport {

@@ -29,7 +29,7 @@ pub(super) enum Output {
     Idle(Outbox),
     /// With whoever writes.
     Busy,
-    /// With the thread that brings the last of it out.
+    /// With whoever brings the last of it out, in the background.
     Ending,
     Ended,
 }

@@ -1,0 +1,232 @@
+//! The orderly end of a connection, as one operation.
+//!
+//! It is two operations of the connection, under one deadline: a write that ends the stream, behind
+//! all that were submitted before; and a read that throws away what comes, to the peer's end. They
+//! are submitted together, because a peer may read only when it has been read from. The caller's
+//! operation completes when both have.
+//!
+//! Nothing is submitted on the connection any more once this is (`leaving`), so that nobody gets what
+//! is left of a stream of which some was thrown away.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::job::{Content, ReadJob, Until, Want, WriteJob};
+use super::queue::Half;
+use super::reader::Reader;
+use super::{Conn, Handle};
+use crate::aio::habit::Hold;
+use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
+use crate::background::Call;
+use crate::bufs::Bufs;
+use crate::error::{Error, ErrorKind};
+use crate::proto::limits::Limits;
+
+/// Ending in order.
+impl Conn {
+    /// Ends the write side behind what was submitted, and completes when the peer has ended its
+    /// stream as well: the lingering close. So the peer has received all that was counted, or never
+    /// will.
+    ///
+    /// The writes that were submitted before finish first; those that failed have ended the write
+    /// side already. Over TLS the end is a `close_notify`, unless a write has failed; and the peer's
+    /// is its `close_notify`, or the end of the stream below. What comes from the peer meanwhile,
+    /// behind the reads that were submitted before, is read and thrown away. Whatever is submitted
+    /// later completes with [`Closed`](ErrorKind::Closed), but for another `shutdown`.
+    ///
+    /// Give it a timeout: a peer may never end. What a failed `shutdown` has not ended ends with
+    /// [`close`](Self::close), or with the last handle.
+    ///
+    /// # Before a process exits
+    ///
+    /// A process that exits takes its sockets along, and nobody is left to read what peers still
+    /// say: then the kernel resets the connection, and the reset destroys what the peer has not read
+    /// yet, counted or not. The same is done in the background for connections that are dropped or
+    /// closed while the process lives. So before it exits, wait for the writes, then for
+    /// `shutdown`, on every connection whose peer must have all that was counted. An exchange that
+    /// came to its end needs no such care: the answer has told what the peer has.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled);
+    /// [`Reset`](ErrorKind::Reset) if the peer has reset the connection;
+    /// [`Closed`](ErrorKind::Closed) if it was closed on this side, or shut down already;
+    /// [`NoMemory`](ErrorKind::NoMemory), [`Tls`](ErrorKind::Tls), [`Io`](ErrorKind::Io).
+    ///
+    /// # Cancellation
+    ///
+    /// At once. Writes that were submitted before go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Conn};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let peer = std::thread::spawn(move || {
+    ///     far.write_all(b"I have something to say")?;
+    ///     let mut received = Vec::new();
+    ///     far.read_to_end(&mut received).map(|_| received)
+    /// });
+    ///
+    /// let conn = Conn::from(near);
+    /// let writing = conn.write_all(Aio::new().iov(["the last words"]));
+    /// conn.shutdown(Aio::new().timeout(Duration::from_secs(5))).wait()?;
+    /// assert_eq!(writing.wait()?.count(), 14);
+    /// assert_eq!(peer.join().unwrap()?, b"the last words");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "lingering close")]
+    #[doc(alias = "SO_LINGER")]
+    pub fn shutdown(&self, aio: Aio<()>) -> Aio<(), InFlight> {
+        submit(&self.handle, self.limits, aio)
+    }
+}
+
+struct Shutdown {
+    reader: Arc<Half<Reader>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    completer: Option<Completer<()>>,
+    write: Part,
+    read: Part,
+}
+
+/// One of the two operations.
+enum Part {
+    Running(Canceller),
+    Done(Result<(), Error>),
+}
+
+fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
+    let (write, write_completer, _) = Aio::new().start(&handle.writes, Interruption::Recorded);
+    let (read, read_completer, _) = Aio::new().start(&handle.reads, Interruption::Finishes);
+    let shutdown = Arc::new(Shutdown {
+        reader: Arc::clone(&handle.reader),
+        state: Mutex::new(State {
+            completer: None,
+            write: Part::Running(write.canceller()),
+            read: Part::Running(read.canceller()),
+        }),
+    });
+    let provider: Weak<dyn Provider> = Arc::<Shutdown>::downgrade(&shutdown);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    if deadline.is_past() {
+        // Nobody listens yet: the handle has not been returned.
+        drop(completer.finish(Err(ErrorKind::TimedOut.into())));
+        return aio;
+    }
+    shutdown.state.lock().completer = Some(completer);
+    let this = Arc::clone(&shutdown);
+    write.then(move |result: Result<Written, Error>| this.written(result.map(drop)));
+    read.then(move |result| shutdown.read(result));
+
+    handle.link.ledger.leaving.set(true);
+    let (content, bufs) = (Content::End, Bufs::default());
+    let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer);
+    handle.writer.submit(write, usize::MAX, Hold::Never);
+    let read = ReadJob {
+        want: Want::Rest(read_completer),
+        limits,
+        deadline,
+    };
+    handle.reader.submit(read, usize::MAX, Hold::Never);
+    aio
+}
+
+impl Shutdown {
+    fn written(&self, result: Result<(), Error>) {
+        self.done(|state| state.write = Part::Done(result));
+    }
+
+    fn read(&self, result: Result<(), Error>) {
+        let result = result.or_else(|error| self.unless_ended(error));
+        let mut write = None;
+        if result.is_ok() {
+            self.reader.fail_queued(self.reader.queue.end().jobs);
+        } else if let Part::Running(canceller) = &self.state.lock().write {
+            write = Some(canceller.clone());
+        }
+        self.done(|state| state.read = Part::Done(result));
+        if let Some(write) = write {
+            write.cancel();
+        }
+    }
+
+    /// Over TLS, a stream that was cut has ended, too.
+    fn unless_ended(&self, error: Error) -> Result<(), Error> {
+        let transport = &self.reader.link.transport;
+        if error.kind() == ErrorKind::Reset && matches!(transport.peek(), Ok(0)) {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    fn done(&self, set: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        set(&mut state);
+        let Some(outcome) = state.outcome() else {
+            return;
+        };
+        let Some(completer) = state.completer.take() else {
+            return;
+        };
+        drop(state);
+        let outcome = outcome.map_err(|error| match completer.cause() {
+            Some(cause) => error.with_kind(cause),
+            None => error,
+        });
+        let notice = completer.finish(outcome);
+        if notice.is_ours() || self.owns_current_thread() {
+            notice.run();
+        } else {
+            notice.post(Some(self));
+        }
+    }
+}
+
+impl State {
+    /// None while one of the two is under way.
+    fn outcome(&mut self) -> Option<Result<(), Error>> {
+        let (Part::Done(write), Part::Done(read)) = (&mut self.write, &mut self.read) else {
+            return None;
+        };
+        let (write, read) = (
+            std::mem::replace(write, Ok(())),
+            std::mem::replace(read, Ok(())),
+        );
+        Some(read.and_then(|()| match write {
+            // It has ended already, with a write that failed; or the peer has gone.
+            Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Io) => Ok(()),
+            result => result,
+        }))
+    }
+}
+
+impl Provider for Shutdown {
+    fn interrupted(&self, _: &dyn Operation) {
+        let state = self.state.lock();
+        let running = [&state.write, &state.read].map(|part| match part {
+            Part::Running(canceller) => Some(canceller.clone()),
+            Part::Done(_) => None,
+        });
+        drop(state);
+        running.iter().flatten().for_each(Canceller::cancel);
+    }
+
+    fn post(&self, call: Call) {
+        self.reader.post(call);
+    }
+
+    fn owns_current_thread(&self) -> bool {
+        self.reader.owns_current_thread()
+    }
+}
