@@ -28,6 +28,8 @@ mod real_peers;
 mod scale;
 mod site;
 mod support;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transact;
