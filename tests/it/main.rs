@@ -18,6 +18,8 @@ mod get;
 #[cfg(feature = "test-util")]
 mod guest;
 #[cfg(feature = "test-util")]
+mod handover;
+#[cfg(feature = "test-util")]
 mod invariant;
 mod message;
 mod nng_parity;
