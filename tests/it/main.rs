@@ -30,6 +30,8 @@ mod real_peers;
 mod scale;
 mod site;
 mod support;
+#[cfg(target_os = "linux")]
+mod threads;
 #[cfg(all(feature = "test-util", target_os = "linux"))]
 mod timer;
 #[cfg(feature = "tls")]
