@@ -9,6 +9,8 @@ mod client;
 mod close;
 mod connect;
 mod deadline;
+#[cfg(feature = "test-util")]
+mod detached;
 mod examples;
 #[cfg(feature = "test-util")]
 mod exchange_races;
