@@ -26,6 +26,8 @@ mod invariant;
 mod message;
 mod nng_parity;
 mod put;
+#[cfg(feature = "test-util")]
+mod quiet;
 mod read;
 mod real_clients;
 mod real_peers;
