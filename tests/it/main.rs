@@ -8,6 +8,8 @@ mod cancel;
 mod client;
 mod close;
 mod connect;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod costs;
 mod deadline;
 #[cfg(feature = "test-util")]
 mod detached;
