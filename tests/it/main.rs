@@ -16,6 +16,8 @@ mod detached;
 mod examples;
 #[cfg(feature = "test-util")]
 mod exchange_races;
+#[cfg(target_os = "linux")]
+mod fork;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
