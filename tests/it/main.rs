@@ -37,6 +37,8 @@ mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod storm;
 mod support;
 #[cfg(target_os = "linux")]
 mod threads;

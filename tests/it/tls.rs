@@ -109,7 +109,7 @@ fn localhost() -> ServerName<'static> {
 // ------------------------------------------------------------------------------------------- peers
 
 /// rustls as it is, over a blocking stream.
-type Raw<S> = StreamOwned<ServerConnection, S>;
+pub(crate) type Raw<S> = StreamOwned<ServerConnection, S>;
 
 /// How a stream that was drained ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn small_tcp_pair() -> (TcpStream, TcpStream) {
 
 /// A client's connection, and rustls on the other side.
 #[track_caller]
-fn conn_and_raw(version: &'static SupportedProtocolVersion) -> (Conn, Raw<TcpStream>) {
+pub(crate) fn conn_and_raw(version: &'static SupportedProtocolVersion) -> (Conn, Raw<TcpStream>) {
     let (near, far) = small_tcp_pair();
     let config = server_config(version);
     let peer = thread::spawn(move || raw(far, config));
