@@ -20,7 +20,7 @@ use super::support::*;
 /// Longer than a deferral, shorter than patience.
 const SOON: Duration = Duration::from_millis(50);
 
-type Hook = Box<dyn Fn() + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn() + Send + Sync>;
 
 /// A stream in memory that says who calls it, and does what the test wants before each call.
 #[derive(Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Hooks {
     pub(crate) before_write: Option<Hook>,
     pub(crate) peek: Option<Box<dyn Fn() -> io::Result<usize> + Send + Sync>>,
     pub(crate) before_shutdown: Option<Hook>,
+    /// What the transport says that it makes records of.
+    pub(crate) record: Option<usize>,
 }
 
 pub(crate) struct Hooked {
@@ -108,6 +110,10 @@ impl Transport for Hooked {
         self.inner.shutdown(how)
     }
 
+    fn record(&self) -> Option<usize> {
+        self.hooks.record
+    }
+
     fn peek(&self) -> io::Result<usize> {
         match &self.hooks.peek {
             Some(peek) => peek(),
@@ -160,7 +166,7 @@ pub(crate) fn get() -> Request<Bytes> {
 
 /// As `alone`, with threads that are so large that few of them fit under a limit of memory.
 #[track_caller]
-fn alone_with_large_threads(test: &str) -> bool {
+pub(crate) fn alone_with_large_threads(test: &str) -> bool {
     const MARK: &str = "HTTP_AIO_TEST_LARGE";
     if std::env::var_os(MARK).is_some() {
         return true;
@@ -191,7 +197,7 @@ fn limit_memory(bytes: &str) {
 }
 
 /// From here on no thread can be started.
-fn no_threads() {
+pub(crate) fn no_threads() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|l| l.starts_with("VmSize")).unwrap();
     let used: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
@@ -199,7 +205,7 @@ fn no_threads() {
     assert!(thread::Builder::new().spawn(|| ()).is_err());
 }
 
-fn threads_again() {
+pub(crate) fn threads_again() {
     limit_memory("unlimited");
     thread::spawn(|| ()).join().unwrap();
 }

@@ -9,15 +9,23 @@ mod cancel;
 mod client;
 mod close;
 mod connect;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod costs;
 mod deadline;
+#[cfg(feature = "test-util")]
+mod detached;
 mod examples;
 #[cfg(feature = "test-util")]
 mod exchange_races;
+#[cfg(target_os = "linux")]
+mod fork;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
 #[cfg(feature = "test-util")]
 mod guest;
+#[cfg(feature = "test-util")]
+mod handover;
 #[cfg(feature = "test-util")]
 mod invariant;
 mod linger;
@@ -27,15 +35,23 @@ mod message;
 mod nng_parity;
 mod proxies;
 mod put;
+#[cfg(feature = "test-util")]
+mod quiet;
 mod race;
 mod read;
 mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod storm;
 #[cfg(feature = "test-util")]
 mod strict;
 mod support;
+#[cfg(target_os = "linux")]
+mod threads;
+#[cfg(all(feature = "test-util", target_os = "linux"))]
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transact;

@@ -694,3 +694,46 @@ pub(crate) fn sockets() -> usize {
         .filter(|link| link.starts_with("socket:") || link.contains("eventfd"))
         .count()
 }
+
+/// The threads of this process: their numbers, and their names as the kernel has them.
+#[cfg(target_os = "linux")]
+pub(crate) fn tasks() -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    tasks
+        .filter_map(|task| {
+            let task = task.ok()?;
+            // Gone already, if there is none.
+            let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+            let id = task.file_name().into_string().ok()?;
+            Some((id, name.trim_end().to_owned()))
+        })
+        .collect()
+}
+
+/// Those that were not there `before`, but for those that stay as long as the process.
+#[cfg(target_os = "linux")]
+pub(crate) fn tasks_since(before: &[(String, String)]) -> Vec<(String, String)> {
+    let mut tasks = tasks();
+    tasks.retain(|(id, name)| {
+        !LASTING.contains(&name.as_str()) && !before.iter().any(|(old, _)| old == id)
+    });
+    tasks
+}
+
+/// What is global: the timer, and whoever sees connections off.
+const LASTING: [&str; 2] = [TIMER, "http-aio:linger"];
+
+/// The name of the thread that looks after deadlines.
+pub(crate) const TIMER: &str = "http-aio:timer";
+
+/// The descriptors that this process has open.
+#[cfg(target_os = "linux")]
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("procfs").count()
+}
+
+/// In the middle of what was measured, so that a few that were late do not matter.
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

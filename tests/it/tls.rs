@@ -163,7 +163,7 @@ fn small_tcp_pair() -> (TcpStream, TcpStream) {
 
 /// A client's connection, and rustls on the other side.
 #[track_caller]
-fn conn_and_raw(version: &'static SupportedProtocolVersion) -> (Conn, Raw<TcpStream>) {
+pub(crate) fn conn_and_raw(version: &'static SupportedProtocolVersion) -> (Conn, Raw<TcpStream>) {
     let (near, far) = small_tcp_pair();
     let config = server_config(version);
     let peer = thread::spawn(move || raw(far, config));

@@ -1,0 +1,222 @@
+//! Proves that a read whose result nobody can receive keeps nothing open (design section 4, rule 10),
+//! and that one which is given up says what had arrived (section 5).
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use http_aio::bytes::Bytes;
+use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::{Aio, Conn, Error, ErrorKind};
+
+use crate::guest::say;
+use crate::support::*;
+
+/// Shorter than `PATIENCE`: a connection that stays open is found sooner.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// A connection, and its raw peer, which does not wait for ever.
+fn watched(family: Family) -> (Conn, Peer) {
+    let (conn, peer) = pair(family);
+    let bounded = match &peer {
+        Peer::Tcp(stream) => stream.set_read_timeout(Some(BOUND)),
+        Peer::Unix(stream) => stream.set_read_timeout(Some(BOUND)),
+    };
+    bounded.expect("a socket");
+    (conn, peer)
+}
+
+#[track_caller]
+fn assert_ended(peer: &mut Peer, what: &str) {
+    let ended = peer.read(&mut [0; 10]);
+    assert!(matches!(ended, Ok(0)), "{what}: {ended:?}");
+}
+
+/// Lets go of the connection, and of all that could receive what a read of it yields.
+type Way = fn(Conn);
+
+const WAYS: [(&str, Way); 7] = [
+    ("a read", |conn| drop(conn.read(Aio::new(), 1))),
+    ("a read of all", |conn| drop(conn.read_all(Aio::new(), 10))),
+    ("a read of a head", |conn| {
+        drop(conn.read_request(Aio::new()));
+    }),
+    ("two reads, one after the other", |conn| {
+        let (first, second) = (conn.read(Aio::new(), 1), conn.read(Aio::new(), 1));
+        drop(conn);
+        drop(second);
+        drop(first);
+    }),
+    ("a read that was looked at", |conn| {
+        let read = conn.read(Aio::new(), 1);
+        assert!(!read.is_done());
+        // Its thread is in the call by then, or about to be.
+        assert!(read.wait_timeout(Duration::from_millis(20)).is_err());
+    }),
+    ("a read that somebody could cancel", |conn| {
+        let canceller = conn.read(Aio::new(), 1).canceller();
+        drop(conn);
+        // It lives as long as the process.
+        std::mem::forget(canceller);
+    }),
+    ("a read, the connection first", |conn| {
+        let read = conn.read(Aio::new(), 1);
+        drop(conn);
+        drop(read);
+    }),
+];
+
+#[test]
+fn a_read_that_nobody_can_receive_ends_with_the_last_handle() {
+    for family in FAMILIES {
+        for (what, let_go) in WAYS {
+            let (conn, mut peer) = watched(family);
+            let_go(conn);
+            assert_ended(&mut peer, what);
+        }
+    }
+}
+
+/// What was submitted before is written; then it ends.
+#[test]
+fn writes_finish_before_a_detached_read_ends() {
+    for family in FAMILIES {
+        let (conn, mut peer) = watched(family);
+        drop(conn.read(Aio::new(), 1));
+        drop(write_pattern(&conn, Aio::new(), 0, 1 << 20));
+        drop(conn);
+        let drained = peer.drain();
+        assert_eq!((drained.count(), drained.end), (1 << 20, End::OfStream));
+    }
+}
+
+/// Both ends do so: neither waits for the other, and nothing is left of them.
+#[test]
+#[cfg(target_os = "linux")]
+fn two_connections_that_read_from_each_other_end() {
+    if !alone("detached::two_connections_that_read_from_each_other_end") {
+        return;
+    }
+    let (before, open) = (tasks(), descriptors());
+    let (near, far) = tcp_pair();
+    let (near, far) = (Conn::from(near), Conn::from(far));
+    drop(near.read(Aio::new(), 1));
+    drop(far.read(Aio::new(), 1));
+    drop((near, far));
+    wait_until("threads end, and sockets close", || {
+        tasks_since(&before).is_empty() && descriptors() <= open
+    });
+}
+
+type Receives = Box<dyn FnOnce() -> Result<Bytes, Error>>;
+
+/// Somebody can receive it: a closure, a handle, a future.
+#[test]
+fn a_read_that_somebody_can_receive_goes_on() {
+    for family in FAMILIES {
+        for way in 0..4 {
+            let (conn, mut peer) = watched(family);
+            let read = conn.read(Aio::new(), 1);
+            let receives: Receives = match way {
+                0 => {
+                    let (told, _) = tell(read);
+                    drop(conn);
+                    Box::new(move || receive(&told).result)
+                }
+                1 => {
+                    drop(conn);
+                    Box::new(move || settle(read))
+                }
+                2 => {
+                    drop(conn);
+                    Box::new(move || read.wait())
+                }
+                _ => {
+                    let future = async { read.await };
+                    drop(conn);
+                    Box::new(move || block_on(future))
+                }
+            };
+            // It has had the time to end, if it were to.
+            std::thread::sleep(Duration::from_millis(30));
+            peer.say("x");
+            assert_eq!(receives().expect("it was sent"), "x", "way {way}");
+            assert_ended(&mut peer, "after it");
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------ what arrived
+
+/// A connection with ten bytes in its buffer, which a read has left there.
+fn with_ten() -> (Conn, MemoryStream) {
+    let (conn, peer) = memory_pair(1 << 10, Faults::none());
+    say(&peer, "x0123456789");
+    assert_eq!(settle(conn.read(Aio::new(), 1)).expect("it is there"), "x");
+    (conn, peer)
+}
+
+#[track_caller]
+fn assert_nothing_lost(conn: &Conn) {
+    let rest = settle(conn.read_all(Aio::new(), 10));
+    assert_eq!(rest.expect("they are there"), "0123456789");
+}
+
+#[test]
+fn a_read_that_is_cancelled_before_anybody_serves_it_counts_what_is_there() {
+    let (conn, _peer) = with_ten();
+    let read = conn.read_all(Aio::new(), 100);
+    read.cancel();
+    assert_eq!(failure(read.wait()), (ErrorKind::Canceled, 10));
+    let read = conn.read_all(Aio::new(), 100);
+    let (told, canceller) = tell(read);
+    canceller.cancel();
+    let cancelled = receive(&told).result;
+    assert_eq!(failure(cancelled), (ErrorKind::Canceled, 10));
+    let head = conn.read_request(Aio::new());
+    head.cancel();
+    assert_eq!(failure(head.wait()), (ErrorKind::Canceled, 10));
+    assert_nothing_lost(&conn);
+}
+
+/// The thread is in a closure; the read is the next, and whatever ends it finds it in the queue.
+#[test]
+fn a_read_that_ends_behind_a_closure_counts_what_is_there() {
+    for expires in [true, false] {
+        let (conn, peer) = memory_pair(1 << 10, Faults::none());
+        say(&peer, "x0123456789");
+        let ((arrive, arrived), (go, wait)) = (gate(), gate());
+        let _ = conn.read(Aio::new(), 1).on_complete(move |_, _| {
+            let _ = arrive.send(());
+            receive(&wait);
+        });
+        receive(&arrived);
+        let expected = if expires {
+            let read = conn.read_all(Aio::new().timeout(Duration::from_millis(30)), 100);
+            (settle(read), ErrorKind::TimedOut)
+        } else {
+            let read = conn.read_all(Aio::new(), 100);
+            read.cancel();
+            (settle(read), ErrorKind::Canceled)
+        };
+        assert_eq!(failure(expected.0), (expected.1, 10));
+        go.send(()).expect("it waits");
+        assert_nothing_lost(&conn);
+    }
+}
+
+/// Its time is up before anybody comes to it.
+#[test]
+fn a_read_that_expires_before_anybody_serves_it_counts_what_is_there() {
+    let (conn, _peer) = with_ten();
+    for _ in 0..5 {
+        // Reads that are waited for at once, for a while, so that the next is left to its waiter.
+        let until = Instant::now() + Duration::from_millis(60);
+        while Instant::now() < until {
+            conn.read(Aio::new(), 0).wait().expect("nothing is wanted");
+        }
+        let read = conn.read_all(Aio::new().timeout(Duration::from_millis(3)), 100);
+        std::thread::sleep(Duration::from_millis(20)); // He does something else.
+        assert_eq!(failure(read.wait()), (ErrorKind::TimedOut, 10));
+    }
+    assert_nothing_lost(&conn);
+}
