@@ -126,7 +126,7 @@ impl Half<Reader> {
     }
 
     /// Whether all reads are finished. One that an interruption has told may still be on its way out of
-    /// its call: that is waited for, because whoever was told may ask at once.
+    /// its call: that is waited for, because whoever was told may ask for the stream at once.
     pub(crate) fn comes_to_rest(&self) -> bool {
         let until = Instant::now() + SETTLING;
         loop {

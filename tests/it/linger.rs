@@ -179,7 +179,7 @@ fn shutting_down_comes_after_reads() {
     drop(peer);
     let told = receive(&told);
     told.result.expect("the peer has ended");
-    assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+    assert!(is_ours(&told.thread), "{}", told.thread);
 }
 
 /// The stream has been cut already; the peer's end is waited for all the same.
@@ -318,11 +318,15 @@ fn dropping_does_not_wait() {
     };
     in_time(|| {
         let (conns, senders): (Vec<_>, Vec<_>) = (0..DOWNLOADS).map(|_| download()).unzip();
-        let start = Instant::now();
-        drop(conns);
-        let took = start.elapsed();
+        // One by one: the senders go on as soon as somebody reads, and there are few processors.
+        let drops = conns.into_iter().map(|conn| {
+            let start = Instant::now();
+            drop(conn);
+            start.elapsed()
+        });
+        let took = median(drops.collect());
         senders.into_iter().for_each(join);
-        at_most("the drops", took, Duration::from_millis(10))
+        at_most("a drop", took, Duration::from_millis(1))
     });
 }
 

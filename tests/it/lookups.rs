@@ -253,7 +253,7 @@ fn who_waits_for_a_lookup_has_his_own_deadline() {
         for (after, told) in told {
             let told = receive(&told);
             assert_eq!(failure(told.result).0, ErrorKind::TimedOut);
-            assert!(told.thread.starts_with("http-aio:"), "{}", told.thread);
+            assert!(is_ours(&told.thread), "{}", told.thread);
             let took = told.at - start;
             assert!(took >= after, "{took:?}");
             late = late.and(at_most(
