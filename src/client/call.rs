@@ -117,10 +117,8 @@ pub(crate) fn submit<T: Outcome>(
     state.completer = Some(completer);
     state.deadline = deadline;
     drop(state);
-    match habit::before() {
-        Hold::Allowed => call.helped(|| call.begin()),
-        Hold::Never => call.begin(),
-    }
+    habit::before();
+    call.helped(|| call.begin());
     let is_held = call.state.lock().held.is_some();
     aio.submitted(match is_held {
         true => Handling::HeldBack,

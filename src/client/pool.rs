@@ -95,8 +95,9 @@ impl Pool {
 
     fn arm(&self, at: Option<Instant>) {
         let whom: Weak<dyn Expire> = self.this.clone();
-        let alarm = at.and_then(|at| timer::arm(at, whom).ok());
+        // Around the timer's lock, so that it cannot fire before it is noted.
         let mut state = self.state.lock();
+        let alarm = at.and_then(|at| timer::arm(at, whom).ok());
         state.armed = alarm.is_some(); // Without, old ones are found when they are asked for.
         let last = std::mem::replace(&mut state.alarm, alarm);
         drop(state);

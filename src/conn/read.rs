@@ -5,7 +5,8 @@ use http::{HeaderMap, Request, Response};
 
 use super::Conn;
 use super::job::{ReadJob, Want};
-use crate::aio::{Aio, Completer, InFlight, Interruption, habit};
+use crate::aio::habit::{self, Hold};
+use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -157,8 +158,10 @@ impl Conn {
             limits: self.limits,
             deadline,
         };
-        let hold = habit::before();
+        habit::before();
         self.handle.writer.hand_over();
+        // Always: nothing is delayed by it, because what arrives meanwhile waits in the kernel.
+        let hold = Hold::Allowed;
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
         aio.submitted(handling)
     }

@@ -213,8 +213,14 @@ impl Half<Reader> {
 enum Outcome {
     Bytes(Completer<Bytes>, Result<Bytes, Error>),
     Trailers(Completer<HeaderMap>, Result<HeaderMap, Error>),
-    Request(Completer<Request<Bytes>>, Result<Request<Bytes>, Error>),
-    Response(Completer<Response<Bytes>>, Result<Response<Bytes>, Error>),
+    Request(
+        Completer<Request<Bytes>>,
+        Box<Result<Request<Bytes>, Error>>,
+    ),
+    Response(
+        Completer<Response<Bytes>>,
+        Box<Result<Response<Bytes>, Error>>,
+    ),
     Rest(Completer<()>, Result<(), Error>),
     Failed(ReadJob, Error),
     /// An interruption has told it.
@@ -227,8 +233,8 @@ impl Outcome {
         match self {
             Self::Bytes(completer, result) => completer.finish(result).into_call(),
             Self::Trailers(completer, result) => completer.finish(result).into_call(),
-            Self::Request(completer, result) => completer.finish(result).into_call(),
-            Self::Response(completer, result) => completer.finish(result).into_call(),
+            Self::Request(completer, result) => completer.finish(*result).into_call(),
+            Self::Response(completer, result) => completer.finish(*result).into_call(),
             Self::Rest(completer, result) => completer.finish(result).into_call(),
             Self::Failed(job, error) => job.fail(error),
             Self::Settled => None,
@@ -255,7 +261,7 @@ impl Readable for HeaderMap {
 
 impl Readable for Request<Bytes> {
     fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
-        Outcome::Request(completer, result)
+        Outcome::Request(completer, Box::new(result))
     }
 }
 
@@ -267,15 +273,11 @@ impl Readable for () {
 
 impl Readable for Response<Bytes> {
     fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
-        Outcome::Response(completer, result)
+        Outcome::Response(completer, Box::new(result))
     }
 }
 
 /// What became of a read that looked at what is there.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a head is moved, not boxed: every read ends with one of these"
-)]
 enum Looked<T> {
     Completed(Outcome),
     /// Needs more, in calls with this much room.

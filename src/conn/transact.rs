@@ -5,7 +5,8 @@ use http::{Request, Response};
 
 use super::Conn;
 use super::exchange::{self, Extent, Terms};
-use crate::aio::{Aio, InFlight, habit};
+use crate::aio::habit::{self, Hold};
+use crate::aio::{Aio, InFlight};
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};
 
@@ -108,7 +109,9 @@ impl Conn {
         request: &Request<Bytes>,
         extent: Extent,
     ) -> Aio<Response<Bytes>, InFlight> {
-        let terms = Terms::of(extent, habit::before());
+        habit::before();
+        // Only the read of the answer is held back, and what arrives meanwhile waits in the kernel.
+        let terms = Terms::of(extent, Hold::Allowed);
         let (aio, handling) = exchange::submit(self, aio, request, terms);
         aio.submitted(handling)
     }

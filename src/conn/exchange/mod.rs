@@ -220,8 +220,6 @@ pub(crate) fn submit(
 fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handling {
     let (writer, reader) = (&conn.handle.writer, &conn.handle.reader);
     let limit = conn.limits.queued;
-    writer.queue.begin();
-    reader.queue.begin();
     let pairing = conn.handle.link.pairing.lock();
     let read = match hold {
         Hold::Allowed => reader.queue.hold_back(read, limit),
@@ -231,8 +229,8 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
         Submitted::Rejected(read, kind) => {
             drop(pairing);
             // Nobody could take the answer, so nothing is asked.
-            reader.fail(read, kind);
-            writer.refuse(write, kind.into());
+            reader.reject(read, kind);
+            writer.reject(write, kind);
             return Handling::HandedOver;
         }
         accepted => accepted,

@@ -16,9 +16,10 @@ use super::worker::{Thread, Waiting, Work, Worker};
 use super::{Job, Phase, Queue, State, Submitted};
 use crate::aio::Operation;
 
-/// How often the timer looks after what is held back. It hands over what it finds for the second time,
-/// so nothing is held back for longer than twice this.
-const LOOK: Duration = Duration::from_micros(500);
+/// How often the timer looks after what is held back, and how soon again after a job that has come since
+/// its last look: nothing is held back for longer than both together, which is a millisecond.
+const LOOK: Duration = Duration::from_micros(900);
+const LOOK_AGAIN: Duration = Duration::from_micros(100);
 
 /// The job that is held back, which is then the only one in the queue.
 #[derive(Debug, Default)]
@@ -35,15 +36,19 @@ impl Held {
         self.look.map(|(at, _)| at)
     }
 
-    /// The timer has come: whether it finds the same job for the second time.
+    /// The timer has come: whether it finds the same job for the second time. It comes again while
+    /// there are new ones, so that whoever holds them back need not arm it for each.
     pub(super) fn is_overdue(&mut self, now: Instant) -> bool {
-        let Some((at, seen)) = self.look else {
-            return false;
+        let seen = match self.look {
+            Some((at, seen)) if at <= now => seen,
+            _ => return false,
         };
-        if at > now {
-            return false;
-        }
-        self.look = (self.is_held && seen != self.count).then(|| (now + LOOK, self.count));
+        let next = match (self.is_held, seen == self.count) {
+            (true, false) => Some(LOOK_AGAIN),
+            (false, false) => Some(LOOK),
+            (_, true) => None,
+        };
+        self.look = next.map(|after| (now + after, self.count));
         self.is_held && seen == self.count
     }
 }
@@ -63,6 +68,7 @@ impl<J: Job> Queue<J> {
             drop(state);
             return self.submit(job, limit);
         }
+        self.accept();
         job.set_held(true);
         state.places.push_back(job);
         self.holds.store(true, Ordering::Release);
@@ -90,14 +96,19 @@ impl<J: Job> Queue<J> {
     pub(crate) fn claim_with(&self, job: J) -> Result<J, J> {
         let mut state = self.state.lock();
         if state.places.is_empty() && state.admit_caller(&self.holds) {
+            self.accept();
             Ok(job)
         } else {
             Err(job)
         }
     }
 
-    /// Puts the caller in place of the thread, for a job that is next in the queue.
+    /// Puts the caller in place of the thread, for the one job that is in the queue. Where there are
+    /// more, the thread does better: it coalesces them.
     pub(crate) fn claim(&self, operation: &dyn Operation) -> Option<J> {
+        if self.unfinished() != 1 {
+            return None;
+        }
         let mut state = self.state.lock();
         let is_next = state
             .places

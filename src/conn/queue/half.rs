@@ -2,8 +2,8 @@
 //!
 //! Who owns what: a handle (`Conn`) owns both halves; a half's thread owns its half while it runs; an
 //! exchange under way owns both; both halves own the link, and with the last of them the socket closes.
-//! Operations know their half weakly. Locks: the queue's, the slot's and the alarm's, never two at once,
-//! and none while anything here calls the transport, the timer, or user code.
+//! Operations know their half weakly. Locks: the queue's, the slot's and the alarm's, never two at once
+//! but for the timer's within the alarm's, and none while anything here calls the transport or user code.
 
 use std::collections::VecDeque;
 use std::io;
@@ -103,9 +103,8 @@ impl<D: Direction> Half<D> {
 
     /// Hands a job to the thread, which is started if it is the first; or holds it back for its waiter.
     pub(crate) fn submit(&self, job: D::Job, limit: usize, hold: Hold) -> Handling {
-        self.queue.begin();
         if job.deadline().is_past() {
-            self.fail(job, ErrorKind::TimedOut);
+            self.reject(job, ErrorKind::TimedOut);
             return Handling::HandedOver;
         }
         let submitted = match hold {
@@ -140,7 +139,7 @@ impl<D: Direction> Half<D> {
                 self.queue.not_armed();
                 self.hand_over();
             }
-            Submitted::Rejected(job, kind) => self.fail(job, kind),
+            Submitted::Rejected(job, kind) => self.reject(job, kind),
         }
         Handling::HandedOver
     }
@@ -247,6 +246,11 @@ impl<D: Direction> Half<D> {
         }
     }
 
+    /// Fails a job that was not accepted.
+    pub(crate) fn reject(&self, job: D::Job, kind: ErrorKind) {
+        self.tell(job.fail(kind.into()));
+    }
+
     /// Fails a job. The direction is untouched.
     pub(crate) fn refuse(&self, job: D::Job, error: Error) {
         self.queue.finished();
@@ -279,17 +283,19 @@ impl<D: Direction> Half<D> {
     /// Has the timer come at this time, if there is one.
     fn arm(&self, at: Option<Instant>) -> bool {
         let Some(at) = at else { return true };
+        // Held around the timer's lock, so that `expire` finds every alarm that has fired in here: one
+        // that it did not take out would be taken for one that is still to come.
+        let mut armed = self.alarm.lock();
+        // What comes earlier looks at everything.
+        if armed.as_ref().is_some_and(|alarm| alarm.at() <= at) {
+            return true;
+        }
         let Ok(alarm) = timer::arm(at, Weak::<Self>::clone(&self.this)) else {
             return false;
         };
-        let mut armed = self.alarm.lock();
-        // Whoever has armed it meanwhile for an earlier time has its way: it looks at everything.
-        let surplus = match &*armed {
-            Some(earlier) if earlier.at() <= at => Some(alarm),
-            _ => armed.replace(alarm),
-        };
+        let later = armed.replace(alarm);
         drop(armed);
-        drop(surplus);
+        drop(later);
         true
     }
 

@@ -23,8 +23,8 @@
 //! 5. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
 //!    woken only when it is parked: no wake-up is lost and none is paid for twice.
 //! 6. A job that is held back is alone in the queue. Whatever else happens hands it over.
-//! 7. `unfinished` counts the jobs that were submitted and not finished; it falls before the outcome is
-//!    told, so that whoever is told of the last one finds the queue quiet.
+//! 7. `accepted` and `finished` count jobs; `finished` grows before the outcome of a job is told, so that
+//!    whoever is told of the last one finds the queue quiet.
 
 mod caller;
 mod calls;
@@ -37,7 +37,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::sync::Arc;
 // The model checker need not know these: what they say is looked at again under the lock.
-use std::sync::atomic::{AtomicBool as PlainBool, AtomicUsize as PlainUsize, Ordering};
+use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering};
 use std::time::Instant;
 
 use self::caller::Held;
@@ -83,9 +83,15 @@ pub(crate) struct Queue<J> {
     ready: AtomicBool,
     /// Whether a job is held back: for a look without the lock.
     holds: PlainBool,
-    unfinished: PlainUsize,
+    /// Jobs so far. Written under the lock.
+    accepted: PlainU64,
+    finished: Finished,
     bell: Bell,
 }
+
+/// Jobs that were finished. On a cache line of its own: whoever works writes it, and submitters do not.
+#[repr(align(64))]
+struct Finished(PlainU64);
 
 struct State<J> {
     places: Places<J>,
@@ -171,24 +177,33 @@ impl<J: Job> Queue<J> {
             state: Mutex::new(state),
             ready: AtomicBool::new(false),
             holds: false.into(),
-            unfinished: 0.into(),
+            accepted: 0.into(),
+            finished: Finished(0.into()),
             bell: Bell::new(),
         }
     }
 
-    /// A job is about to be submitted.
-    pub(crate) fn begin(&self) {
-        self.unfinished.fetch_add(1, Ordering::AcqRel);
+    /// A job is accepted; under the lock.
+    fn accept(&self) {
+        let accepted = self.accepted.load(Ordering::Relaxed);
+        self.accepted.store(accepted + 1, Ordering::Release);
     }
 
-    /// A job is about to be told.
+    /// A job that was accepted is about to be told.
     pub(crate) fn finished(&self) {
-        self.unfinished.fetch_sub(1, Ordering::AcqRel);
+        self.finished.0.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether all that was submitted is finished.
+    /// Jobs that were accepted and are not finished.
+    fn unfinished(&self) -> u64 {
+        // In this order: what is accepted meanwhile counts, what is finished meanwhile may not yet.
+        let finished = self.finished.0.load(Ordering::Acquire);
+        self.accepted.load(Ordering::Acquire) - finished
+    }
+
+    /// Whether all that was accepted is finished.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.unfinished.load(Ordering::Acquire) == 0
+        self.unfinished() == 0
     }
 
     /// Queues a job for the thread.
@@ -197,6 +212,7 @@ impl<J: Job> Queue<J> {
         if let Some(kind) = state.refuses(limit) {
             return Submitted::Rejected(job, kind);
         }
+        self.accept();
         let (id, has_deadline) = (job.id(), job.deadline() != Deadline::Never);
         let place = state.places.push_back(job);
         let arm = match has_deadline {
@@ -318,7 +334,7 @@ impl<J: Job> Queue<J> {
     /// nothing else is left to do.
     pub(crate) fn is_settling(&self) -> bool {
         let state = self.state.lock();
-        let is_last = state.places.is_empty() && self.unfinished.load(Ordering::Acquire) == 1;
+        let is_last = state.places.is_empty() && self.unfinished() == 1;
         let returns = match state.worker.blocked_operation() {
             Some(operation) => operation.is_settled(),
             None => state.worker.is_working(),

@@ -151,38 +151,35 @@ impl Half {
 
     fn serve(&self, job: Read) {
         assert!(!self.working.swap(true, Ordering::SeqCst), "two at work");
-        self.read(job);
+        let outcome = self.read(&job);
         self.working.store(false, Ordering::SeqCst);
+        self.queue.finished();
+        if let Some(outcome) = outcome {
+            job.0.finish(outcome).run();
+        }
     }
 
-    fn read(&self, job: Read) {
+    /// `None`: it is settled already.
+    fn read(&self, job: &Read) -> Option<Result<u32, Error>> {
         loop {
             if job.0.is_settled() {
-                return;
+                return None;
             }
-            {
-                let input = self.input.lock();
-                if input.there > 0 {
-                    drop(input);
-                    if job.0.commit() {
-                        let mut input = self.input.lock();
-                        input.there -= 1;
-                        input.next += 1;
-                        let read = input.next;
-                        drop(input);
-                        self.queue.finished();
-                        job.0.finish(Ok(read)).run();
-                    }
-                    return;
+            if self.input.lock().there > 0 {
+                if !job.0.commit() {
+                    return None;
                 }
+                let mut input = self.input.lock();
+                input.there -= 1;
+                input.next += 1;
+                return Some(Ok(input.next));
             }
             if let Err(kind) = self.queue.enter(job.0.operation().expect("not finished")) {
-                job.0.finish(Err(kind.into())).run();
-                return;
+                return Some(Err(kind.into()));
             }
             if job.0.is_settled() {
                 self.queue.leave();
-                return;
+                return None;
             }
             let mut input = self.input.lock();
             while input.there == 0 && !input.ended && !std::mem::take(&mut input.woken) {
@@ -190,10 +187,15 @@ impl Half {
             }
             drop(input);
             if let Some(kind) = self.queue.leave() {
-                job.0.finish(Err(kind.into())).run();
-                return;
+                return Some(Err(kind.into()));
             }
         }
+    }
+
+    /// Fails a job that nobody has begun, or that was not accepted.
+    fn fail(&self, job: Read, kind: ErrorKind) {
+        self.queue.finished();
+        assert!(job.fail(kind.into()).is_none());
     }
 
     fn change(&self, change: impl FnOnce(&mut Input)) {
@@ -236,7 +238,7 @@ impl Half {
         let ended = self.queue.end();
         self.change(|input| input.ended = true);
         for job in ended.jobs {
-            assert!(job.fail(ErrorKind::Closed.into()).is_none());
+            self.fail(job, ErrorKind::Closed);
         }
     }
 
@@ -260,7 +262,7 @@ impl Provider for Half {
     fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => {
-                assert!(job.fail(kind.into()).is_none());
+                self.fail(job, kind);
                 true
             }
             Found::InCall | Found::Elsewhere => false,
@@ -269,7 +271,7 @@ impl Provider for Half {
 
     fn interrupted(&self, operation: &dyn Operation) {
         match self.queue.withdraw(operation) {
-            Found::Queued(job) => assert!(job.fail(ErrorKind::Canceled.into()).is_none()),
+            Found::Queued(job) => self.fail(job, ErrorKind::Canceled),
             Found::InCall => self.change(|input| input.woken = true),
             Found::Elsewhere => {}
         }
@@ -607,7 +609,6 @@ fn what_is_held_back_is_handed_over_by_two() {
 fn the_queue_is_quiet_when_the_last_is_told() {
     check(|| {
         let half = Half::new(1);
-        half.queue.begin();
         let aio = half.submit();
         assert!(!half.queue.is_quiet() || aio.is_done());
         assert_eq!(aio.wait().unwrap(), 1);
