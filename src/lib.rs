@@ -9,7 +9,8 @@
 //!
 //! * a deadline over a whole operation, time in the queue included, which a slow peer cannot stretch;
 //! * cancelling what is in flight, from any thread, with a defined result;
-//! * the exact count when a write fails, so that a caller knows what the peer has received.
+//! * the exact count when a write fails, so that a caller knows what the peer has received, and an end
+//!   of the connection that does not destroy what was counted.
 //!
 //! # A first program
 //!
@@ -41,13 +42,20 @@
 //! An operation is submitted with an [`Aio`], which comes back lent, as `Aio<T, InFlight>`.
 //!
 //! * **Wait**: [`wait`](Aio::wait), [`wait_timeout`](Aio::wait_timeout), or
-//!   [`reclaim`](Aio::reclaim) to use the aio again.
+//!   [`reclaim`](Aio::reclaim) to use the aio again. A thread that waits does the work itself where it
+//!   can, so a program that only waits normally starts no other thread for its connections.
 //! * **Be called back**: [`on_complete`](Aio::on_complete), on the connection's thread, with the aio,
 //!   idle again, ready to be submitted once more.
-//! * **Await**: it is [`IntoFuture`], for those who have an executor.
+//! * **Await**: it is [`IntoFuture`], for programs that have an executor.
 //!
-//! And [`cancel`](Aio::cancel) it, [`count`](Aio::count) it while it runs, or drop it: a dropped
-//! aio is detached, its operation goes on.
+//! An operation can be cancelled ([`cancel`](Aio::cancel)) and its progress read
+//! ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
+//!
+//! # Before a process exits
+//!
+//! Connections that are closed or dropped are seen off in the background while the process lives. A
+//! process that exits does not wait for that: before it does, wait for [`Conn::shutdown`] on each
+//! connection whose peer must have all that was counted. After a whole exchange there is no need.
 //!
 //! # Where to go from here
 //!

@@ -13,11 +13,10 @@
 //! * An operation is in flight as soon as its first record is encrypted, because a record cannot be
 //!   taken back. One that is cancelled in the queue, before that, leaves the connection untouched.
 //! * **The end**: dropping the last handle, [`shutdown`](crate::Conn::shutdown), finishing a body
-//!   that ends with the connection, and [`close`](crate::Conn::close) when nothing is aborted by it,
-//!   send `close_notify`. If there is no
-//!   room for it because the peer does not read, it waits for some in the background, for up to 30
-//!   seconds. A write that fails in flight ends the stream without it, so that the peer
-//!   knows that it was cut.
+//!   that ends with the connection, and [`close`](crate::Conn::close) if it aborts no write, send
+//!   `close_notify`. If there is no room for it because the peer does not read, it waits for some in
+//!   the background, for up to 30 seconds. A write that fails in flight ends the stream without it, so
+//!   that the peer knows that it was cut.
 //! * The end of the peer's stream without `close_notify` is no end: reads that need more fail with
 //!   [`Reset`](crate::ErrorKind::Reset), and [`is_end_of_stream`](crate::Error::is_end_of_stream) is
 //!   false. A body that ends with the connection is then incomplete; one whose length is known, and

@@ -54,11 +54,11 @@ impl Canceller {
 
     /// Cancels the operation if it has not completed.
     ///
-    /// Returns at once; the outcome arrives through the aio. Queued: it completes with
+    /// Returns at once; the outcome arrives through the aio. A write in the queue completes with
     /// [`Canceled`](ErrorKind::Canceled), count 0, and the connection is untouched. A write in
-    /// flight: it completes with `Canceled` and the exact count, and the write side of the
-    /// connection ends. A read in flight: it completes with `Canceled`, and what had arrived stays
-    /// for the next read. Completed: no effect.
+    /// flight completes with `Canceled` and the exact count, and the write side of the connection
+    /// ends. A read completes with `Canceled`, in the queue or in flight; what had arrived stays for
+    /// the next read, and the count says how much that is. What has completed is not affected.
     pub fn cancel(&self) {
         Arc::clone(&self.operation).interrupt(ErrorKind::Canceled);
     }

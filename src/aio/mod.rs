@@ -201,8 +201,9 @@ impl<T> Default for Aio<T> {
 impl<T: Send + 'static> Aio<T, InFlight> {
     /// Blocks until the operation has completed.
     ///
-    /// A thread that waits does the work: if nobody has begun the operation, and it is next, this
-    /// thread serves it, with the same deadline, cancellation and count.
+    /// A thread that waits for a read, a write or an exchange does the work: if nobody has begun the
+    /// operation, and it is next in its queue, this thread serves it, with the same deadline,
+    /// cancellation and count.
     ///
     /// # Errors
     ///
@@ -234,7 +235,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         (result, Aio::idle(self.handle, self.options))
     }
 
-    /// Blocks until the operation has completed, but no longer than `patience`.
+    /// Blocks until the operation has completed, but no longer than `patience`. A thread of the
+    /// connection serves it meanwhile.
     ///
     /// # Errors
     ///
@@ -253,11 +255,12 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// Has `f` called with the outcome and the aio, idle again, ready to be submitted once more.
     ///
     /// It runs once, on the connection's thread, outside every lock; never on the caller's, unless
-    /// the system has no thread to give. It may
-    /// submit, cancel, close, and drop the last [`Conn`](crate::Conn); it may panic without harm to
-    /// others. It should not block for long: the connection's next operation in that direction
-    /// waits for it. If the thread is stuck in another operation when this one is cancelled or
-    /// expires, a thread of the same connection that stands in for it runs the closure.
+    /// the system has no thread to give. It may submit, cancel, close, and drop the last
+    /// [`Conn`](crate::Conn); it may panic without harm to others. It should not block for long: the
+    /// connection's next operation in that direction waits for it. If the thread is stuck in another
+    /// operation when this one is cancelled or expires, another thread of the same connection,
+    /// `cb:PORT HOST`, runs the closure in its place. The closures of connects and of a
+    /// [`Client`](crate::Client)'s operations run on a thread of their own.
     pub fn on_complete<F>(mut self, f: F) -> Canceller
     where
         F: FnOnce(Result<T, Error>, Aio<T>) + Send + 'static,

@@ -46,19 +46,30 @@ use crate::transport::{Addr, Stream, Transport};
 
 /// A connection on which reads and writes are submitted, and complete in the order of submission.
 ///
-/// Cheap to clone; clones are the same connection. Both directions proceed at once. A connection
-/// costs no thread until it needs one: the writer's starts with the first write, the reader's with
-/// the first read that nobody waits for: who waits does the work. They are named
-/// `http-aio:write:PEER` and `http-aio:read:PEER`.
+/// Cheap to clone; clones are the same connection. Both directions proceed at once.
+///
+/// # Threads
+///
+/// A connection costs no thread until it needs one. A thread that waits for a read, a write or an
+/// exchange serves the operation itself, if nobody has begun it and it is next in its queue. Everything
+/// else is handed over to the connection's threads, one for each direction, which start when they are
+/// needed first. They are named `wr:PORT HOST` and `rd:PORT HOST`.
+///
+/// For a thread that is expected to wait at once, because it has done so for its last few
+/// submissions or has just begun to submit, an operation may be held back for 1 ms at most. Polling
+/// it, attaching a closure, awaiting or dropping it, waiting with
+/// [`wait_timeout`](crate::Aio::wait_timeout), or submitting anything else on the connection hands it
+/// over at once.
 ///
 /// # The end of a connection
 ///
 /// * [`shutdown`](Self::shutdown) lets what was submitted finish, ends the stream, and waits until
 ///   the peer has ended its own. A program that exits must have waited for what it cares about.
-/// * Dropping the last handle does the same, in the background, within bounds.
+/// * Dropping the last handle lets submitted writes finish, too, and ends the stream, in the
+///   background. Reads whose outcome nobody can receive end.
 /// * [`close`](Self::close) aborts everything at once.
-/// * In no case does what comes after a write destroy what it has counted. See `close` for how
-///   long a peer is heard for that.
+/// * While the process lives, nothing that comes after a write destroys what it has counted. See
+///   `close` for how long the peer is heard for that.
 /// * A write that fails in flight ends the *write side*, because the stream would be corrupt. The
 ///   read side stays usable, so that an early answer to an interrupted upload can still be read.
 ///

@@ -90,6 +90,10 @@ impl Conn {
     /// The `Host` of a request whose target has an authority (absolute form) is that authority,
     /// whatever the peer sent (RFC 9112 section 3.2.2).
     ///
+    /// A client that sends `Expect: 100-continue` may hold its body back for a while. A server that wants
+    /// the body writes a response with the status 100 first, with
+    /// [`write_response`](Self::write_response): nothing here does so by itself.
+    ///
     /// # Errors
     ///
     /// [`Protocol`](ErrorKind::Protocol) for what is no HTTP/1 head or announces a body that peers

@@ -35,8 +35,11 @@ impl Conn {
     /// behind the reads that were submitted before, is read and thrown away. Whatever is submitted
     /// later completes with [`Closed`](ErrorKind::Closed), but for another `shutdown`.
     ///
-    /// Give it a timeout: a peer may never end. What a failed `shutdown` has not ended ends with
-    /// [`close`](Self::close), or with the last handle.
+    /// Give it a timeout: a peer may never end, and then a `shutdown` without one keeps the
+    /// connection, its thread and its descriptor, even if its aio and all handles are dropped. What a
+    /// failed `shutdown` has not ended ends with [`close`](Self::close), or with the last handle.
+    ///
+    /// It is served by the connection's threads, also for a thread that waits for it.
     ///
     /// # Before a process exits
     ///
