@@ -54,6 +54,9 @@ pub(crate) trait Operation: Send + Sync {
     /// Has its provider hold it back no longer.
     fn hand_over(&self);
 
+    /// Nobody can learn of the outcome any more.
+    fn give_up(&self);
+
     /// Whether somebody can still learn of the outcome.
     fn is_wanted(&self) -> bool;
 

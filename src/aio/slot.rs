@@ -345,6 +345,10 @@ impl<T: Send + 'static> Operation for Slot<T> {
         }
     }
 
+    fn give_up(&self) {
+        self.wanted.store(false, Ordering::SeqCst);
+    }
+
     fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
     }

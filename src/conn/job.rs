@@ -381,10 +381,7 @@ impl Job for ReadJob {
     }
 
     fn is_wanted(&self) -> bool {
-        match &self.want {
-            Want::Answer(answer, _) => answer.exchange.is_wanted(),
-            want => with_completer!(want, completer => completer.is_wanted()),
-        }
+        with_completer!(&self.want, completer => completer.is_wanted())
     }
 
     fn is_cut(&self) -> bool {

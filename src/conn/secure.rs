@@ -9,6 +9,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::Conn;
 use super::connect::{Bounds, Connector, Goal, Underway, connect, run};
+use super::thread;
 use crate::aio::{Aio, InFlight};
 use crate::error::Error;
 #[cfg(doc)]
@@ -42,7 +43,7 @@ impl Conn {
     }
 
     /// Makes the TLS handshake of a client over a connected stream, on a thread
-    /// `http-aio:handshake:PEER` of its own. The certificate must be for `name`.
+    /// `hs:PORT HOST` of its own. The certificate must be for `name`.
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl Conn {
 }
 
 fn secure(aio: Aio<Conn>, transport: Arc<dyn Transport>, role: Role) -> Aio<Conn, InFlight> {
-    let name = format!("http-aio:handshake:{}", transport.peer_addr());
+    let name = thread::name("hs", &transport.peer_addr());
     run(aio, name, move |connector, bounds| {
         connector.secure(transport, role, bounds)
     })

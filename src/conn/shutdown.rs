@@ -16,7 +16,7 @@ use super::job::{Content, ReadJob, Until, Want, WriteJob};
 use super::queue::Half;
 use super::reader::Reader;
 use super::{Conn, Handle};
-use crate::aio::habit::Hold;
+use crate::aio::habit::{self, Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::Call;
 use crate::bufs::Bufs;
@@ -35,11 +35,8 @@ impl Conn {
     /// behind the reads that were submitted before, is read and thrown away. Whatever is submitted
     /// later completes with [`Closed`](ErrorKind::Closed), but for another `shutdown`.
     ///
-    /// Give it a timeout: a peer may never end, and then a `shutdown` without one keeps the
-    /// connection, its thread and its descriptor, even if its aio and all handles are dropped. What a
-    /// failed `shutdown` has not ended ends with [`close`](Self::close), or with the last handle.
-    ///
-    /// It is served by the connection's threads, also for a thread that waits for it.
+    /// Give it a timeout: a peer may never end. What a `shutdown` has not ended when it fails, or when
+    /// its aio is dropped, ends with [`close`](Self::close), or with the last handle.
     ///
     /// # Before a process exits
     ///
@@ -110,6 +107,7 @@ enum Part {
 }
 
 fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
+    habit::before();
     let (write, write_completer, _) = Aio::new().start(&handle.writes, Interruption::Recorded);
     let (read, read_completer, _) = Aio::new().start(&handle.reads, Interruption::Finishes);
     let shutdown = Arc::new(Shutdown {
@@ -128,24 +126,43 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
         return aio;
     }
     shutdown.state.lock().completer = Some(completer);
+    let theirs = Arc::clone(&shutdown);
+    write.then(move |result: Result<Written, Error>| theirs.written(result.map(drop)));
     let this = Arc::clone(&shutdown);
-    write.then(move |result: Result<Written, Error>| this.written(result.map(drop)));
     read.then(move |result| shutdown.read(result));
 
     handle.link.ledger.leaving.set(true);
     let (content, bufs) = (Content::End, Bufs::default());
     let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer);
-    handle.writer.submit(write, usize::MAX, Hold::Never);
+    handle.writer.submit_some(write, usize::MAX);
     let read = ReadJob {
         want: Want::Rest(read_completer),
         limits,
         deadline,
     };
-    handle.reader.submit(read, usize::MAX, Hold::Never);
-    aio
+    // What comes meanwhile waits in the kernel.
+    let handling = handle.reader.submit(read, usize::MAX, Hold::Allowed);
+    if handling == Handling::HeldBack {
+        this.is_held_back();
+    }
+    aio.submitted(handling)
 }
 
 impl Shutdown {
+    /// The read waits for who waits for the whole.
+    fn is_held_back(&self) {
+        if let Some(completer) = &self.state.lock().completer {
+            completer.set_held(true);
+        }
+    }
+
+    fn reading(&self) -> Option<Canceller> {
+        match &self.state.lock().read {
+            Part::Running(read) => Some(read.clone()),
+            Part::Done(_) => None,
+        }
+    }
+
     fn written(&self, result: Result<(), Error>) {
         self.done(|state| state.write = Part::Done(result));
     }
@@ -227,6 +244,23 @@ impl Provider for Shutdown {
 
     fn post(&self, call: Call) {
         self.reader.post(call);
+    }
+
+    fn awaited(&self, _: &dyn Operation) -> bool {
+        let read = self.reading();
+        read.is_some_and(|read| self.reader.serve_inline(read.operation()))
+    }
+
+    fn detached(&self) {
+        self.reader.hand_over();
+    }
+
+    /// With the last handle, the connection is seen off in the background.
+    fn forsaken(&self) {
+        if let Some(read) = self.reading() {
+            read.operation().give_up();
+            self.reader.end_unwanted();
+        }
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -87,7 +87,7 @@ impl Drop for Entered {
 }
 
 /// The kernel shows 15 bytes of a name, so what tells most comes first: the role, the port, the host.
-fn name(role: &str, peer: &Addr) -> String {
+pub(super) fn name(role: &str, peer: &Addr) -> String {
     match peer {
         Addr::Ip(peer) => format!("{role}:{} {}", peer.port(), peer.ip()),
         Addr::Unix(Some(path)) => {

@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
 use super::queue::{Direction, Half, Next};
+use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
 use crate::bufs::{SLICES, Slices};
 use crate::error::{Error, ErrorKind};
@@ -140,6 +141,17 @@ impl Half<Writer> {
         });
     }
 
+    /// Submits a write and makes what can be made of it without blocking, if nobody is writing.
+    pub(crate) fn submit_some(&self, job: WriteJob, limit: usize) {
+        if job.deadline.is_past() {
+            return self.reject(job, ErrorKind::TimedOut);
+        }
+        match self.queue.claim_with(job) {
+            Ok(job) => self.write_some_inline(job),
+            Err(job) => drop(self.submit(job, limit, Hold::Never)),
+        }
+    }
+
     fn write_inline(&self, work: impl FnOnce(&Self, &mut Vec<Notice<Written>>)) {
         let mut notices = Vec::new();
         self.run_inline(|| work(self, &mut notices));
@@ -154,7 +166,7 @@ impl Half<Writer> {
         batch: &mut VecDeque<WriteJob>,
         notices: &mut Vec<Notice<Written>>,
     ) -> Option<Error> {
-        self.admit(outgoing, batch);
+        self.admit(outgoing, batch, notices);
         loop {
             let failure = match self.offer(batch) {
                 Ok(count) => {
@@ -194,7 +206,12 @@ impl Half<Writer> {
     }
 
     /// Leaves in the batch what may be offered as it is, and puts the rest off.
-    fn admit(&self, outgoing: &Outgoing, batch: &mut VecDeque<WriteJob>) {
+    fn admit(
+        &self,
+        outgoing: &Outgoing,
+        batch: &mut VecDeque<WriteJob>,
+        notices: &mut Vec<Notice<Written>>,
+    ) {
         loop {
             let mut ahead = *outgoing;
             let obstacle = batch.iter_mut().enumerate().find_map(|(place, job)| {
@@ -211,7 +228,7 @@ impl Half<Writer> {
                         Obstacle::Refused(error) => self.refuse(job, error),
                         Obstacle::EndsStream => {
                             self.put_off(batch);
-                            return self.end_stream(job);
+                            return notices.extend(self.end_stream(job));
                         }
                     }
                 }
@@ -220,18 +237,25 @@ impl Half<Writer> {
     }
 
     /// The body ends with the stream, and the write side with it.
-    fn end_stream(&self, job: WriteJob) {
+    fn end_stream(&self, job: WriteJob) -> Option<Notice<Written>> {
         let ended = self.queue.end();
         let result = self.link.transport.shutdown(Shutdown::Write);
-        match (ended.before, result) {
-            (Some(kind), _) => self.refuse(job, kind.into()),
-            (None, Err(error)) => self.refuse(job, error.into()),
+        let notice = match (ended.before, result) {
+            (Some(kind), _) => {
+                self.refuse(job, kind.into());
+                None
+            }
+            (None, Err(error)) => {
+                self.refuse(job, error.into());
+                None
+            }
             (None, Ok(())) => {
                 self.queue.finished();
-                self.tell(job.succeed().into_call());
+                Some(job.succeed())
             }
-        }
+        };
         self.fail_queued(ended.jobs);
+        notice
     }
 
     fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {

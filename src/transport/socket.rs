@@ -16,7 +16,7 @@
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -154,7 +154,9 @@ impl SocketTransport {
     /// Waits until the socket is readable; `Interrupted` if the waker is.
     fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
         let waker = self.waker();
-        // After the waker is there: whoever wakes sets this first, and looks for the waker then.
+        // Either this side sees the flag, or whoever has set it sees the waker: each stores the one and
+        // then loads the other, and only a fence keeps the two in their order.
+        fence(Ordering::SeqCst);
         if self.wake.swap(false, Ordering::SeqCst) {
             waker.inspect(|waker| waker.reset());
             return Err(io::ErrorKind::Interrupted.into());
@@ -260,6 +262,7 @@ impl Transport for SocketTransport {
 
     fn wake_reader(&self) {
         self.wake.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst); // See `wait_readable`.
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
+use http_aio::http::Request;
 use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::{Aio, Conn, Error, ErrorKind};
 
@@ -29,6 +30,47 @@ fn watched(family: Family) -> (Conn, Peer) {
 fn assert_ended(peer: &mut Peer, what: &str) {
     let ended = peer.read(&mut [0; 10]);
     assert!(matches!(ended, Ok(0)), "{what}: {ended:?}");
+}
+
+/// An exchange whose outcome nobody can receive still goes out; a `shutdown` has ended the stream.
+#[test]
+fn an_exchange_or_a_shutdown_that_nobody_can_receive_ends_with_the_last_handle() {
+    if !cfg!(target_os = "linux")
+        || !alone(
+            "detached::an_exchange_or_a_shutdown_that_nobody_can_receive_ends_with_the_last_handle",
+        )
+    {
+        return;
+    }
+    let (before, open) = (tasks(), descriptors());
+    for family in FAMILIES {
+        for polled in [false, true] {
+            let (conn, mut peer) = watched(family);
+            let request = Request::post("http://h/").body(pattern(0, MORE_THAN_FITS));
+            let asked = conn.transact(Aio::new(), request.expect("it is one"));
+            if polled {
+                assert!(!asked.is_done());
+            }
+            drop((asked, conn));
+            let drained = peer.drain();
+            assert_eq!(drained.end, End::OfStream);
+            let body = pattern(0, MORE_THAN_FITS);
+            assert!(drained.bytes.ends_with(&body[body.len() - 9..]));
+            drop(peer);
+
+            let (conn, mut peer) = watched(family);
+            let shutdown = conn.shutdown(Aio::new());
+            if polled {
+                assert!(!shutdown.is_done());
+            }
+            drop((shutdown, conn));
+            assert_ended(&mut peer, "a shutdown");
+            // It is seen off for a second of silence, though its peer stays.
+            wait_until("threads end, and sockets close", || {
+                tasks_since(&before).is_empty() && descriptors() <= open + 1
+            });
+        }
+    }
 }
 
 /// Lets go of the connection, and of all that could receive what a read of it yields.

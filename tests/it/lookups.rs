@@ -80,14 +80,14 @@ fn connects_that_time_out_leave_no_more_threads_than_lookups_are_allowed() {
     for aio in aios {
         assert_eq!(failure(settle(aio)), (ErrorKind::TimedOut, 0));
     }
-    let lookups = || threads("http-aio:resolv").len();
+    let lookups = || threads("http-aio:lookup").len();
     assert!(lookups() <= AT_ONCE, "{}", lookups());
     wait_until("the other threads end", || {
-        threads("http-aio").len() == lookups()
+        threads_of_ours().len() == lookups()
     });
     assert!(calls.load(Ordering::SeqCst) <= AT_ONCE);
     drop(let_go);
-    wait_until("the threads end", || threads("http-aio").is_empty());
+    wait_until("the threads end", || threads_of_ours().is_empty());
     // What nobody waited for any more was not looked up.
     assert!(calls.load(Ordering::SeqCst) <= AT_ONCE);
 }
@@ -120,10 +120,8 @@ fn all_who_ask_for_a_host_share_its_lookup() {
     let canceled: Vec<_> = (0..2000)
         .map(|_| Conn::connect(Aio::new(), ("slow.test", port)))
         .collect();
-    // One looks up, one looks after the deadlines.
-    wait_until("the others need no thread", || {
-        threads("http-aio").len() <= 2
-    });
+    // One looks up; the timer looks after the deadlines.
+    wait_until("the others need no thread", || threads_of_ours().len() <= 1);
     canceled.iter().for_each(Aio::cancel);
     for aio in canceled {
         assert_eq!(failure(settle(aio)), (ErrorKind::Canceled, 0));
@@ -141,7 +139,7 @@ fn all_who_ask_for_a_host_share_its_lookup() {
     // It is not remembered.
     drop(settle(Conn::connect(Aio::new(), ("slow.test", port))).unwrap());
     assert_eq!(asked.count("slow.test"), 2);
-    wait_until("the threads end", || threads("http-aio").is_empty());
+    wait_until("the threads end", || threads_of_ours().is_empty());
 }
 
 #[test]

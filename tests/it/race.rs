@@ -127,7 +127,7 @@ fn connecting_leaves_nothing_behind() {
             assert_eq!(failure(settle(aio)).0, ErrorKind::TimedOut);
         }
         wait_until("the sockets close", || sockets() == before);
-        wait_until("the threads end", || threads("http-aio").is_empty());
+        wait_until("the threads end", || threads_of_ours().is_empty());
     });
 }
 
@@ -161,5 +161,5 @@ fn a_handshake_leaves_nothing_behind() {
         });
     }
     wait_until("the sockets close", || sockets() == before);
-    wait_until("the threads end", || threads("http-aio").is_empty());
+    wait_until("the threads end", || threads_of_ours().is_empty());
 }

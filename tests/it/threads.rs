@@ -157,3 +157,27 @@ fn a_server_that_waits_needs_no_thread() {
         cost
     });
 }
+
+/// As before a process exits.
+#[test]
+fn a_shutdown_that_is_waited_for_needs_no_thread() {
+    if !alone("threads::a_shutdown_that_is_waited_for_needs_no_thread") {
+        return;
+    }
+    for family in FAMILIES {
+        in_time(|| {
+            let (conn, mut peer) = pair(family);
+            let peer = thread::spawn(move || peer.drain().count());
+            let before = tasks();
+            let written = conn.write_all(Aio::new().iov(["last words"])).wait();
+            let shutdown = conn.shutdown(Aio::new().timeout(PATIENCE));
+            shutdown.wait().expect("the peer ends");
+            let started = tasks_since(&before);
+            assert_eq!(written.expect("the peer reads").count(), join(peer));
+            match started.is_empty() {
+                true => Ok(()),
+                false => Err(format!("threads were started: {started:?}")),
+            }
+        });
+    }
+}

@@ -51,11 +51,6 @@ impl Asker for Connecting {
         }
     }
 
-    fn expired(self: Box<Self>) {
-        self.connector.expire();
-        self.goal.dispose();
-    }
-
     fn left(self: Box<Self>) {
         self.goal.dispose();
     }

@@ -6,9 +6,8 @@
 //! ```
 //!
 //! A cancel settles the operation at once, and whatever is under way finds out: a lookup loses one who
-//! asked for it, a race is woken, a handshake is shut down. Deadlines need no entry in the timer: the
-//! lookups keep those of who waits for them (`resolve`), a race polls no longer than there is time, and
-//! so do the calls of a handshake.
+//! asked for it, a race is woken, a handshake is shut down. The timer looks after the deadline while a
+//! lookup is waited for; a race polls no longer than there is time, and so do the calls of a handshake.
 
 mod goal;
 mod race;
@@ -28,11 +27,11 @@ use self::resolve::{RESOLVER, Ticket};
 use self::target::Target;
 use super::Conn;
 use super::thread::Owner;
-use crate::aio::{
-    Aio, Call, Completer, InFlight, Interruption, Notice, Operation, Provider, post_alone,
-};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider, habit};
+use crate::background::{self, Call};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::timer::{self, Alarm, Expire};
 use crate::transport::waker::Waker;
 #[cfg(feature = "tls")]
 use crate::transport::{Transport, Wait};
@@ -49,6 +48,7 @@ enum Phase {
         completer: Completer<Conn>,
         deadline: Deadline,
         lookup: Option<Ticket>,
+        alarm: Option<Alarm>,
     },
     /// A thread has it, and this is what a cancel must end.
     Running(Option<Underway>),
@@ -76,8 +76,8 @@ where
     });
     match Target::of(address) {
         Target::Known(addresses) => connecting.race(addresses),
-        Target::Unknown(query) => match RESOLVER.ask(query, connecting, deadline) {
-            Ok(ticket) => connector.waits_for(ticket),
+        Target::Unknown(query) => match RESOLVER.ask(query, connecting) {
+            Ok(ticket) => connector.wait_for(ticket, deadline),
             Err(error) => connector.fail(error),
         },
     }
@@ -88,6 +88,7 @@ type Started = (Arc<Connector>, Deadline);
 
 /// Lends the aio to a connector. None, and the operation is over, if its deadline has passed.
 fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
+    habit::before();
     let connector = Arc::new(Connector {
         owner: Owner::new(),
         phase: Mutex::new(Phase::Over),
@@ -103,6 +104,7 @@ fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
         completer,
         deadline,
         lookup: None,
+        alarm: None,
     };
     (aio, Some((connector, deadline)))
 }
@@ -188,23 +190,39 @@ impl Connector {
     /// What is needed to go on, for the first who asks for it.
     fn take(&self, then: Phase) -> Option<(Completer<Conn>, Deadline)> {
         let mut phase = self.phase.lock();
-        match std::mem::replace(&mut *phase, then) {
+        let last = match &*phase {
+            Phase::Parked { .. } => std::mem::replace(&mut *phase, then),
+            Phase::Running(_) | Phase::Over => return None,
+        };
+        drop(phase);
+        match last {
             Phase::Parked {
                 completer,
                 deadline,
                 ..
             } => Some((completer, deadline)),
-            other => {
-                *phase = other;
-                None
-            }
+            Phase::Running(_) | Phase::Over => None,
         }
     }
 
     /// The lookup may have come to its end meanwhile, and then nobody needs to know it any more.
-    fn waits_for(&self, ticket: Ticket) {
+    fn wait_for(self: &Arc<Self>, ticket: Ticket, deadline: Deadline) {
         if let Phase::Parked { lookup, .. } = &mut *self.phase.lock() {
             *lookup = Some(ticket);
+        }
+        let Some(at) = deadline.instant() else { return };
+        let this = Arc::downgrade(self) as Weak<dyn Expire>;
+        match timer::arm(at, this) {
+            Ok(armed) => {
+                let mut armed = Some(armed);
+                if let Phase::Parked { alarm, .. } = &mut *self.phase.lock() {
+                    *alarm = armed.take();
+                }
+            }
+            Err(error) => {
+                self.fail(Error::new(ErrorKind::NoMemory).with_source(error));
+                RESOLVER.leave(ticket);
+            }
         }
     }
 
@@ -214,8 +232,10 @@ impl Connector {
         let last = std::mem::replace(&mut *self.phase.lock(), now);
         drop(last);
     }
+}
 
-    /// The deadline has passed while no thread had it.
+/// The deadline has passed while no thread had it.
+impl Expire for Connector {
     fn expire(&self) {
         let operation = match &*self.phase.lock() {
             Phase::Parked { completer, .. } => completer.operation(),
@@ -224,6 +244,10 @@ impl Connector {
         if let Some(operation) = operation {
             operation.interrupt(ErrorKind::TimedOut);
         }
+    }
+
+    fn release(self: Arc<Self>) {
+        background::release(self);
     }
 }
 
@@ -246,7 +270,7 @@ impl Provider for Connector {
     }
 
     fn post(&self, call: Call) {
-        post_alone(call);
+        background::run(call);
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -129,7 +129,7 @@ impl Provider for Exchange {
 
     fn forsaken(&self) {
         self.forsaken.store(true, Ordering::SeqCst);
-        self.reader.end_unwanted();
+        self.give_up();
     }
 
     fn owns_current_thread(&self) -> bool {
@@ -337,11 +337,6 @@ impl Exchange {
         self.number.load(Ordering::Acquire) == number
     }
 
-    /// Whether the answer is of use: somebody can receive it, or the request is still going out.
-    pub(crate) fn is_wanted(&self) -> bool {
-        !self.forsaken.load(Ordering::SeqCst) || !self.sent.load(Ordering::SeqCst)
-    }
-
     /// So much of the write under way is out.
     pub(crate) fn progress(&self, sent: u64) {
         let state = self.state.lock();
@@ -393,11 +388,18 @@ impl Exchange {
         drop(state);
         if is_sent {
             self.sent.store(true, Ordering::SeqCst);
-            if self.forsaken.load(Ordering::SeqCst) {
-                self.reader.end_unwanted();
-            }
+            self.give_up();
         }
         self.take(steps);
+    }
+
+    /// The answer is of no use if nobody can receive it and the request does not go out any more.
+    fn give_up(&self) {
+        if self.forsaken.load(Ordering::SeqCst) && self.sent.load(Ordering::SeqCst) {
+            let read = self.state.lock().read.clone();
+            read.operation().give_up();
+            self.reader.end_unwanted();
+        }
     }
 
     fn answered(&self, result: Result<Response<Bytes>, Error>) {

@@ -4,13 +4,12 @@
 //! connect that waits for its addresses costs no thread.
 //!
 //! * All who ask for one host while it is looked up share the result, whatever their ports.
-//! * At most `AT_ONCE` lookups run at a time, each on a thread `http-aio:resolve`, which goes on with
+//! * At most `AT_ONCE` lookups run at a time, each on a thread `http-aio:lookup`, which goes on with
 //!   the next that waits and ends when there is none. At most `QUEUED` wait. What is beyond that is
 //!   refused with `NoMemory`: a burst of different hosts is only slowed down, and a resolver that hangs
 //!   holds no more than its threads.
-//! * One more thread, `http-aio:lookups`, is there while somebody waits who has a deadline, and ends
-//!   the waiting when that passes. It goes its rounds: between two of them it need not be told of a
-//!   deadline that is later than the next, and it ends with the first round on which there is none.
+//! * Whoever waits looks after its own deadline, and leaves when that has passed.
+//! * A process that was forked has none of the threads of its parent: it begins with an empty register.
 //! * A lookup in the queue for which nobody waits any more is never begun; one that is under way
 //!   returns when it does, to nobody or to those who have asked meanwhile.
 //!
@@ -24,14 +23,11 @@ mod register;
 use std::io;
 use std::net::SocketAddr;
 use std::thread::Builder;
-use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 
 pub(super) use self::query::Query;
 use self::register::{QUEUED, Register};
-use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 
 pub(super) static RESOLVER: Resolver = Resolver::new();
@@ -40,10 +36,7 @@ pub(super) static RESOLVER: Resolver = Resolver::new();
 pub(super) trait Asker: Send {
     fn found(self: Box<Self>, found: Result<Vec<SocketAddr>, Error>);
 
-    /// His deadline has passed.
-    fn expired(self: Box<Self>);
-
-    /// He has left by himself.
+    /// It has left by itself.
     fn left(self: Box<Self>);
 }
 
@@ -62,7 +55,6 @@ struct Asking {
     asker: Box<dyn Asker>,
     /// Put into the addresses, if the lookup is for a host without one.
     port: Option<u16>,
-    deadline: Deadline,
 }
 
 impl Resolver {
@@ -72,28 +64,21 @@ impl Resolver {
         }
     }
 
-    /// Has `asker` told of the addresses, unless his deadline passes or he leaves before.
+    /// Has `asker` told of the addresses, unless it leaves before.
     ///
     /// # Errors
     ///
     /// `NoMemory` if too many lookups wait already.
-    pub(super) fn ask(
-        &'static self,
-        query: Query,
-        asker: Box<dyn Asker>,
-        deadline: Deadline,
-    ) -> Result<Ticket, Error> {
+    pub(super) fn ask(&'static self, query: Query, asker: Box<dyn Asker>) -> Result<Ticket, Error> {
         let port = query.port();
-        let asking = Asking {
-            asker,
-            port,
-            deadline,
-        };
+        let asking = Asking { asker, port };
         let mut register = self.register.lock();
+        let orphans = register.adopt(std::process::id());
         let (lookup, is_new) = match register.lookup(query) {
             Ok(lookup) => lookup,
             Err(query) => {
                 drop(register);
+                std::mem::forget(orphans);
                 drop(query);
                 asking.asker.left();
                 let detail = format!("{QUEUED} lookups of host names wait already");
@@ -102,18 +87,16 @@ impl Resolver {
         };
         let ticket = register.join(lookup, asking);
         let needs_thread = is_new && register.needs_thread();
-        let keeper = register.look_after(deadline);
         drop(register);
+        // Copies of what the parent has: their own destructors are not for this process.
+        std::mem::forget(orphans);
         if needs_thread {
             self.start_thread();
-        }
-        if let Some((bell, first)) = keeper {
-            self.start_keeper(bell, first);
         }
         Ok(ticket)
     }
 
-    /// Nothing happens if he was told already.
+    /// Nothing happens if it was told already.
     pub(super) fn leave(&self, ticket: Ticket) {
         let mut register = self.register.lock();
         let (asking, unused) = register.remove(ticket);
@@ -128,7 +111,7 @@ impl Resolver {
 /// The threads.
 impl Resolver {
     fn start_thread(&'static self) {
-        let builder = Builder::new().name("http-aio:resolve".into());
+        let builder = Builder::new().name("http-aio:lookup".into());
         let Err(error) = builder.spawn(|| self.look_up_all()) else {
             return;
         };
@@ -146,35 +129,6 @@ impl Resolver {
             let found = query.look_up();
             let askers = self.register.lock().end(number);
             tell(askers, found);
-        }
-    }
-
-    fn start_keeper(&'static self, bell: Receiver<()>, first: Instant) {
-        let builder = Builder::new().name("http-aio:lookups".into());
-        let Err(error) = builder.spawn(move || self.keep_deadlines(&bell, first)) else {
-            return;
-        };
-        let removed = self.register.lock().no_keeper();
-        for (asking, unused) in removed {
-            refuse(asking.into_iter().collect(), &error);
-            unused.into_iter().for_each(Query::dispose);
-        }
-    }
-
-    fn keep_deadlines(&self, bell: &Receiver<()>, first: Instant) {
-        let mut next = Some(first);
-        while let Some(at) = next {
-            let _ = bell.recv_deadline(at);
-            let mut register = self.register.lock();
-            let late = register.take_late(Instant::now());
-            next = register.next_round();
-            drop(register);
-            for (asking, unused) in late {
-                if let Some(asking) = asking {
-                    asking.asker.expired();
-                }
-                unused.into_iter().for_each(Query::dispose);
-            }
         }
     }
 }

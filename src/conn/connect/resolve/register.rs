@@ -1,12 +1,8 @@
-//! Who waits for which lookup, and until when: bookkeeping alone, all of it O(log n).
+//! Who waits for which lookup: bookkeeping alone, all of it O(log n).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{Asking, Query, Ticket};
-use crate::deadline::Deadline;
 
 /// Lookups that run at a time.
 const AT_ONCE: usize = 64;
@@ -14,10 +10,9 @@ const AT_ONCE: usize = 64;
 /// Lookups that wait for their turn.
 pub(super) const QUEUED: usize = 4096;
 
-/// How long the thread that looks after the deadlines sleeps at most.
-const ROUND: Duration = Duration::from_secs(1);
-
 pub(super) struct Register {
+    /// The one that its threads are in.
+    process: u32,
     /// Lookups and askers have numbers from one series, so that the oldest has the lowest.
     last_number: u64,
     /// Those under way and those in the queue.
@@ -27,14 +22,6 @@ pub(super) struct Register {
     /// Those that have not begun.
     queue: BTreeMap<u64, Query>,
     threads: usize,
-    deadlines: BTreeMap<(Instant, u64), Ticket>,
-    /// The thread that looks after the deadlines, while there is one.
-    keeper: Option<Keeper>,
-}
-
-struct Keeper {
-    doorbell: Sender<()>,
-    wakes: Instant,
 }
 
 struct Lookup {
@@ -48,14 +35,25 @@ pub(super) type Removed = (Option<Asking>, Option<Query>);
 impl Register {
     pub(super) const fn new() -> Self {
         Self {
+            process: 0,
             last_number: 0,
             lookups: BTreeMap::new(),
             hosts: BTreeMap::new(),
             queue: BTreeMap::new(),
             threads: 0,
-            deadlines: BTreeMap::new(),
-            keeper: None,
         }
+    }
+
+    /// In a process that was forked: begins anew, and returns what the parent had.
+    pub(super) fn adopt(&mut self, process: u32) -> Option<Self> {
+        if self.process == process {
+            return None;
+        }
+        let last = std::mem::replace(self, Self::new());
+        self.process = process;
+        // Tickets of the parent's must find nothing here.
+        self.last_number = last.last_number;
+        Some(last)
     }
 
     fn number(&mut self) -> u64 {
@@ -88,49 +86,10 @@ impl Register {
     pub(super) fn join(&mut self, lookup: u64, asking: Asking) -> Ticket {
         let asker = self.number();
         let ticket = Ticket { lookup, asker };
-        if let Deadline::At(at) = asking.deadline {
-            self.deadlines.insert((at, asker), ticket);
-        }
         if let Some(lookup) = self.lookups.get_mut(&lookup) {
             lookup.askers.insert(asker, asking);
         }
         ticket
-    }
-
-    /// Has the keeper know of a deadline that was added. What comes back is for a new one: its bell, and
-    /// when it is to go its first round.
-    pub(super) fn look_after(&mut self, deadline: Deadline) -> Option<(Receiver<()>, Instant)> {
-        let at = deadline.instant()?;
-        if let Some(keeper) = &self.keeper {
-            if at < keeper.wakes {
-                let _ = keeper.doorbell.try_send(()); // Full is rung.
-            }
-            return None;
-        }
-        let (doorbell, bell) = bounded(1);
-        let wakes = at.min(Instant::now() + ROUND);
-        self.keeper = Some(Keeper { doorbell, wakes });
-        Some((bell, wakes))
-    }
-
-    pub(super) fn take_late(&mut self, now: Instant) -> Vec<Removed> {
-        let mut late = Vec::new();
-        while let Some(entry) = self.deadlines.first_entry().filter(|e| e.key().0 <= now) {
-            let ticket = entry.remove();
-            late.push(self.remove(ticket));
-        }
-        late
-    }
-
-    /// When the keeper has to look again. Never, and it is gone, if nobody with a deadline waits.
-    pub(super) fn next_round(&mut self) -> Option<Instant> {
-        let first = self.deadlines.keys().next();
-        let wakes = first.map(|(at, _)| (*at).min(Instant::now() + ROUND));
-        match (&mut self.keeper, wakes) {
-            (Some(keeper), Some(wakes)) => keeper.wakes = wakes,
-            (keeper, _) => *keeper = None,
-        }
-        wakes
     }
 
     pub(super) fn remove(&mut self, ticket: Ticket) -> Removed {
@@ -139,9 +98,6 @@ impl Register {
         };
         let asking = lookup.askers.remove(&ticket.asker);
         let is_unused = lookup.askers.is_empty();
-        if let Some(at) = asking.as_ref().and_then(|asking| asking.deadline.instant()) {
-            self.deadlines.remove(&(at, ticket.asker));
-        }
         let unused = match is_unused {
             true => self.queue.remove(&ticket.lookup),
             false => None,
@@ -159,11 +115,6 @@ impl Register {
         };
         if let Some(host) = &lookup.host {
             self.hosts.remove(host);
-        }
-        for (asker, asking) in &lookup.askers {
-            if let Deadline::At(at) = asking.deadline {
-                self.deadlines.remove(&(at, *asker));
-            }
         }
         lookup.askers.into_values().collect()
     }
@@ -199,12 +150,5 @@ impl Register {
         stranded
             .map(|(number, query)| (query, self.end(number)))
             .collect()
-    }
-
-    /// Nobody looks after the deadlines.
-    pub(super) fn no_keeper(&mut self) -> Vec<Removed> {
-        self.keeper = None;
-        let tickets: Vec<_> = self.deadlines.values().copied().collect();
-        tickets.into_iter().map(|t| self.remove(t)).collect()
     }
 }
