@@ -63,6 +63,20 @@ impl<T: Send + 'static> Completer<T> {
         self.slot.clone().map(|slot| slot as Arc<dyn Operation>)
     }
 
+    /// Fails an operation whose handle has not been returned to its owner yet: nobody can listen.
+    pub(crate) fn refuse(self, error: Error) {
+        drop(self.finish(Err(error)));
+    }
+
+    /// As `finish`, but a cause that an interruption has recorded goes before the kind of an error.
+    pub(crate) fn finish_for_cause(self, result: Result<T, Error>) -> Notice<T> {
+        let result = match (result, self.cause()) {
+            (Err(error), Some(cause)) => Err(error.with_kind(cause)),
+            (result, _) => result,
+        };
+        self.finish(result)
+    }
+
     /// Settles the operation, unless an interruption already has. The caller runs or posts what
     /// comes back, holding no lock.
     pub(crate) fn finish(mut self, result: Result<T, Error>) -> Notice<T> {

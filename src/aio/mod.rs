@@ -27,7 +27,6 @@ pub(crate) use self::notice::Notice;
 pub(crate) use self::provider::{Operation, Provider};
 pub(crate) use self::slot::Interruption;
 use self::slot::{Slot, Whose};
-pub(crate) use crate::background::{Call, run as post_alone};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};

@@ -11,7 +11,8 @@ use std::sync::{Arc, Weak};
 
 use loom::thread;
 
-use super::{Aio, Call, Completer, InFlight, Interruption, Operation, Provider};
+use super::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::background::Call;
 use crate::error::{Error, ErrorKind};
 
 /// Stands for a connection: runs what is posted, and finishes what is recorded, in place.

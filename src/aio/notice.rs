@@ -43,6 +43,16 @@ impl<T> Notice<T> {
 }
 
 impl<T: Send + 'static> Notice<T> {
+    /// Runs it here if it may run anywhere, or if this is a thread of the provider's; otherwise this is a
+    /// caller's thread, and the provider has it run.
+    pub(crate) fn run_or_post(self, provider: &dyn Provider) {
+        if self.is_ours() || provider.owns_current_thread() {
+            self.run();
+        } else {
+            self.post(Some(provider));
+        }
+    }
+
     /// Has it run by the connection. Without one any more, on a thread of its own.
     pub(crate) fn post(self, provider: Option<&dyn Provider>) {
         let Some(call) = self.into_call() else { return };

@@ -37,10 +37,8 @@ use super::dial::{dial, finish as tell};
 use super::route::{Key, Route, Way};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold};
-use crate::aio::{
-    Aio, Call as UserCall, Canceller, Completer, InFlight, Interruption, Operation, Provider,
-    habit, post_alone,
-};
+use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, habit};
+use crate::background;
 use crate::conn::{Check, Conn, Extent, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -345,8 +343,8 @@ impl<T: Outcome> Provider for Call<T> {
         self.current.cancel();
     }
 
-    fn post(&self, call: UserCall) {
-        post_alone(call);
+    fn post(&self, call: background::Call) {
+        background::run(call);
     }
 
     /// Serves what was held back for the waiter, and what that holds back for it.

@@ -14,7 +14,8 @@ use super::Shared;
 use super::current::Current;
 use super::route::{Route, Security, Way};
 use crate::aio::habit::Hold;
-use crate::aio::{Aio, Call, Completer, InFlight, Interruption, Operation, Provider, post_alone};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::background::{self, Call};
 use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unasked};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -203,7 +204,7 @@ impl Provider for Dialing {
     }
 
     fn post(&self, call: Call) {
-        post_alone(call);
+        background::run(call);
     }
 
     fn owns_current_thread(&self) -> bool {
@@ -214,11 +215,7 @@ impl Provider for Dialing {
 /// Tells the outcome. A closure of the user's runs on a thread of its own: those of connections may
 /// have another call to serve by now, of which he knows nothing.
 pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<T, Error>) {
-    let result = match (result, completer.cause()) {
-        (Err(error), Some(cause)) => Err(error.with_kind(cause)),
-        (result, _) => result,
-    };
-    let notice = completer.finish(result);
+    let notice = completer.finish_for_cause(result);
     if notice.is_waker() && is_ours() {
         notice.run();
     } else {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::route::Key;
-use crate::aio::post_alone;
+use crate::background;
 use crate::conn::Conn;
 use crate::timer::{self, Expire};
 
@@ -164,7 +164,7 @@ impl Expire for Pool {
         drop(state);
         if !old.is_empty() {
             // Closing takes system calls, and other deadlines wait for the timer's thread.
-            post_alone(Box::new(move || drop(old)));
+            background::run(Box::new(move || drop(old)));
         }
         if let Some(since) = next {
             self.arm(since.checked_add(self.bounds.age));
@@ -172,7 +172,7 @@ impl Expire for Pool {
     }
 
     fn release(self: Arc<Self>) {
-        crate::background::release(self);
+        background::release(self);
     }
 }
 

@@ -281,12 +281,8 @@ impl Job for WriteJob {
     }
 
     fn fail(self, error: Error) -> Option<Call> {
-        let error = match self.completer.cause() {
-            Some(cause) => error.with_kind(cause),
-            None => error,
-        };
-        let result = Err(error.with_count(self.counted()));
-        let notice = self.completer.finish(result);
+        let error = error.with_count(self.counted());
+        let notice = self.completer.finish_for_cause(Err(error));
         let (bufs, exchange) = (self.bufs, self.exchange);
         if notice.is_none() && bufs.is_empty() {
             return None;

@@ -153,8 +153,7 @@ impl Conn {
     ) -> Aio<T, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
         if self.handle.link.ledger.leaving.is_set() {
-            // Nobody listens yet: the handle has not been returned.
-            drop(completer.finish(Err(ErrorKind::Closed.into())));
+            completer.refuse(ErrorKind::Closed.into());
             return aio;
         }
         let job = ReadJob {

@@ -121,8 +121,7 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     let provider: Weak<dyn Provider> = Arc::<Shutdown>::downgrade(&shutdown);
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
     if deadline.is_past() {
-        // Nobody listens yet: the handle has not been returned.
-        drop(completer.finish(Err(ErrorKind::TimedOut.into())));
+        completer.refuse(ErrorKind::TimedOut.into());
         return aio;
     }
     shutdown.state.lock().completer = Some(completer);
@@ -200,16 +199,7 @@ impl Shutdown {
             return;
         };
         drop(state);
-        let outcome = outcome.map_err(|error| match completer.cause() {
-            Some(cause) => error.with_kind(cause),
-            None => error,
-        });
-        let notice = completer.finish(outcome);
-        if notice.is_ours() || self.owns_current_thread() {
-            notice.run();
-        } else {
-            notice.post(Some(self));
-        }
+        completer.finish_for_cause(outcome).run_or_post(self);
     }
 }
 

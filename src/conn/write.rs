@@ -258,8 +258,7 @@ impl Conn {
                 aio.submitted(handling)
             }
             Err(error) => {
-                // Nobody listens yet: the handle has not been returned.
-                drop(completer.finish(Err(error)));
+                completer.refuse(error);
                 aio
             }
         }

@@ -7,14 +7,12 @@ use super::race::race;
 use super::resolve::Asker;
 use super::{Bounds, Connector, Underway};
 #[cfg(feature = "tls")]
-use crate::aio::post_alone;
+use crate::background;
 use crate::conn::Conn;
 use crate::error::Error;
 use crate::transport::socket::SocketTransport;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Role;
-#[cfg(feature = "tls")]
-use crate::unwind::guard;
 
 /// What is to be made of a stream once it is connected.
 pub(in super::super) enum Goal {
@@ -80,7 +78,7 @@ impl Goal {
         match self {
             Self::Plain => {}
             #[cfg(feature = "tls")]
-            Self::Secure(role) => post_alone(Box::new(move || guard(|| drop(role)))),
+            Self::Secure(role) => background::run(Box::new(move || drop(role))),
         }
     }
 }

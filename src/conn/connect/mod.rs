@@ -97,7 +97,7 @@ fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
     let provider: Weak<dyn Provider> = weak;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes);
     if deadline.is_past() {
-        let _ = completer.finish(Err(ErrorKind::TimedOut.into())); // No listener can be there yet.
+        completer.refuse(ErrorKind::TimedOut.into());
         return (aio, None);
     }
     *connector.phase.lock() = Phase::Parked {

@@ -190,8 +190,7 @@ pub(crate) fn submit(
     let encoded = match encoded.and_then(|()| encode::request(request, terms.form)) {
         Ok(encoded) => encoded,
         Err(error) => {
-            // Nobody listens yet: the handle has not been returned.
-            drop(completer.finish(Err(error)));
+            completer.refuse(error);
             return (aio, Handling::HandedOver);
         }
     };
@@ -524,23 +523,12 @@ impl Exchange {
             (Some(Err(read)), None) => Err(read),
             (None, _) => Err(ErrorKind::Abandoned.into()),
         };
-        let outcome = outcome.map_err(|error| {
-            let error = match completer.cause() {
-                Some(cause) => error.with_kind(cause),
-                None => error,
-            };
-            error.with_count(sent)
-        });
+        let outcome = outcome.map_err(|error| error.with_count(sent));
         if outcome.is_err() && sent > 0 {
             close(&self.writer, &self.reader);
         }
         self.reader.link.exchanges.end();
-        let notice = completer.finish(outcome);
-        if notice.is_ours() || self.owns_current_thread() {
-            notice.run();
-        } else {
-            notice.post(Some(self)); // This is a caller's thread.
-        }
+        completer.finish_for_cause(outcome).run_or_post(self);
     }
 }
 

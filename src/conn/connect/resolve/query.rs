@@ -4,8 +4,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::aio::post_alone;
-use crate::unwind::guard;
+use crate::background;
 
 pub(in super::super) enum Query {
     Name(String, u16),
@@ -42,7 +41,7 @@ impl Query {
     pub(super) fn dispose(self) {
         match self {
             Self::Name(..) => {}
-            Self::Opaque(job) => post_alone(Box::new(move || guard(|| drop(job)))),
+            Self::Opaque(job) => background::run(Box::new(move || drop(job))),
         }
     }
 }
