@@ -80,9 +80,10 @@ impl<T: Send + 'static> Completer<T> {
     /// Settles the operation, unless an interruption already has. The caller runs or posts what
     /// comes back, holding no lock.
     pub(crate) fn finish(mut self, result: Result<T, Error>) -> Notice<T> {
-        self.slot
-            .take()
-            .map_or(Notice::None, |slot| slot.finish(result))
+        let Some(slot) = self.slot.take() else {
+            return Notice::None; // Not reached: only finishing and dropping take it.
+        };
+        finish(&slot, result)
     }
 }
 
@@ -91,7 +92,12 @@ impl<T: Send + 'static> Drop for Completer<T> {
         if let Some(slot) = self.slot.take() {
             let provider = slot.provider();
             let error = Error::new(ErrorKind::Abandoned).with_count(slot.moved());
-            slot.finish(Err(error)).post(provider.as_deref());
+            finish(&slot, Err(error)).post(provider.as_deref());
         }
     }
+}
+
+fn finish<T>(slot: &Arc<Slot<T>>, result: Result<T, Error>) -> Notice<T> {
+    slot.finish(result)
+        .map_or(Notice::None, |told| Notice::new(told, slot))
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::habit;
-use super::slot::Slot;
+use super::notice::Notice;
+use super::slot::{Closure, Slot};
+use super::state::Whose;
 
 pub(super) struct Handle<T> {
     slot: Arc<Slot<T>>,
-    /// Somebody else receives the result: there is nothing to detach.
+    /// A closure receives the result: there is nothing to detach.
     received: bool,
 }
 
@@ -27,12 +29,14 @@ impl<T> Handle<T> {
         &mut self.slot
     }
 
-    /// A closure has been attached, which receives the result.
-    pub(super) fn is_received(&mut self) {
+    /// Has a closure run with the result. If the operation is settled, that is left to the caller.
+    pub(super) fn attach(&mut self, whose: Whose, closure: Closure<T>) -> Notice<T> {
         self.received = true;
+        let told = self.slot.attach(whose, closure);
+        told.map_or(Notice::None, |told| Notice::new(told, &self.slot))
     }
 
-    /// The owner does anything but wait: the operation must not be held back for it.
+    /// The owner does something else than wait: the operation must not be held back for it.
     pub(super) fn hand_over(&self) {
         if self.slot.is_held() && !self.slot.is_settled() {
             habit::do_not_wait(self.slot.address());

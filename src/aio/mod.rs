@@ -8,8 +8,10 @@ mod handle;
 #[cfg(all(test, loom))]
 mod model;
 mod notice;
+mod operation;
 mod provider;
 mod slot;
+mod state;
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -25,8 +27,9 @@ use self::habit::Handling;
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::provider::{Operation, Provider};
-pub(crate) use self::slot::Interruption;
-use self::slot::{Slot, Whose};
+use self::slot::Slot;
+pub(crate) use self::state::Interruption;
+use self::state::Whose;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -267,28 +270,23 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         let options = self.options;
         let closure =
             Box::new(move |result, slot| f(result, Aio::idle(Handle::new(slot), options)));
-        let slot = self.handle.slot();
-        let notice = slot.attach(Whose::User, closure);
+        let notice = self.handle.attach(Whose::User, closure);
         if notice.is_none() {
             self.handle.hand_over();
         } else {
-            notice.post(slot.provider().as_deref());
+            notice.post(self.handle.slot().provider().as_deref());
         }
-        let canceller = self.canceller();
-        self.handle.is_received();
-        canceller
+        self.canceller()
     }
 
     /// As `on_complete`, for code of ours: it may run on any thread, also here and now, and somebody
-    /// may still work on the operation while he waits for what becomes of it.
+    /// may still work on the operation while that thread waits for what becomes of it.
     pub(crate) fn then<F>(mut self, f: F)
     where
         F: FnOnce(Result<T, Error>) + Send + 'static,
     {
         let closure = Box::new(move |result, _| f(result));
-        let notice = self.handle.slot().attach(Whose::Ours, closure);
-        self.handle.is_received();
-        notice.run();
+        self.handle.attach(Whose::Ours, closure).run();
     }
 
     /// Tells what was done with the submission, which the current thread has just made.

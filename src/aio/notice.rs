@@ -4,20 +4,33 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::provider::Provider;
-use super::slot::{Closure, Slot, Whose};
+use super::slot::{Closure, Slot, Told};
+use super::state::Whose;
 use crate::background::{self, Call};
 use crate::error::Error;
 use crate::unwind::guard;
 
+/// Who is to be told, and of what.
 #[must_use = "somebody waits for this"]
 pub(crate) enum Notice<T> {
-    /// Nobody, or a waiter who has been woken.
+    /// Nobody is left to tell: at most a waiter was, and it has been woken.
     None,
     Closure(Whose, Closure<T>, Result<T, Error>, Arc<Slot<T>>),
     Waker(Waker),
 }
 
 impl<T> Notice<T> {
+    /// Of a slot that was settled.
+    pub(super) fn new(told: Told<T>, slot: &Arc<Slot<T>>) -> Self {
+        match told {
+            Told::Closure(whose, closure, result) => {
+                Self::Closure(whose, closure, result, Arc::clone(slot))
+            }
+            Told::Waiter => Self::None,
+            Told::Waker(waker) => Self::Waker(waker),
+        }
+    }
+
     pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }

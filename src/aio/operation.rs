@@ -1,0 +1,67 @@
+//! A slot as the queue, the timer and the cancellers see it: what may come from any thread at any time.
+
+use std::sync::Arc;
+
+use super::notice::Notice;
+use super::provider::Operation;
+use super::slot::Slot;
+use super::state::Interruption;
+use crate::error::ErrorKind;
+
+impl<T: Send + 'static> Operation for Slot<T> {
+    fn id(&self) -> usize {
+        self.address()
+    }
+
+    fn place(&self) -> u64 {
+        Self::place(self)
+    }
+
+    fn is_settled(&self) -> bool {
+        Self::is_settled(self)
+    }
+
+    fn serve(&self) -> bool {
+        self.provider()
+            .is_some_and(|provider| provider.awaited(self))
+    }
+
+    fn hand_over(&self) {
+        if let Some(provider) = self.provider() {
+            provider.detached();
+        }
+    }
+
+    fn give_up(&self) {
+        Self::give_up(self);
+    }
+
+    fn is_wanted(&self) -> bool {
+        Self::is_wanted(self)
+    }
+
+    fn progress(&self, moved: u64) {
+        self.set_moved(moved);
+    }
+
+    fn cause(&self) -> Option<ErrorKind> {
+        Self::cause(self)
+    }
+
+    fn interrupt(self: Arc<Self>, kind: ErrorKind) {
+        let provider = self.provider();
+        if self.interruption() == Some(Interruption::Finishes) {
+            // One that nobody has begun is settled by whoever knows its count.
+            if provider.as_ref().is_some_and(|p| p.take_back(&*self, kind)) {
+                return;
+            }
+        }
+        let Some(told) = Self::interrupt(&self, kind) else {
+            return;
+        };
+        Notice::new(told, &self).post(provider.as_deref());
+        if let Some(provider) = provider {
+            provider.interrupted(&*self);
+        }
+    }
+}
