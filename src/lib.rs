@@ -94,6 +94,7 @@ pub mod fuzz;
 mod linger;
 mod proto;
 mod sync;
+mod sys;
 mod timer;
 #[cfg(feature = "tls")]
 pub mod tls;

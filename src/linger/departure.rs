@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
 
 use super::Bounds;
-use crate::transport::socket::NO_SIGNAL;
+use crate::sys::NO_SIGNAL;
 
 /// Reads of a socket for which there is no thread.
 const LAST_READS: usize = 1024;

@@ -28,7 +28,7 @@ use rustix::process::{Resource, getrlimit};
 use socket2::Socket;
 
 use self::departure::Departure;
-use crate::transport::waker::Waker;
+use crate::sys::waker::Waker;
 
 /// Bytes of one read of the thread, and of the one look of whoever hands a socket over.
 const SCRAP: usize = 64 << 10;

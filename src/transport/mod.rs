@@ -5,7 +5,6 @@ pub mod memory;
 pub(crate) mod socket;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-pub(crate) mod waker;
 
 use std::fmt;
 use std::io::{self, IoSlice};

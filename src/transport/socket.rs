@@ -25,26 +25,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket};
 
-use super::waker::Waker;
 use super::{Addr, Stream, Transport, Wait};
 use crate::bufs::{Slices, gather};
 use crate::linger;
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-))]
-pub(crate) const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
-/// Elsewhere `SO_NOSIGPIPE` is set on the socket.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-)))]
-pub(crate) const NO_SIGNAL: libc::c_int = 0;
+use crate::sys::NO_SIGNAL;
+use crate::sys::waker::Waker;
 
 /// How long a read sleeps that nothing can wake.
 const UNWOKEN: Duration = Duration::from_millis(50);

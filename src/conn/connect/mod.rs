@@ -31,8 +31,8 @@ use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Prov
 use crate::background::{self, Call};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::sys::waker::Waker;
 use crate::timer::{self, Alarm, Expire};
-use crate::transport::waker::Waker;
 #[cfg(feature = "tls")]
 use crate::transport::{Transport, Wait};
 

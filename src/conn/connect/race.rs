@@ -13,9 +13,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::Bounds;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
+use crate::sys::waker::Waker;
 use crate::transport::Wait;
 use crate::transport::socket::SocketTransport;
-use crate::transport::waker::Waker;
 
 /// How long one address has before the next is tried as well (section 8).
 const DELAY: Duration = Duration::from_millis(250);
