@@ -11,7 +11,6 @@ use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::{Aio, Canceller, Conn, ErrorKind};
 
-use crate::guest::Dice;
 use crate::support::*;
 
 /// Below the default of `Limits::queued`, which is 65,536.

@@ -9,7 +9,7 @@ use http_aio::http::Request;
 use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::{Aio, Conn, Error, ErrorKind};
 
-use crate::guest::say;
+use crate::support::hooks::say;
 use crate::support::*;
 
 /// Shorter than `PATIENCE`: a connection that stays open is found sooner.

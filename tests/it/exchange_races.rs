@@ -12,7 +12,7 @@ use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
 
-use super::guest::{Dice, Hooks, completes, get, hooked_pair, say, seed};
+use super::support::hooks::{Hooks, get, hooked_pair, say};
 use super::support::*;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -539,7 +539,7 @@ fn unread_content_refuses_an_exchange_whoever_was_the_reader() {
         say(&peer, OK);
         settle(first).unwrap();
         let read = conn.read(Aio::new(), 1);
-        // Not as a guest.
+        // It must not be served inline.
         assert_eq!(settle(read).unwrap(), "o");
         let refused = conn.transact(Aio::new(), get()).wait();
         assert_eq!(

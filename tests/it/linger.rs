@@ -293,7 +293,7 @@ fn shutting_down_in_memory() {
 
 // ---------------------------------------------------------------------------------- what it costs
 
-/// In the middle of downloads from somebody who sends as fast as he can.
+/// In the middle of downloads from a peer that sends as fast as it can.
 #[test]
 fn dropping_does_not_wait() {
     use std::io::Write;

@@ -23,9 +23,9 @@ mod fork;
 mod fuzz_corpus;
 mod get;
 #[cfg(feature = "test-util")]
-mod guest;
-#[cfg(feature = "test-util")]
 mod handover;
+#[cfg(feature = "test-util")]
+mod inline;
 #[cfg(feature = "test-util")]
 mod invariant;
 mod linger;

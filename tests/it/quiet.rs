@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::{Aio, Conn, ErrorKind};
 
-use crate::guest::{Hook, Hooks, get, hooked_pair};
+use crate::support::hooks::{Hook, Hooks, get, hooked_pair};
 use crate::support::*;
 
 /// "At once", on a machine that has other things to do.

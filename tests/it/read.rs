@@ -410,7 +410,7 @@ fn a_reset_by_the_peer_is_not_an_end() {
     }
 }
 
-/// Whoever has ended his own stream, before there was a connection, still hears the end of the other.
+/// Whoever has ended its own stream, before there was a connection, still hears the end of the other.
 #[test]
 fn a_stream_that_was_half_closed_before_ends_in_order() {
     let (near, far) = tcp_pair();

@@ -12,8 +12,8 @@ use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Client, Conn, ErrorKind, Limits};
 
-use crate::guest::{Hooks, alone_with_large_threads, hooked_pair, no_threads, threads_again};
 use crate::site::BlackHole;
+use crate::support::hooks::{Hooks, hooked_pair};
 use crate::support::*;
 
 const SOON: Duration = Duration::from_millis(100);

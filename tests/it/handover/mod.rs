@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 
 use self::reads::Reading;
-use crate::guest::Hook;
+use crate::support::hooks::Hook;
 use crate::support::{median, receive};
 
 /// For what may be held back for a millisecond, on a machine that has other things to do.

@@ -12,7 +12,7 @@ use http_aio::transport::memory::MemoryStream;
 use http_aio::{Aio, Conn, InFlight};
 
 use super::{ROUNDS, SOON, at_once, calls};
-use crate::guest::{Hooks, faulty, hooked_pair, say};
+use crate::support::hooks::{Hooks, faulty, hooked_pair, say};
 use crate::support::*;
 
 /// A connection with much to read, a byte a call, and the calls that read.

@@ -11,7 +11,7 @@ use http_aio::transport::memory::Faults;
 use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight, Written};
 
 use super::{ROUNDS, SOON, at_once, calls};
-use crate::guest::{Hooks, hooked_pair};
+use crate::support::hooks::{Hooks, hooked_pair};
 use crate::support::*;
 
 /// A connection whose peer drains, and the calls that write.
@@ -190,7 +190,7 @@ fn a_write_whose_waiter_does_it_can_be_ended() {
     }
 }
 
-/// A waiter is stuck in the first; what is held meanwhile is not his to do, and goes out.
+/// A waiter is stuck in the first; what is held meanwhile is not for it to do, and goes out.
 #[test]
 fn a_waiter_holds_up_nothing_on_another_connection() {
     for family in FAMILIES {

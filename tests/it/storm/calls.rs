@@ -10,9 +10,8 @@ use http_aio::{Body, Client, Error};
 
 use super::messages::sent;
 use super::{Crew, End, WILD, Worker, storm};
-use crate::guest::Dice;
 use crate::site::{Site, Visit, answer};
-use crate::support::pattern;
+use crate::support::{Dice, pattern};
 
 #[test]
 fn calls_of_a_client() {

@@ -13,9 +13,8 @@ use http_aio::{Conn, Error, Limits, Written};
 use socket2::SockRef;
 
 use super::{Crew, End, Weather, Worker, end_by, storm};
-use crate::guest::Dice;
 use crate::site::length;
-use crate::support::{PATIENCE, join, pattern, tcp_pair};
+use crate::support::{Dice, PATIENCE, join, pattern, tcp_pair};
 
 /// The server has fallen silent when the connection ends.
 #[test]

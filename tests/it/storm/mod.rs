@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight};
 
-use crate::guest::{Dice, seed};
 use crate::support::*;
 
 /// Rounds, as many as fit, in a process of their own; and afterwards nothing is left of them.

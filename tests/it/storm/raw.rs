@@ -12,8 +12,7 @@ use http_aio::{Conn, Error};
 use socket2::SockRef;
 
 use super::{Crew, End, WILD, Worker, end_by, storm};
-use crate::guest::Dice;
-use crate::support::{count, join, pattern, tcp_pair};
+use crate::support::{Dice, count, join, pattern, tcp_pair};
 
 /// The peer has fallen silent, and all that it said has arrived, when the connection ends.
 #[test]

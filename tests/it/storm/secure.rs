@@ -11,8 +11,7 @@ use http_aio::rustls::version::{TLS12, TLS13};
 
 use super::raw::submit;
 use super::{Crew, End, WILD, end_by, storm};
-use crate::guest::Dice;
-use crate::support::{join, pattern, wait_until};
+use crate::support::{Dice, join, pattern, wait_until};
 use crate::tls::{Raw, conn_and_raw};
 
 /// The peer has fallen silent when the connection ends.

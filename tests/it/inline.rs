@@ -1,219 +1,29 @@
-//! Callers who do the reader's or the writer's work: nothing is stranded, done twice, or done by two.
+//! Callers that work inline, in place of the reader's or the writer's thread: nothing is stranded, done
+//! twice, or done by two.
 
-use std::fmt;
-use std::io::{self, IoSlice};
-use std::net::Shutdown;
-use std::process::{self, Command};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
-use http_aio::http::{Request, Response};
-use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
-use http_aio::transport::{Transport, Wait};
-use http_aio::{Addr, Aio, Conn, ErrorKind, InFlight, Limits};
+use http_aio::http::Response;
+use http_aio::transport::memory::{Fault, Faults};
+use http_aio::{Aio, Conn, ErrorKind, Limits};
 
+use super::support::hooks::{Hooks, faulty, get, hooked_pair, say};
 use super::support::*;
 
-/// Longer than a deferral, shorter than patience.
+/// Longer than anything is held back, shorter than patience.
 const SOON: Duration = Duration::from_millis(50);
 
-pub(crate) type Hook = Box<dyn Fn() + Send + Sync>;
-
-/// A stream in memory that says who calls it, and does what the test wants before each call.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) before_read: Option<Hook>,
-    pub(crate) before_write: Option<Hook>,
-    pub(crate) peek: Option<Box<dyn Fn() -> io::Result<usize> + Send + Sync>>,
-    pub(crate) before_shutdown: Option<Hook>,
-    /// What the transport says that it makes records of.
-    pub(crate) record: Option<usize>,
-}
-
-pub(crate) struct Hooked {
-    inner: MemoryStream,
-    hooks: Hooks,
-    reading: AtomicBool,
-    writing: AtomicBool,
-    /// Calls that found another one of their direction at work.
-    clashes: Arc<AtomicUsize>,
-}
-
-impl fmt::Debug for Hooked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hooked")
-    }
-}
-
-pub(crate) fn hooked_pair(
-    capacity: usize,
-    faults: Faults,
-    hooks: Hooks,
-) -> (Conn, MemoryStream, Arc<AtomicUsize>) {
-    let (near, far) = memory::pair(capacity, faults);
-    let clashes = Arc::new(AtomicUsize::new(0));
-    let hooked = Hooked {
-        inner: near,
-        hooks,
-        reading: AtomicBool::new(false),
-        writing: AtomicBool::new(false),
-        clashes: Arc::clone(&clashes),
-    };
-    (Conn::from_transport(hooked), far, clashes)
-}
-
-struct Use<'a>(&'a AtomicBool);
-
-impl Drop for Use<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
-
-impl Hooked {
-    fn enter<'a>(&self, flag: &'a AtomicBool) -> Use<'a> {
-        if flag.swap(true, Ordering::SeqCst) {
-            self.clashes.fetch_add(1, Ordering::SeqCst);
-        }
-        Use(flag)
-    }
-}
-
-fn call(hook: &Option<Hook>) {
-    if let Some(hook) = hook {
-        hook();
-    }
-}
-
-impl Transport for Hooked {
-    fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let _use = self.enter(&self.reading);
-        call(&self.hooks.before_read);
-        self.inner.read(buffer, wait)
-    }
-
-    fn write(&self, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
-        let _use = self.enter(&self.writing);
-        call(&self.hooks.before_write);
-        self.inner.write(buffers, wait)
-    }
-
-    fn wake_reader(&self) {
-        self.inner.wake_reader();
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        call(&self.hooks.before_shutdown);
-        self.inner.shutdown(how)
-    }
-
-    fn record(&self) -> Option<usize> {
-        self.hooks.record
-    }
-
-    fn peek(&self) -> io::Result<usize> {
-        match &self.hooks.peek {
-            Some(peek) => peek(),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    fn peer_addr(&self) -> Addr {
-        Addr::Unknown
-    }
-
-    fn local_addr(&self) -> Addr {
-        Addr::Unknown
-    }
-}
-
-/// The raw peer speaks.
-#[track_caller]
-pub(crate) fn say(peer: &MemoryStream, bytes: impl AsRef<[u8]>) {
-    let mut bytes = bytes.as_ref();
-    while !bytes.is_empty() {
-        let moved = peer.write(&[IoSlice::new(bytes)], Wait::For(PATIENCE));
-        bytes = &bytes[moved.expect("the other end reads")..];
-    }
-}
-
-/// Whether it completes by itself, though nobody waits.
-pub(crate) fn completes<T: Send + 'static>(aio: &Aio<T, InFlight>, within: Duration) -> bool {
-    let until = Instant::now() + within;
-    while !aio.is_done() {
-        if Instant::now() > until {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    true
-}
-
-pub(crate) fn faulty(how: impl FnOnce(&mut Faults)) -> Faults {
-    let mut faults = Faults::none();
-    how(&mut faults);
-    faults
-}
-
-pub(crate) fn get() -> Request<Bytes> {
-    Request::get("http://h/").body(Bytes::new()).expect("valid")
-}
-
 // ------------------------------------------------------------------------- nobody to be had
-
-/// As `alone`, with threads that are so large that few of them fit under a limit of memory.
-#[track_caller]
-pub(crate) fn alone_with_large_threads(test: &str) -> bool {
-    const MARK: &str = "HTTP_AIO_TEST_LARGE";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let itself = std::env::current_exe().expect("a test binary");
-    let output = Command::new(itself)
-        .args([test, "--exact", "--test-threads=1", "--nocapture"])
-        .env(MARK, "1")
-        .env("RUST_MIN_STACK", (256 << 20).to_string())
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{test} alone: {}\n{said}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
-}
-
-fn limit_memory(bytes: &str) {
-    let done = Command::new("prlimit")
-        .arg(format!("--pid={}", process::id()))
-        .arg(format!("--as={bytes}:"))
-        .status();
-    assert!(done.expect("util-linux").success());
-}
-
-/// From here on no thread can be started.
-pub(crate) fn no_threads() {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmSize")).unwrap();
-    let used: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    limit_memory(&((used << 10) + (128 << 20)).to_string());
-    assert!(thread::Builder::new().spawn(|| ()).is_err());
-}
-
-pub(crate) fn threads_again() {
-    limit_memory("unlimited");
-    thread::spawn(|| ()).join().unwrap();
-}
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_timer_that_was_not_to_be_had_once_is_asked_again() {
-    if !alone_with_large_threads("guest::a_timer_that_was_not_to_be_had_once_is_asked_again") {
+    if !alone_with_large_threads("inline::a_timer_that_was_not_to_be_had_once_is_asked_again") {
         return;
     }
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
@@ -234,7 +44,7 @@ fn a_timer_that_was_not_to_be_had_once_is_asked_again() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_read_whose_deadline_nobody_can_watch_is_refused() {
-    if !alone_with_large_threads("guest::a_read_whose_deadline_nobody_can_watch_is_refused") {
+    if !alone_with_large_threads("inline::a_read_whose_deadline_nobody_can_watch_is_refused") {
         return;
     }
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
@@ -252,18 +62,18 @@ fn a_read_whose_deadline_nobody_can_watch_is_refused() {
     if waiter.is_finished() {
         return; // No thread and no timer: refused, which is right.
     }
-    // It is a guest. This one is behind it.
+    // The first is served inline. This one is queued behind it.
     let read = conn.read(Aio::new().timeout(SOON), 1);
     assert!(completes(&read, Duration::from_secs(2)), "no deadline");
     say(&peer, "ab");
     let _ = join(waiter);
 }
 
-/// What the writer's guest leaves to a thread that is not to be had.
+/// A caller that writes inline leaves a failure to a thread that is not to be had.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_exchange_whose_write_fails_without_a_thread_ends() {
-    if !alone_with_large_threads("guest::an_exchange_whose_write_fails_without_a_thread_ends") {
+    if !alone_with_large_threads("inline::an_exchange_whose_write_fails_without_a_thread_ends") {
         return;
     }
     let faults = faulty(|f| f.fail_write = Some((1, Fault::Error(io::ErrorKind::Other))));
@@ -276,11 +86,11 @@ fn an_exchange_whose_write_fails_without_a_thread_ends() {
     assert!(ended && again.is_ok(), "stranded: {again:?}");
 }
 
-/// The same for the reader's guest: a cancel of what it reads.
+/// The same for a caller that reads inline: what it reads is cancelled.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_exchange_that_is_cancelled_without_a_thread_ends() {
-    if !alone_with_large_threads("guest::an_exchange_that_is_cancelled_without_a_thread_ends") {
+    if !alone_with_large_threads("inline::an_exchange_that_is_cancelled_without_a_thread_ends") {
         return;
     }
     let (conn, _peer) = memory_pair(1 << 10, Faults::none());
@@ -311,14 +121,10 @@ fn an_exchange_that_is_cancelled_without_a_thread_ends() {
     println!("{:?}", waiter.join());
 }
 
-pub(crate) fn gate_of<T>() -> (crossbeam_channel::Sender<T>, crossbeam_channel::Receiver<T>) {
-    crossbeam_channel::bounded(1)
-}
-
 // ------------------------------------------------------------------------------ faulty transports
 
 #[test]
-fn a_transport_that_panics_under_a_guest_hurts_no_caller() {
+fn a_transport_that_panics_inline_hurts_no_caller() {
     let faults = faulty(|f| f.fail_read = Some((1, Fault::Panic)));
     let (conn, _peer) = memory_pair(1 << 10, faults);
     let read = conn.read(Aio::new(), 1);
@@ -338,8 +144,8 @@ fn a_transport_that_panics_under_a_guest_hurts_no_caller() {
 }
 
 #[test]
-fn queued_operations_end_when_a_guest_panics() {
-    // The guest panics when it is told to.
+fn queued_operations_end_when_a_transport_panics_inline() {
+    // The transport panics when it is told to.
     let (go, wait) = crossbeam_channel::bounded::<()>(0);
     let (tell_in, in_read) = gate();
     let hooks = Hooks {
@@ -362,23 +168,23 @@ fn queued_operations_end_when_a_guest_panics() {
     assert_eq!(failure(receive(&told).result).0, ErrorKind::Closed);
 }
 
-/// It panics in a read, and again when the side is ended.
+/// The transport panics in a read, and again when the direction is ended.
 #[test]
-fn a_transport_that_panics_twice_under_a_guest_hurts_no_caller() {
+fn a_transport_that_panics_twice_inline_hurts_no_caller() {
     let twice = AtomicBool::new(false);
     let hooks = Hooks {
         before_read: Some(Box::new(|| panic!("once"))),
         before_shutdown: Some(Box::new(move || {
             assert!(
-                thread_name() != "guest" || twice.swap(true, Ordering::SeqCst),
+                thread_name() != "caller" || twice.swap(true, Ordering::SeqCst),
                 "twice"
             );
         })),
         ..Hooks::default()
     };
     let (conn, _peer, _) = hooked_pair(1 << 10, Faults::none(), hooks);
-    let guest = thread::Builder::new().name("guest".into());
-    let kind = guest.spawn(move || {
+    let caller = thread::Builder::new().name("caller".into());
+    let kind = caller.spawn(move || {
         let kind = failure(conn.read(Aio::new(), 1).wait()).0;
         std::mem::forget(conn);
         kind
@@ -390,7 +196,7 @@ fn a_transport_that_panics_twice_under_a_guest_hurts_no_caller() {
 // ------------------------------------------------------------------------------ nobody waits
 
 #[test]
-fn a_deferred_read_that_nobody_waits_for_is_served() {
+fn a_held_read_that_nobody_waits_for_is_served() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
     // Dropped, forgotten, looked at, in an executor, on another thread, for a while: each takes one byte.
     say(&peer, "abcdefgh");
@@ -413,7 +219,7 @@ fn a_deferred_read_that_nobody_waits_for_is_served() {
 }
 
 #[test]
-fn the_last_handle_dropped_over_a_deferred_read_lets_it_finish() {
+fn the_last_handle_dropped_over_a_held_read_lets_it_finish() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
     let read = conn.read(Aio::new(), 1);
     drop(conn);
@@ -421,7 +227,7 @@ fn the_last_handle_dropped_over_a_deferred_read_lets_it_finish() {
     assert!(completes(&read, PATIENCE));
     assert_eq!(peer.drain(), b""); // Closed behind it.
 
-    // And a guest that is at work.
+    // The same while a caller reads inline.
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
     let read = conn.read(Aio::new(), 1);
     let waiter = thread::spawn(move || read.wait());
@@ -442,9 +248,9 @@ fn an_exchange_that_nobody_waits_for_leaks_no_connection() {
     assert!(sent.starts_with(b"GET / HTTP/1.1\r\n"));
 }
 
-// ------------------------------------------------------------------------------ interrupted guests
+// ------------------------------------------------------------------------------ interrupted callers
 
-fn guest_at_work(
+fn caller_at_work(
     conn: &Conn,
     aio: Aio<Bytes>,
 ) -> (
@@ -459,26 +265,26 @@ fn guest_at_work(
 }
 
 #[test]
-fn a_guest_that_is_interrupted_ends_and_the_next_goes_on() {
+fn a_caller_that_is_interrupted_ends_and_the_next_goes_on() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
-    let (canceller, waiter) = guest_at_work(&conn, Aio::new());
+    let (canceller, waiter) = caller_at_work(&conn, Aio::new());
     let (told, _) = tell(conn.read(Aio::new(), 1));
     canceller.cancel();
     assert_eq!(failure(join(waiter)), (ErrorKind::Canceled, 0));
-    let (_, waiter) = guest_at_work(&conn, Aio::new().timeout(SOON));
+    let (_, waiter) = caller_at_work(&conn, Aio::new().timeout(SOON));
     say(&peer, "a");
     assert_eq!(receive(&told).result.unwrap(), "a");
     assert_eq!(failure(join(waiter)), (ErrorKind::TimedOut, 0));
-    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    let (_, waiter) = caller_at_work(&conn, Aio::new());
     conn.close();
     assert_eq!(failure(join(waiter)), (ErrorKind::Closed, 0));
 }
 
-/// Queued behind a guest, expired and cancelled: at once, and on a thread of the connection.
+/// What expires or is cancelled behind it ends at once, and is told on a thread of the connection.
 #[test]
-fn what_is_queued_behind_a_guest_ends_in_time() {
+fn what_is_queued_behind_a_caller_ends_in_time() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
-    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    let (_, waiter) = caller_at_work(&conn, Aio::new());
     let (expired, _) = tell(conn.read(Aio::new().timeout(SOON), 1));
     let (cancelled, canceller) = tell(conn.read(Aio::new(), 1));
     canceller.cancel();
@@ -512,7 +318,7 @@ fn waiters_of_queued_reads_are_served_in_order() {
 fn an_exchange_for_which_there_is_no_room_sends_nothing() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
     let conn = conn.limits(Limits::default().queued(1));
-    let (_, waiter) = guest_at_work(&conn, Aio::new());
+    let (_, waiter) = caller_at_work(&conn, Aio::new());
     let queued = conn.read(Aio::new(), 1);
     let exchange = conn.transact(Aio::new(), get());
     let refused = failure(settle(exchange));
@@ -562,29 +368,6 @@ fn user_code_never_runs_on_a_caller() {
 }
 
 // ----------------------------------------------------------------------------------------- stress
-
-/// Reproducible, and good enough.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % below
-    }
-}
-
-pub(crate) fn seed() -> u64 {
-    let seed = match std::env::var("HTTP_AIO_SEED") {
-        Ok(seed) => seed.parse().expect("a number"),
-        Err(_) => std::time::UNIX_EPOCH
-            .elapsed()
-            .map_or(1, |since| since.as_nanos() as u64),
-    };
-    println!("HTTP_AIO_SEED={seed}");
-    seed
-}
 
 /// Reads of all kinds from several threads: each ends once, no two at work, no byte is lost or told twice.
 #[test]
