@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 
 use crate::unwind::guard;
 
-/// User code on its way to a thread.
-pub(crate) type Call = Box<dyn FnOnce() + Send>;
+/// User code on its way to a thread: a closure to run, or a value to drop.
+pub(crate) type UserCode = Box<dyn FnOnce() + Send>;
 
-/// Calls for which there was no thread, and which the current thread must not run.
-static KEPT: Mutex<Vec<Call>> = Mutex::new(Vec::new());
+/// What found no thread, and must not run on the thread that it came from.
+static KEPT: Mutex<Vec<UserCode>> = Mutex::new(Vec::new());
 
 thread_local! {
     static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
@@ -30,14 +30,14 @@ pub(crate) fn may_run_user_code() -> bool {
     !FORBIDDEN.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Runs `call` on a thread of its own. If the system has none to give, the current thread runs it, or
+/// Runs `code` on a thread of its own. If the system has none to give, the current thread runs it, or
 /// keeps it for [`retry`] where it must not.
-pub(crate) fn run(call: Call) {
-    if let Err(call) = spawn(call) {
+pub(crate) fn run(code: UserCode) {
+    if let Err(code) = spawn(code) {
         if may_run_user_code() {
-            guard(call);
+            guard(code);
         } else {
-            KEPT.lock().push(call);
+            KEPT.lock().push(code);
         }
     }
 }
@@ -48,8 +48,8 @@ pub(crate) fn retry() -> bool {
     if kept.is_empty() {
         return false;
     }
-    for call in kept {
-        run(call);
+    for code in kept {
+        run(code);
     }
     !KEPT.lock().is_empty()
 }
@@ -62,14 +62,14 @@ pub(crate) fn release<T: Send + Sync + 'static>(shared: Arc<T>) {
     }
 }
 
-fn spawn(call: Call) -> Result<(), Call> {
-    // The closure of a thread that cannot be had is dropped, so the call is shared with it.
-    let shared = Arc::new(Mutex::new(Some(call)));
+fn spawn(code: UserCode) -> Result<(), UserCode> {
+    // The closure of a thread that cannot be had is dropped, so what it runs is shared with it.
+    let shared = Arc::new(Mutex::new(Some(code)));
     let theirs = Arc::clone(&shared);
     let run = move || {
-        let call = theirs.lock().take();
-        if let Some(call) = call {
-            guard(call);
+        let code = theirs.lock().take();
+        if let Some(code) = code {
+            guard(code);
         }
     };
     let spawned = std::thread::Builder::new()
@@ -78,8 +78,8 @@ fn spawn(call: Call) -> Result<(), Call> {
     match spawned {
         Ok(_) => Ok(()),
         Err(_) => {
-            let call = shared.lock().take();
-            call.map_or(Ok(()), Err)
+            let code = shared.lock().take();
+            code.map_or(Ok(()), Err)
         }
     }
 }

@@ -1,16 +1,17 @@
-//! The one place that knows which mutex, condvar, bell and atomics the completion slot and the lanes use.
+//! The one place that knows which mutex, condvar, bell and atomics the completion slot and the queues use.
 //!
-//! Normally `parking_lot`, `crossbeam` and `std`. Under `--cfg loom` the model checker's, behind the same few methods,
-//! so that what is checked is what is shipped.
+//! They are those of `parking_lot`, `crossbeam` and `std`. Under `--cfg loom` they are the model checker's,
+//! behind the same few methods, so that what is checked is what is shipped.
 
-/// How often a thread looks again before it parks. Waking a parked thread costs tens of microseconds, a write of a
-/// kilobyte costs four: a short spin on both sides of a hand-over is what makes submit-and-wait fast.
+/// How often a thread looks again before it parks. Waking a parked thread costs tens of microseconds, and
+/// a write of a kilobyte costs four: a short spin at both ends of a hand-over makes submit-and-wait fast.
 #[cfg(not(loom))]
 const SPIN_TURNS: u32 = 2_000;
 #[cfg(loom)]
 const SPIN_TURNS: u32 = 0;
 
-/// Looks at `ready` a bounded number of times. A single processor never spins: the other side cannot be running.
+/// Looks at `ready` a bounded number of times. A single processor never spins, because the thread that it
+/// would wait for cannot be running.
 pub(crate) fn spin_until(ready: impl Fn() -> bool) {
     if ready() {
         return;
@@ -43,7 +44,7 @@ mod shipped {
 
     use crossbeam_channel::{Receiver, Sender, bounded};
 
-    /// Wakes one thread that parks. Rung twice is rung.
+    /// Wakes one thread that parks. Ringing it twice is the same as once.
     #[derive(Debug)]
     pub(crate) struct Bell {
         ring: Sender<()>,
@@ -57,12 +58,12 @@ mod shipped {
         }
 
         pub(crate) fn ring(&self) {
-            let _ = self.ring.try_send(()); // Full is rung.
+            let _ = self.ring.try_send(()); // If it is full, it has been rung.
         }
 
         /// Parks until it rings.
         pub(crate) fn wait(&self) {
-            let _ = self.doorbell.recv(); // Fails only without a sender, and it is here.
+            let _ = self.doorbell.recv(); // This fails only without a sender, which is here.
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The timer: one lazy thread that looks after times which no socket timeout guards.
+//! The timer: one lazy thread that looks after times which no timeout of a system call guards.
 //!
 //! | who | what for | entries |
 //! |---|---|---|
-//! | a direction of a connection | the earliest deadline that is queued behind a call that blocks; an operation that is held back for its waiter | one |
+//! | a direction of a connection | the earliest deadline that is queued behind a system call that blocks or behind user code; user code that waits for other user code; an operation that is held back for its waiter | one |
 //! | an exchange | the wait for 100 (Continue) | one |
-//! | a connect, a handshake | its deadline | one |
+//! | a connect | its deadline while its addresses are looked up | one |
 //! | the pool of a client | the oldest idle connection | one |
 //!
 //! Invariants:

@@ -38,12 +38,13 @@ impl Canceller {
         Self { operation }
     }
 
-    /// Serves the operation in place of its thread, if that is possible now. The caller waits for it.
+    /// Serves the operation in place of its thread, if that is possible now. The caller is going to wait
+    /// for it.
     pub(crate) fn serve(&self) -> bool {
         self.operation.serve()
     }
 
-    /// Nobody is going to wait for it.
+    /// Has it handed over if it is held back: nobody is going to wait for it.
     pub(crate) fn hand_over(&self) {
         self.operation.hand_over();
     }

@@ -48,7 +48,7 @@ impl<T: Send + 'static> Completer<T> {
         }
     }
 
-    /// Held back for a waiter, or no more.
+    /// Notes whether it is held back for a waiter.
     pub(crate) fn set_held(&self, held: bool) {
         if let Some(slot) = &self.slot {
             slot.set_held(held);
@@ -68,7 +68,8 @@ impl<T: Send + 'static> Completer<T> {
         drop(self.finish(Err(error)));
     }
 
-    /// As `finish`, but a cause that an interruption has recorded goes before the kind of an error.
+    /// Finishes it as `finish` does, but a cause that an interruption has recorded goes before the kind of
+    /// an error.
     pub(crate) fn finish_for_cause(self, result: Result<T, Error>) -> Notice<T> {
         let result = match (result, self.cause()) {
             (Err(error), Some(cause)) => Err(error.with_kind(cause)),

@@ -3,15 +3,15 @@
 //! Handing an operation to another thread costs more than a small operation itself. A thread that
 //! always waits at once needs no hand-over: it does the work while it waits. So the submission of a
 //! thread with that habit may be *held back* until its `wait`, which is on its way, for a millisecond at
-//! most. Everybody else's is handed over at submission.
+//! most. All others are handed over at submission.
 //!
 //! | what the thread does | its run |
 //! |---|---|
 //! | waits for its last submission at once, or while that is held back | grows by one, up to `RUN` |
 //! | anything else: submits another, polls, waits later | 0 |
 //!
-//! A submission may be held back while the run is `RUN`, which is where it begins: a new thread is taken
-//! to wait, so that a program that only waits never starts a second thread. A thread that submits
+//! A submission may be held back while the run is `RUN`, with which every thread begins: a new thread is
+//! expected to wait, so that a program that only waits never starts a second thread. A thread that submits
 //! something else while one is held back has that one handed over first.
 
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::provider::Operation;
 
-/// Submissions that must be waited for at once before one is held back again.
+/// How many submissions must be waited for at once before one is held back again.
 const RUN: u8 = 4;
 
 /// A wait that comes later than this was not at once.
@@ -64,14 +64,14 @@ pub(crate) enum Hold {
     Never,
 }
 
-/// What was done with it.
+/// What was done with a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
     HeldBack,
     HandedOver,
 }
 
-/// Before a submission of the current thread.
+/// Comes before a submission of the current thread.
 pub(crate) fn before() -> Hold {
     let unawaited = with(|habit| {
         let last = habit.last.take();
@@ -90,7 +90,7 @@ pub(crate) fn before() -> Hold {
     }
 }
 
-/// After it.
+/// Comes after it.
 pub(super) fn after(handling: Handling, id: usize, operation: impl FnOnce() -> Arc<dyn Operation>) {
     let last = with(|habit| {
         let last = match (handling, &habit.last) {
@@ -107,7 +107,7 @@ pub(super) fn after(handling: Handling, id: usize, operation: impl FnOnce() -> A
 pub(super) fn wait(id: usize, serve: impl FnOnce() -> bool) {
     let last = with(|habit| match &habit.last {
         Some(last) if last.is(id) => habit.last.take(),
-        // The rest of several: the next submission is the first of its kind again.
+        // The current thread waits for one of several: the next submission counts as a single one.
         Some(Last::Overlapped) => {
             habit.last = None;
             None

@@ -125,7 +125,7 @@ impl<T> Aio<T> {
         }
     }
 
-    /// With a deadline that was computed already.
+    /// An idle aio with a deadline that was computed already.
     pub(crate) fn bounded(deadline: Deadline) -> Self {
         let options = Options {
             timeout: None,
@@ -344,7 +344,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
                 Arc::clone(slot).interrupt(ErrorKind::WouldDeadlock);
                 None
             }
-            // It completes without any help of ours.
+            // It completes by itself.
             Some(Interruption::Committed) | None => None,
         }
     }

@@ -12,17 +12,17 @@ use std::sync::{Arc, Weak};
 use loom::thread;
 
 use super::{Aio, Completer, InFlight, Interruption, Operation, Provider};
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::error::{Error, ErrorKind};
 
-/// Stands for a connection: runs what is posted, and finishes what is recorded, in place.
+/// It stands for a connection, and runs what is posted at once.
 struct Inline;
 
 impl Provider for Inline {
     fn interrupted(&self, _: &dyn Operation) {}
 
-    fn post(&self, call: Call) {
-        call();
+    fn post(&self, code: UserCode) {
+        code();
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -6,7 +6,7 @@ use std::task::Waker;
 use super::provider::Provider;
 use super::slot::{Closure, Slot, Told};
 use super::state::Whose;
-use crate::background::{self, Call};
+use crate::background::{self, UserCode};
 use crate::error::Error;
 use crate::unwind::guard;
 
@@ -68,14 +68,16 @@ impl<T: Send + 'static> Notice<T> {
 
     /// Has it run by the connection. Without one any more, on a thread of its own.
     pub(crate) fn post(self, provider: Option<&dyn Provider>) {
-        let Some(call) = self.into_call() else { return };
+        let Some(code) = self.into_call() else {
+            return;
+        };
         match provider {
-            Some(provider) => provider.post(call),
-            None => background::run(call),
+            Some(provider) => provider.post(code),
+            None => background::run(code),
         }
     }
 
-    pub(crate) fn into_call(self) -> Option<Call> {
-        (!self.is_none()).then(|| Box::new(move || self.run()) as Call)
+    pub(crate) fn into_call(self) -> Option<UserCode> {
+        (!self.is_none()).then(|| Box::new(move || self.run()) as UserCode)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::error::ErrorKind;
 
-/// Works on operations: one direction of a connection, an exchange, a connect, a call of a client.
+/// Whoever works on operations: a direction of a connection, an exchange, a connect, a call of a client.
 pub(crate) trait Provider: Send + Sync {
     /// Takes back an operation that it has not begun, and settles it for `kind` with its exact count.
     /// False if somebody works on it: the caller settles it.
@@ -13,13 +13,14 @@ pub(crate) trait Provider: Send + Sync {
         false
     }
 
-    /// The operation was interrupted: settled (drop its job), or a cause is recorded (finish its
-    /// job, or make the thread that has it look). Called without locks, from any thread.
+    /// The operation was interrupted. If it is settled, its job is to be dropped; if a cause is recorded,
+    /// its job is to be finished, or the thread that has it made to look. This is called without locks,
+    /// from any thread.
     fn interrupted(&self, operation: &dyn Operation);
 
-    /// Runs `call` on a thread of the connection, soon, and never on the caller's, unless there is no
-    /// other thread to be had.
-    fn post(&self, call: Call);
+    /// Runs `code` soon on a thread of the connection, and never on the caller's unless there is no other
+    /// thread to be had.
+    fn post(&self, code: UserCode);
 
     /// The caller is about to block until the operation is settled: it may work on it meanwhile.
     /// True if it has.
@@ -43,7 +44,7 @@ pub(crate) trait Operation: Send + Sync {
     /// Unique among the operations that exist.
     fn id(&self) -> usize;
 
-    /// Its place in the queue that it lies in. Belongs to that queue's lock.
+    /// Its place in the queue that it lies in, which that queue's lock protects.
     fn place(&self) -> u64;
 
     fn is_settled(&self) -> bool;

@@ -19,8 +19,7 @@
 //!
 //! On a new connection nothing is sent again.
 //!
-//! Who owns what: each step under way owns the call, by the closure that it will run. The slot knows
-//! the call weakly. The lock is held for bookkeeping only.
+//! Each step under way owns the call, by the closure that it will run. The slot knows the call weakly. The lock is held for bookkeeping only.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Weak};
@@ -48,7 +47,7 @@ use crate::proto::encode::{self, Form};
 pub(crate) trait Outcome: Send + Sized + 'static {
     const EXTENT: Extent;
 
-    /// Of a response that came over `conn`.
+    /// Makes it of a response that came over `conn`.
     fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self;
 }
 
@@ -80,13 +79,13 @@ struct State<T: Outcome> {
     completer: Option<Completer<T>>,
     deadline: Deadline,
     request: Arc<Request<Bytes>>,
-    /// Those that were followed.
+    /// The redirections that were followed.
     redirections: u32,
-    /// It was sent once already, over a connection that was stale.
+    /// Whether it was sent once already, over a connection that was stale.
     sent_again: bool,
     /// The exchange under way, if it may be left to whoever waits for the call.
     held: Option<Canceller>,
-    /// Who submits, or waits: what is held back for this thread will be done.
+    /// The thread that submits or waits: it is going to serve what is held back.
     helper: Option<ThreadId>,
 }
 
@@ -125,7 +124,7 @@ pub(crate) fn submit<T: Outcome>(
 }
 
 impl<T: Outcome> Call<T> {
-    /// What `work` leaves to a waiter is the caller's, who is going to come for it.
+    /// Has what `work` holds back left to the current thread, which is going to serve it.
     fn helped(&self, work: impl FnOnce()) {
         self.state.lock().helper = Some(std::thread::current().id());
         work();
@@ -215,7 +214,7 @@ impl<T: Outcome> Call<T> {
             },
         };
         let conn = conn.limits(settings.limits);
-        let request = without_word_to_proxy(&request);
+        let request = without_proxy_authorization(&request);
         let (aio, handling) = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
         self.current.set(&aio);
         if handling == Handling::HeldBack {
@@ -237,7 +236,7 @@ impl<T: Outcome> Call<T> {
         route: &Route,
         age: Age,
     ) {
-        drop(self.held()); // It is over: nobody is to come for it.
+        drop(self.held()); // The exchange is over, and nobody has to serve it.
         match result {
             Ok(response) => self.answered(response, conn, route),
             Err(error) => {
@@ -251,7 +250,7 @@ impl<T: Outcome> Call<T> {
         }
     }
 
-    /// The table at the head of the file.
+    /// Says what the table at the head of the file says.
     fn may_send_again(&self, error: &Error) -> bool {
         let state = self.state.lock();
         let is_stale = match error.kind() {
@@ -292,7 +291,7 @@ impl<T: Outcome> Call<T> {
             }
             Err(error) => self.finish(Err(error)),
             Ok(Some(next)) => {
-                // Its body is of no interest. If it is there, the connection is of use.
+                // The body is of no interest. If it has been read, the connection is of use.
                 self.shared.pool.put(&route.key, conn, 1);
                 let mut state = self.state.lock();
                 state.request = Arc::new(next);
@@ -322,8 +321,8 @@ impl<T: Outcome> Call<T> {
     }
 }
 
-/// What it says to a proxy is in its route, and goes where that leads.
-fn without_word_to_proxy(request: &Request<Bytes>) -> Cow<'_, Request<Bytes>> {
+/// The request without the credentials for a proxy, which its route has taken over.
+fn without_proxy_authorization(request: &Request<Bytes>) -> Cow<'_, Request<Bytes>> {
     if !request.headers().contains_key(PROXY_AUTHORIZATION) {
         return Cow::Borrowed(request);
     }
@@ -343,11 +342,11 @@ impl<T: Outcome> Provider for Call<T> {
         self.current.cancel();
     }
 
-    fn post(&self, call: background::Call) {
-        background::run(call);
+    fn post(&self, code: background::UserCode) {
+        background::run(code);
     }
 
-    /// Serves what was held back for the waiter, and what that holds back for it.
+    /// Serves what was held back for the waiter, and what is held back after that.
     fn awaited(&self, _: &dyn Operation) -> bool {
         let mut served = false;
         self.helped(|| {
@@ -365,14 +364,14 @@ impl<T: Outcome> Provider for Call<T> {
         }
     }
 
-    /// Its steps run on threads of several connections: there is no telling which of them it needs.
+    /// The steps of a call run on threads of several connections, and any of these may be needed.
     fn owns_current_thread(&self) -> bool {
         is_ours()
     }
 }
 
 impl<T: Outcome> Call<T> {
-    /// For the steps, which move its count.
+    /// The operation as the steps see it, which move its count.
     fn operation(&self) -> Option<Arc<dyn Operation>> {
         let state = self.state.lock();
         state.completer.as_ref().and_then(Completer::operation)

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 use crate::aio::{Aio, Canceller, InFlight};
 
-/// The operation under way of a series, one after the other.
+/// The operation under way in a series of operations, of which there is one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Current {
     state: Mutex<State>,
@@ -17,7 +17,7 @@ struct State {
 }
 
 impl Current {
-    /// The next operation. It is cancelled at once if the series was.
+    /// Notes the next operation, and cancels it at once if the series was cancelled.
     pub(crate) fn set<T: Send + 'static>(&self, aio: &Aio<T, InFlight>) {
         let mut state = self.state.lock();
         let last = state.canceller.replace(aio.canceller());

@@ -1,7 +1,7 @@
 //! Connections for a route: to the server, or to a proxy and, for `https`, through it; then TLS.
 //!
-//! A chain of operations, each submitted when the one before it has completed, all of them under one
-//! deadline and one cancel.
+//! A dial is a chain of operations, each submitted when the one before it has completed, all of them
+//! under one deadline and one cancel.
 
 use std::sync::{Arc, Weak};
 
@@ -15,7 +15,7 @@ use super::current::Current;
 use super::route::{Route, Security, Way};
 use crate::aio::habit::Hold;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
-use crate::background::{self, Call};
+use crate::background::{self, UserCode};
 use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unasked};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -71,7 +71,7 @@ impl Dial {
         });
     }
 
-    /// Whom a failure is about: it may be a proxy, or where a redirection leads.
+    /// Adds to an error whom it is about, which may be a proxy, or where a redirection leads.
     fn name(&self, error: Error) -> Error {
         if error.detail().is_some() {
             return error;
@@ -83,7 +83,7 @@ impl Dial {
         })
     }
 
-    /// RFC 9110 section 9.3.6.
+    /// Sends a CONNECT (RFC 9110 section 9.3.6).
     fn ask_for_tunnel(self, conn: Conn) {
         let request = match self.tunnel_request() {
             Ok(request) => request,
@@ -126,7 +126,7 @@ impl Dial {
 }
 
 impl Dial {
-    /// What was spoken with the proxy is over: a new connection over the same stream.
+    /// Goes on with a new connection over the same stream, because the talk with the proxy is over.
     fn through_tunnel(self, conn: Conn) {
         match stream(conn) {
             Ok(stream) => self.secure(stream.into()),
@@ -168,13 +168,13 @@ impl Dial {
 fn stream(conn: Conn) -> Result<Stream, Error> {
     match conn.take_apart() {
         Ok(parts) if parts.unread.is_empty() => Ok(parts.stream),
-        // Nobody speaks before the client.
+        // The server must not speak before the client.
         Ok(_) => Err(unasked()),
         Err((_, error)) => Err(error),
     }
 }
 
-/// A connect of the caller's own.
+/// Connects for the caller, who gets the connection.
 pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
     let dialing = Arc::new(Dialing::default());
     let provider = Arc::downgrade(&dialing) as Weak<dyn Provider>;
@@ -183,7 +183,7 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
     let route = Route::to(uri, &shared.settings.proxies).map(Route::tunneled);
     let ours = Arc::clone(&dialing);
     let done = move |result| {
-        let _owned = ours; // Until now: an interruption must find it.
+        let _owned = ours; // It lives until now, so that an interruption finds it.
         finish(completer, result);
     };
     match route {
@@ -203,8 +203,8 @@ impl Provider for Dialing {
         self.current.cancel();
     }
 
-    fn post(&self, call: Call) {
-        background::run(call);
+    fn post(&self, code: UserCode) {
+        background::run(code);
     }
 
     fn owns_current_thread(&self) -> bool {
@@ -212,8 +212,8 @@ impl Provider for Dialing {
     }
 }
 
-/// Tells the outcome. A closure of the user's runs on a thread of its own: those of connections may
-/// have another call to serve by now, of which he knows nothing.
+/// Tells the outcome. A closure of the user's runs on a thread of its own, because the threads of
+/// connections may have another call to serve by now.
 pub(super) fn finish<T: Send + 'static>(completer: Completer<T>, result: Result<T, Error>) {
     let notice = completer.finish_for_cause(result);
     if notice.is_waker() && is_ours() {

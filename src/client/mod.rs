@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 
 pub use self::body::Body;
-use self::pool::{Bounds, Pool};
+use self::pool::{Pool, Retention};
 pub use self::proxy::Proxies;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
@@ -126,7 +126,7 @@ struct Settings {
 #[must_use = "a builder does nothing before `build`"]
 pub struct ClientBuilder {
     settings: Settings,
-    bounds: Bounds,
+    retention: Retention,
 }
 
 impl Client {
@@ -147,7 +147,7 @@ impl Client {
                 #[cfg(feature = "tls")]
                 tls: None,
             },
-            bounds: Bounds {
+            retention: Retention {
                 per_authority: 8,
                 total: 64,
                 age: Duration::from_secs(15),
@@ -287,25 +287,25 @@ impl ClientBuilder {
 
     /// Idle connections to keep for each server. Default: 8; 0 keeps none.
     pub fn idle_per_authority(mut self, most: usize) -> Self {
-        self.bounds.per_authority = most;
+        self.retention.per_authority = most;
         self
     }
 
     /// Idle connections to keep in all. Default: 64; 0 keeps none.
     pub fn idle_total(mut self, most: usize) -> Self {
-        self.bounds.total = most;
+        self.retention.total = most;
         self
     }
 
     /// How long an idle connection is kept. Default: 15 seconds.
     pub fn idle_timeout(mut self, after: Duration) -> Self {
-        self.bounds.age = after;
+        self.retention.age = after;
         self
     }
 
     /// Makes the client.
     pub fn build(self) -> Client {
-        let pool = Pool::new(self.bounds);
+        let pool = Pool::new(self.retention);
         Client {
             shared: Arc::new(Shared {
                 settings: self.settings,

@@ -16,7 +16,7 @@ use crate::timer::{self, Expire};
 
 /// How many idle connections are kept, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct Retention {
     pub(crate) per_authority: usize,
     pub(crate) total: usize,
     pub(crate) age: Duration,
@@ -24,20 +24,20 @@ pub(crate) struct Bounds {
 
 #[derive(Debug)]
 pub(crate) struct Pool {
-    bounds: Bounds,
+    retention: Retention,
     state: Mutex<State>,
     this: Weak<Self>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// In each list, the oldest first. No list is empty.
+    /// Each list has the oldest first, and none is empty.
     idle: HashMap<Arc<Key>, VecDeque<Idle>>,
-    /// All of them, the oldest first.
+    /// All idle connections, the oldest first.
     ages: BTreeMap<u64, Arc<Key>>,
     /// How many have come so far.
     last: u64,
-    /// The timer will come.
+    /// Whether the timer will come.
     armed: bool,
     alarm: Option<timer::Alarm>,
 }
@@ -51,9 +51,9 @@ struct Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(retention: Retention) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            bounds,
+            retention,
             state: Mutex::default(),
             this: Weak::clone(this),
         })
@@ -63,7 +63,7 @@ impl Pool {
     pub(crate) fn take(&self, key: &Key) -> Option<Conn> {
         loop {
             let idle = self.state.lock().take(key, VecDeque::pop_back)?;
-            if idle.since.elapsed() < self.bounds.age && idle.conn.is_reusable() {
+            if idle.since.elapsed() < self.retention.age && idle.conn.is_reusable() {
                 return Some(idle.conn);
             }
         }
@@ -72,13 +72,16 @@ impl Pool {
     /// Keeps a connection, if it can be used again and there is a place for it. It has `handles`, and
     /// those that are not given here are about to be dropped.
     pub(crate) fn put(&self, key: &Key, conn: Conn, handles: usize) {
-        if self.bounds.per_authority == 0 || self.bounds.total == 0 || !conn.is_poolable(handles) {
+        if self.retention.per_authority == 0
+            || self.retention.total == 0
+            || !conn.is_poolable(handles)
+        {
             return;
         }
         let mut state = self.state.lock();
-        let surplus = if state.count(key) >= self.bounds.per_authority {
+        let surplus = if state.count(key) >= self.retention.per_authority {
             state.take(key, VecDeque::pop_front)
-        } else if state.ages.len() >= self.bounds.total {
+        } else if state.ages.len() >= self.retention.total {
             state.take_oldest()
         } else {
             None
@@ -89,16 +92,16 @@ impl Pool {
         drop(state);
         drop(surplus);
         if arm {
-            self.arm(since.checked_add(self.bounds.age));
+            self.arm(since.checked_add(self.retention.age));
         }
     }
 
     fn arm(&self, at: Option<Instant>) {
         let whom: Weak<dyn Expire> = self.this.clone();
-        // Around the timer's lock, so that it cannot fire before it is noted.
+        // The lock is held around the timer's, so that the alarm cannot fire before it is noted.
         let mut state = self.state.lock();
         let alarm = at.and_then(|at| timer::arm(at, whom).ok());
-        state.armed = alarm.is_some(); // Without, old ones are found when they are asked for.
+        state.armed = alarm.is_some(); // Without an alarm, old ones are found when they are asked for.
         let last = std::mem::replace(&mut state.alarm, alarm);
         drop(state);
         drop(last);
@@ -153,7 +156,7 @@ impl State {
 impl Expire for Pool {
     fn expire(&self) {
         let now = Instant::now();
-        let is_old = |idle: &Idle| now.duration_since(idle.since) >= self.bounds.age;
+        let is_old = |idle: &Idle| now.duration_since(idle.since) >= self.retention.age;
         let mut old = Vec::new();
         let mut state = self.state.lock();
         while state.oldest().is_some_and(is_old) {
@@ -167,7 +170,7 @@ impl Expire for Pool {
             background::run(Box::new(move || drop(old)));
         }
         if let Some(since) = next {
-            self.arm(since.checked_add(self.bounds.age));
+            self.arm(since.checked_add(self.retention.age));
         }
     }
 
@@ -188,7 +191,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     fn pool(per_authority: usize, total: usize, age: Duration) -> Arc<Pool> {
-        Pool::new(Bounds {
+        Pool::new(Retention {
             per_authority,
             total,
             age,

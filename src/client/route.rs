@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Route {
     pub(crate) key: Key,
     pub(crate) way: Way,
-    /// For the proxy, in the requests that it passes on or in the one that asks for a tunnel.
+    /// Credentials for the proxy, in the requests that it passes on or in the one that asks for a tunnel.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Key {
     pub(crate) port: u16,
     pub(crate) security: Security,
     pub(crate) via: Option<(String, u16)>,
-    /// What a request of its own told the proxy for its tunnel: nobody else goes through that one.
+    /// The credentials that a request has of its own for its tunnel, through which no other request goes.
     pub(crate) credentials: Option<HeaderValue>,
 }
 
@@ -77,7 +77,7 @@ impl Route {
         })
     }
 
-    /// The same, but to the server itself, where a proxy would only forward.
+    /// The same route, but with a tunnel to the server where a proxy would only forward.
     pub(crate) fn tunneled(mut self) -> Self {
         if self.way == Way::Forwarded {
             self.way = Way::Tunneled;
@@ -85,8 +85,8 @@ impl Route {
         self
     }
 
-    /// The same, with the request's own word to the proxy in place of what the settings say. Without
-    /// a proxy it is for nobody.
+    /// The same route, with the request's own credentials for the proxy in place of those in the settings.
+    /// Without a proxy they are for nobody.
     pub(crate) fn authorized(mut self, own: Option<&HeaderValue>) -> Self {
         let Some(own) = own.filter(|_| self.way != Way::Direct) else {
             return self;

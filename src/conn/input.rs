@@ -1,5 +1,5 @@
 //! The bytes that have arrived and were not handed out yet. Belongs to whoever serves a read, the
-//! reader's thread or a guest.
+//! reader's thread or a caller in its place.
 
 use std::io;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use super::exchange::{Answer, Exchange};
 use super::outgoing::Body;
 use super::queue::Job;
 use crate::aio::{Completer, Notice, Operation, Written};
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::bufs::{Bufs, Slices, gather};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -280,7 +280,7 @@ impl Job for WriteJob {
         self.is_begun()
     }
 
-    fn fail(self, error: Error) -> Option<Call> {
+    fn fail(self, error: Error) -> Option<UserCode> {
         let error = error.with_count(self.counted());
         let notice = self.completer.finish_for_cause(Err(error));
         let (bufs, exchange) = (self.bufs, self.exchange);
@@ -384,7 +384,7 @@ impl Job for ReadJob {
         false
     }
 
-    fn fail(self, error: Error) -> Option<Call> {
+    fn fail(self, error: Error) -> Option<UserCode> {
         with_completer!(self.want, completer => completer.finish(Err(error)).into_call())
     }
 }

@@ -29,7 +29,7 @@ use super::job::{ReadJob, Want};
 use super::ledger::Ledger;
 use super::queue::{Direction, Half, Job, Next};
 use crate::aio::{Completer, Operation};
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 use crate::transport::moved_nothing;
@@ -60,7 +60,7 @@ impl Direction for Reader {
         loop {
             let call = match half.queue.next(&mut jobs, |_| false) {
                 Next::Jobs => jobs.pop_front().and_then(|job| half.serve(job)),
-                Next::Call(call) => Some(call),
+                Next::UserCode(call) => Some(call),
                 Next::Park => {
                     half.park();
                     None
@@ -68,7 +68,7 @@ impl Direction for Reader {
                 Next::Exit => return,
             };
             if let Some(call) = call {
-                half.run(call);
+                half.run_user_code(call);
             }
         }
     }
@@ -91,14 +91,14 @@ impl Direction for Reader {
     }
 
     /// The read is settled. If the call is another's by now, that one goes round.
-    fn interrupt_call(half: &Half<Self>, _: &dyn Operation) {
+    fn interrupt_blocked(half: &Half<Self>, _: &dyn Operation) {
         half.link.transport.wake_reader();
     }
 }
 
 impl Half<Reader> {
     /// Serves one read to its end; returns the closure that is to be told.
-    fn serve(&self, job: ReadJob) -> Option<Call> {
+    fn serve(&self, job: ReadJob) -> Option<UserCode> {
         let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
         let outcome = self.read(job, &mut incoming);
         *self.direction.incoming.lock() = Some(incoming);
@@ -120,7 +120,7 @@ impl Half<Reader> {
 
     /// The deadline of the read in the call may have come nearer.
     pub(crate) fn look_again(&self) {
-        if self.queue.is_in_call() {
+        if self.queue.is_blocked() {
             self.link.transport.wake_reader();
         }
     }
@@ -180,7 +180,7 @@ impl Half<Reader> {
                 return Outcome::Settled;
             };
             match self.queue.enter(operation) {
-                Ok(away) => self.see_to(&away),
+                Ok(away) => self.arrange(&away),
                 Err(kind) => return job.fail_at(kind.into(), incoming),
             }
             // Settled, or given up, before the queue knew of it: nobody would wake the call.
@@ -229,7 +229,7 @@ enum Outcome {
 
 impl Outcome {
     /// Returns the closure that is to be told, if there is one.
-    fn tell(self) -> Option<Call> {
+    fn tell(self) -> Option<UserCode> {
         match self {
             Self::Bytes(completer, result) => completer.finish(result).into_call(),
             Self::Trailers(completer, result) => completer.finish(result).into_call(),

@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::Conn;
-use super::connect::{Bounds, Connector, Goal, Underway, connect, run};
+use super::connect::{Attempt, Connector, Goal, Underway, connect, run};
 use super::thread;
 use crate::aio::{Aio, InFlight};
 use crate::error::Error;
@@ -131,8 +131,8 @@ impl Conn {
 
 fn secure(aio: Aio<Conn>, transport: Arc<dyn Transport>, role: Role) -> Aio<Conn, InFlight> {
     let name = thread::name("hs", &transport.peer_addr());
-    run(aio, name, move |connector, bounds| {
-        connector.secure(transport, role, bounds)
+    run(aio, name, move |connector, attempt| {
+        connector.secure(transport, role, attempt)
     })
 }
 
@@ -141,9 +141,9 @@ impl Connector {
         &self,
         transport: Arc<dyn Transport>,
         role: Role,
-        bounds: Bounds<'_>,
+        attempt: Attempt<'_>,
     ) -> Result<Conn, Error> {
         self.under_way(Underway::Handshake(Arc::clone(&transport)));
-        handshake(transport, role, || bounds.wait()).map(Conn::new)
+        handshake(transport, role, || attempt.wait()).map(Conn::new)
     }
 }

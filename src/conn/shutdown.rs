@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
@@ -232,7 +232,7 @@ impl Provider for Shutdown {
         running.iter().flatten().for_each(Canceller::cancel);
     }
 
-    fn post(&self, call: Call) {
+    fn post(&self, call: UserCode) {
         self.reader.post(call);
     }
 

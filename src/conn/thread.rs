@@ -28,7 +28,7 @@ impl Owner {
     }
 
     pub(crate) fn owns_current_thread(self) -> bool {
-        // Not there any more while the thread's other locals are dropped.
+        // It is gone while the thread's other locals are dropped.
         CURRENT
             .try_with(Cell::get)
             .is_ok_and(|current| current == self)

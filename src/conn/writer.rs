@@ -75,7 +75,7 @@ impl Direction for Writer {
                     half.write(&mut batch, &mut notices);
                     half.notify(&mut notices);
                 }
-                Next::Call(call) => half.run(call),
+                Next::UserCode(call) => half.run_user_code(call),
                 Next::Park => half.park(),
                 Next::Exit => return,
             }
@@ -88,8 +88,8 @@ impl Direction for Writer {
     }
 
     /// The cause is recorded; wake the call and let whoever makes it finish with the exact count.
-    fn interrupt_call(half: &Half<Self>, operation: &dyn Operation) {
-        if half.queue.end_in_call(operation.id()) {
+    fn interrupt_blocked(half: &Half<Self>, operation: &dyn Operation) {
+        if half.queue.end_if_blocked_in(operation.id()) {
             let _ = half.link.transport.abort(Shutdown::Write);
         }
     }
@@ -331,7 +331,7 @@ impl Half<Writer> {
                 return self.stop(job, ErrorKind::TimedOut, in_flight);
             };
             match self.queue.enter(operation) {
-                Ok(away) => self.see_to(&away),
+                Ok(away) => self.arrange(&away),
                 Err(kind) => return self.stop(job, kind, in_flight),
             }
             // Recorded before the queue knew that this operation may block: nobody will wake it.
@@ -407,7 +407,7 @@ impl Half<Writer> {
     /// Runs the closures that are due.
     fn notify(&self, notices: &mut Vec<Notice<Written>>) {
         if notices.iter().any(|notice| !notice.is_none()) {
-            self.run(|| notices.drain(..).for_each(Notice::run));
+            self.run_user_code(|| notices.drain(..).for_each(Notice::run));
         }
         notices.clear();
     }

@@ -1,4 +1,4 @@
-//! One socket on its way out.
+//! One socket that lingers: what is left to send on it, and what is still read.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,10 +9,10 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
 
-use super::Bounds;
+use super::bounds::Bounds;
 use crate::sys::NO_SIGNAL;
 
-/// Reads of a socket for which there is no thread.
+/// How often a socket is read for which there is no thread.
 const LAST_READS: usize = 1024;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ enum Input {
 }
 
 impl Departure {
-    /// Of a socket whose write side has ended, and on which nobody reads any more.
+    /// A socket whose write side has ended, and on which nobody reads any more.
     pub(super) fn of_input(socket: Arc<Socket>, now: Instant) -> Self {
         Self {
             socket,
@@ -57,7 +57,7 @@ impl Departure {
         }
     }
 
-    /// Of a socket on which nobody writes any more.
+    /// A socket on which nobody writes any more, once `last` is out.
     pub(super) fn of_output(socket: Arc<Socket>, last: Vec<u8>, until: Instant) -> Self {
         Self {
             socket,
@@ -74,7 +74,7 @@ impl Departure {
         Arc::ptr_eq(&self.socket, &other.socket)
     }
 
-    /// The same socket again: nobody else reads any more.
+    /// Takes in the same socket, which has come again because nobody else reads any more.
     pub(super) fn join(&mut self, other: Self) {
         if let (Input::Elsewhere, Input::Discarding { .. }) = (&self.input, &other.input) {
             self.input = other.input;
@@ -153,7 +153,7 @@ impl Departure {
                 Ok(count @ 1..) => {
                     *heard = Instant::now();
                     if count < scrap.len() {
-                        return; // There is probably no more.
+                        return; // Probably nothing is left.
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

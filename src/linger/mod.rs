@@ -5,12 +5,13 @@
 //!
 //! One lazy thread does that for all sockets. It polls them together, works a bounded amount on each
 //! of them a round, and ends when it has had nothing to do for a second. Their number is bounded: the
-//! oldest is let go for one that is too many. Whoever hands a socket over does not wait: he looks
-//! once whether the peer has ended already, which is the usual case, and then there is nothing to do.
+//! oldest is let go for one that is too many. Whoever brings a socket does not wait, but looks once
+//! whether the peer has ended already. That is the usual case, and then there is nothing to do.
 //!
 //! A process that was forked has no such thread, so the thread is known by the process that started
 //! it.
 
+mod bounds;
 mod departure;
 #[cfg(test)]
 mod tests;
@@ -27,41 +28,16 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use socket2::Socket;
 
+use self::bounds::Bounds;
 use self::departure::Departure;
 use crate::sys::waker::Waker;
 
-/// Bytes of one read of the thread, and of the one look of whoever hands a socket over.
+/// Bytes of one read of the thread, and of the one look of whoever brings a socket.
 const SCRAP: usize = 64 << 10;
 const LOOK: usize = 4 << 10;
 
 /// Reads of one socket a round, so that one peer that sends fast does not hold up the others.
 const READS: usize = 4;
-
-/// How much is done for how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Sockets at a time, and no more than a quarter of the descriptors that the process may have.
-    /// As many may have arrived that the thread has not taken over yet.
-    sockets: usize,
-    /// How long a peer that does not read is waited for, if there is something left to send.
-    sending: Duration,
-    /// How long a peer may be silent once our direction has ended.
-    silence: Duration,
-    /// How long it may take in all from then on.
-    total: Duration,
-    /// How long the thread stays with nothing to do.
-    idle: Duration,
-}
-
-impl Bounds {
-    const USUAL: Self = Self {
-        sockets: 1024,
-        sending: Duration::from_secs(30),
-        silence: Duration::from_secs(1),
-        total: Duration::from_secs(5),
-        idle: Duration::from_secs(1),
-    };
-}
 
 static LINGERER: Lingerer = Lingerer::new(Bounds::USUAL);
 
@@ -78,12 +54,12 @@ pub(crate) fn end_after(socket: &Arc<Socket>, last: Vec<u8>) {
 struct Lingerer {
     bounds: Bounds,
     /// None while there is no thread.
-    desk: Mutex<Option<Desk>>,
+    mailbox: Mutex<Option<Mailbox>>,
 }
 
-/// Where sockets are handed over to the thread.
-struct Desk {
-    /// The process that the thread is in.
+/// What the thread has not taken over yet, and how it is told.
+struct Mailbox {
+    /// The process in which the thread runs.
     process: u32,
     most: usize,
     arrivals: Vec<Departure>,
@@ -96,7 +72,7 @@ impl Lingerer {
     const fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            desk: Mutex::new(None),
+            mailbox: Mutex::new(None),
         }
     }
 
@@ -104,35 +80,35 @@ impl Lingerer {
         let mut departure = Departure::of_input(Arc::clone(socket), Instant::now());
         departure.read(&mut [MaybeUninit::uninit(); LOOK], 1);
         if !departure.is_over() {
-            self.hand_over(departure, std::process::id());
+            self.enqueue(departure, std::process::id());
         }
     }
 
     fn end_after(&'static self, socket: &Arc<Socket>, last: Vec<u8>) {
         let until = Instant::now() + self.bounds.sending;
         let departure = Departure::of_output(Arc::clone(socket), last, until);
-        self.hand_over(departure, std::process::id());
+        self.enqueue(departure, std::process::id());
     }
 
-    fn hand_over(&'static self, departure: Departure, process: u32) {
-        let mut desk = self.desk.lock();
-        // A desk of another process is a copy, of a thread that was not copied.
-        let stale = desk.take_if(|desk| desk.process != process);
-        if desk.is_none() {
+    fn enqueue(&'static self, departure: Departure, process: u32) {
+        let mut mailbox = self.mailbox.lock();
+        // The mailbox of another process is a copy, and its thread was not copied.
+        let stale = mailbox.take_if(|mailbox| mailbox.process != process);
+        if mailbox.is_none() {
             match self.start(process) {
-                Ok(new) => *desk = Some(new),
+                Ok(new) => *mailbox = Some(new),
                 Err(_) => {
-                    drop(desk);
+                    drop(mailbox);
                     return departure.let_go_now();
                 }
             }
         }
-        let Some(open) = &mut *desk else { return };
+        let Some(open) = &mut *mailbox else { return };
         let too_many = open.arrivals.len() >= open.most;
         let evicted = too_many.then(|| open.arrivals.remove(0));
         open.arrivals.push(departure);
         let sleeper = std::mem::take(&mut open.asleep).then(|| Arc::clone(&open.waker));
-        drop(desk);
+        drop(mailbox);
         if let Some(waker) = sleeper {
             waker.wake();
         }
@@ -142,15 +118,15 @@ impl Lingerer {
         drop(stale);
     }
 
-    /// The only time that the lock is held for long.
-    fn start(&'static self, process: u32) -> io::Result<Desk> {
+    /// Starts the thread. The lock is held meanwhile, longer than anywhere else.
+    fn start(&'static self, process: u32) -> io::Result<Mailbox> {
         let waker = Arc::new(Waker::new()?);
         let theirs = Arc::clone(&waker);
         let most = self.bounds.sockets.min(affordable());
         Builder::new()
             .name("http-aio:linger".into())
             .spawn(move || self.run(&theirs, most))?;
-        Ok(Desk {
+        Ok(Mailbox {
             process,
             most,
             arrivals: Vec::new(),
@@ -175,18 +151,18 @@ impl Lingerer {
                 }
                 Ok(ready) => self.work(&mut present, &ready, &mut scrap),
                 Err(Errno::INTR) => {}
-                // It cannot be polled: nobody can be waited for.
+                // The sockets cannot be polled, so none can be waited for.
                 Err(_) => present.drain(..).for_each(Departure::let_go),
             }
         }
     }
 
-    /// Takes over what has been handed over.
+    /// Takes over what has arrived in the mailbox.
     fn receive(&self, present: &mut Vec<Departure>, most: usize) {
         let mut arrivals = Vec::new();
-        if let Some(desk) = &mut *self.desk.lock() {
-            std::mem::swap(&mut arrivals, &mut desk.arrivals);
-            desk.asleep = true;
+        if let Some(mailbox) = &mut *self.mailbox.lock() {
+            std::mem::swap(&mut arrivals, &mut mailbox.arrivals);
+            mailbox.asleep = true;
         }
         for departure in arrivals {
             // It may be here already, for what was left to send.
@@ -216,18 +192,20 @@ impl Lingerer {
         }
     }
 
-    /// False: something has come.
+    /// Ends the thread's part in the mailbox. False if something has arrived, so that it must stay.
     fn leave(&self) -> bool {
-        let mut desk = self.desk.lock();
-        let nothing = desk.as_ref().is_none_or(|desk| desk.arrivals.is_empty());
-        let left = if nothing { desk.take() } else { None };
-        drop(desk);
+        let mut mailbox = self.mailbox.lock();
+        let nothing = mailbox
+            .as_ref()
+            .is_none_or(|mailbox| mailbox.arrivals.is_empty());
+        let left = if nothing { mailbox.take() } else { None };
+        drop(mailbox);
         drop(left);
         nothing
     }
 }
 
-/// A quarter of the descriptors.
+/// A quarter of the descriptors that the process may have.
 fn affordable() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
@@ -239,7 +217,7 @@ fn wait_for_any(present: &[Departure], waker: &Waker, wait: Duration) -> Result<
     let mut polled = Vec::with_capacity(present.len() + 1);
     polled.push(PollFd::new(waker, PollFlags::IN));
     polled.extend(present.iter().map(Departure::interest));
-    // One that is too long for the kernel does not occur.
+    // A timeout that is too long for the kernel does not occur.
     let timeout = Timespec::try_from(wait).ok();
     if poll(&mut polled, timeout.as_ref())? == 0 {
         return Ok(vec![false; present.len()]);

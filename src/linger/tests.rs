@@ -55,7 +55,7 @@ fn is_open(far: &mut TcpStream) -> bool {
 }
 
 fn has_thread(lingerer: &Lingerer) -> bool {
-    lingerer.desk.lock().is_some()
+    lingerer.mailbox.lock().is_some()
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
@@ -182,17 +182,17 @@ fn another_process_has_a_thread_of_its_own() {
     let (near, mut far) = pair();
     near.shutdown(std::net::Shutdown::Write).expect("connected");
     let departure = |socket: &Arc<Socket>| Departure::of_input(Arc::clone(socket), Instant::now());
-    lingerer.hand_over(departure(&near), 1);
+    lingerer.enqueue(departure(&near), 1);
     let threads = |process| {
         lingerer
-            .desk
+            .mailbox
             .lock()
             .as_ref()
-            .is_some_and(|desk| desk.process == process)
+            .is_some_and(|mailbox| mailbox.process == process)
     };
     assert!(threads(1));
     let (other, other_far) = pair();
-    lingerer.hand_over(departure(&other), 2);
+    lingerer.enqueue(departure(&other), 2);
     assert!(threads(2));
     assert!(is_open(&mut far));
     drop((near, far, other, other_far));

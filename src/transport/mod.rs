@@ -21,8 +21,7 @@ use std::time::Duration;
 ///   the end of the stream. They are not called without room, or without bytes.
 /// * A call that may block returns what it has moved so far when its time is up, and fails with
 ///   `WouldBlock` or `TimedOut` only when it has moved nothing. It may do so before its time is up,
-///   for example when what has arrived is no whole record: who calls it goes round, and his deadline
-///   decides.
+///   for example when what has arrived is no whole record: its caller tries again until the deadline.
 /// * One `read` or `read_more` at a time, and one `write`; the others may be called at any time.
 /// * `wake_reader` may be called from any thread: the read that blocks, or the next one that would,
 ///   fails with `Interrupted`.
@@ -82,8 +81,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Most bytes that it makes one record of, if it makes records of what is written; always the
     /// same. What `write` returns are then the bytes of records that were accepted whole. It may have
-    /// made records of more, which cannot be taken back (`is_mid_record`); so whoever writes passes
-    /// the bytes of one operation a call.
+    /// made records of more, which cannot be taken back (`is_mid_record`), so a caller passes the bytes
+    /// of one operation at a time.
     fn record(&self) -> Option<usize> {
         None
     }
@@ -106,16 +105,16 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Nothing is going to be read any more, and the write side has ended: whatever the peer still
-    /// says is thrown away, in the background, for as long as it can harm what the peer has not
-    /// received yet. It can where closing a socket with unread input resets it. Called from any
-    /// thread, more than once; does not wait.
+    /// Throws away what the peer still sends, in the background, once nothing is going to be read any
+    /// more and the write side has ended. Input that is left unread makes some systems reset a socket
+    /// that is closed, and a reset destroys what the peer has not received yet. It may be called from any
+    /// thread, more than once, and does not wait.
     fn linger(&self) {
         let _ = self.shutdown(Shutdown::Read);
     }
 
-    /// Ends the write side once `last` is out, in the background: there is no room for it now, and
-    /// nothing else is going to be written. Reading goes on.
+    /// Ends the write side in the background, once `last` is out, for which there is no room now. Nothing
+    /// else is going to be written. Reading goes on.
     ///
     /// # Errors
     ///
@@ -140,8 +139,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Whether a call has failed only because there was nothing to move, or because it was woken: it can be
-/// made again, and the deadline of who makes it decides.
+/// Whether a call has failed only because there was nothing to move, or because it was woken. It can be
+/// made again until the deadline.
 pub(crate) fn moved_nothing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -177,7 +176,7 @@ impl Wait {
     /// milliseconds, rounded up: never zero, which would mean "for ever", and the same for operation
     /// after operation with the same timeout, so that the option need not be set each time.
     pub(crate) fn socket_timeout(self) -> Option<Duration> {
-        /// From here on, late is late by no more than a tick or two.
+        /// A wait that is no longer than this is late by no more than a tick or two.
         const SHORT: Duration = Duration::from_millis(50);
         let Self::For(left) = self else { return None };
         let part = if left > SHORT { left / 8 * 7 } else { left };

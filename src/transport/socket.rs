@@ -42,8 +42,8 @@ pub(crate) struct SocketTransport {
     /// Shared with the lingerer, which may have it longer.
     socket: Arc<Socket>,
     make_stream: fn(Socket) -> Stream,
-    /// Asked for once: submitting makes no system call on the socket, and a peer that is gone still
-    /// has a name.
+    /// The addresses are asked for once: submitting makes no system call on the socket, and a peer that
+    /// is gone still has a name.
     peer_addr: Addr,
     local_addr: Addr,
     /// Most bytes of a write that has a deadline.
@@ -52,13 +52,13 @@ pub(crate) struct SocketTransport {
     send_timeout: AtomicU64,
     waker: OnceLock<Waker>,
     wake: AtomicBool,
-    /// One direction has been told that the peer is gone.
+    /// Whether one direction has been told that the peer is gone.
     reset: AtomicBool,
-    /// The last read took all there was, so trying to read before waiting is likely to be in vain.
+    /// Whether the last read took all there was, so that reading before waiting is likely to be in vain.
     drained: AtomicBool,
-    /// A write is under way.
+    /// Whether a write is under way.
     writing: AtomicBool,
-    /// Nobody reads any more.
+    /// Whether nobody reads any more.
     lingering: AtomicBool,
 }
 
@@ -107,7 +107,7 @@ impl SocketTransport {
         self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
-    /// One read that may block, by a call that does not.
+    /// Makes one read that may block out of a poll and a call that does not block.
     fn receive(
         &self,
         room: usize,
@@ -139,7 +139,7 @@ impl SocketTransport {
     /// Waits until the socket is readable; `Interrupted` if the waker is.
     fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
         let waker = self.waker();
-        // Either this side sees the flag, or whoever has set it sees the waker: each stores the one and
+        // Either the reader sees the flag, or whoever has set it sees the waker: each stores the one and
         // then loads the other, and only a fence keeps the two in their order.
         fence(Ordering::SeqCst);
         if self.wake.swap(false, Ordering::SeqCst) {
@@ -170,7 +170,8 @@ impl SocketTransport {
         self.waker.get()
     }
 
-    /// Whether an end of the stream is none. A write that is under way may have been told just now.
+    /// Whether an end of the stream is a reset in truth. A write that is under way may have been told of
+    /// it just now.
     fn is_reset(&self) -> bool {
         loop {
             let writing = self.writing.load(Ordering::Acquire);
@@ -181,11 +182,11 @@ impl SocketTransport {
             if !writing || self.socket.peer_addr().is_ok() {
                 return false;
             }
-            std::thread::yield_now(); // It returns at once: the connection is over.
+            std::thread::yield_now(); // The write returns at once, because the connection is over.
         }
     }
 
-    /// Remembers a reset. A connection that the kernel gives up is one, and no deadline.
+    /// Remembers a reset. A connection that the kernel gives up is a reset too, and no deadline.
     fn told(&self, error: io::Error) -> io::Error {
         let error = match error.kind() {
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => error,
@@ -294,7 +295,7 @@ impl Transport for SocketTransport {
 }
 
 fn wait(descriptors: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
-    // Longer than the kernel can count is for ever.
+    // A timeout that is longer than the kernel can count is none.
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(descriptors, timeout.as_ref())? {
         0 => Err(io::ErrorKind::WouldBlock.into()),

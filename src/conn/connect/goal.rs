@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::race::race;
 use super::resolve::Asker;
-use super::{Bounds, Connector, Underway};
+use super::{Attempt, Connector, Underway};
 #[cfg(feature = "tls")]
 use crate::background;
 use crate::conn::Conn;
@@ -30,10 +30,10 @@ pub(super) struct Connecting {
 impl Connecting {
     pub(super) fn race(self, addresses: Vec<SocketAddr>) {
         let Self { connector, goal } = self;
-        connector.spawn("http-aio:connect".into(), move |connector, bounds| {
+        connector.spawn("http-aio:connect".into(), move |connector, attempt| {
             let waking = |waker| connector.under_way(Underway::Race(waker));
-            let transport = race(&addresses, bounds, waking)?;
-            goal.reach(transport, connector, bounds)
+            let transport = race(&addresses, attempt, waking)?;
+            goal.reach(transport, connector, attempt)
         });
     }
 }
@@ -63,17 +63,17 @@ impl Goal {
         self,
         transport: SocketTransport,
         connector: &Connector,
-        bounds: Bounds<'_>,
+        attempt: Attempt<'_>,
     ) -> Result<Conn, Error> {
         match self {
             Self::Plain => Ok(Conn::new(transport)),
             #[cfg(feature = "tls")]
-            Self::Secure(role) => connector.secure(Arc::new(transport), role, bounds),
+            Self::Secure(role) => connector.secure(Arc::new(transport), role, attempt),
         }
     }
 
-    /// Drops it, on a thread of its own if that may run code of the user's: the caller's may be one
-    /// that others depend on.
+    /// Drops it. If that may run user code, a thread of its own does it, because others may depend on the
+    /// current one.
     fn dispose(self) {
         match self {
             Self::Plain => {}

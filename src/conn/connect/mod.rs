@@ -5,8 +5,8 @@
 //!     └────address───────────────────────────────────────────▲
 //! ```
 //!
-//! A cancel settles the operation at once, and whatever is under way finds out: a lookup loses one who
-//! asked for it, a race is woken, a handshake is shut down. The timer looks after the deadline while a
+//! A cancel settles the operation at once, and whatever is under way finds out: a lookup loses one of
+//! its askers, a race is woken, a handshake is shut down. The timer looks after the deadline while a
 //! lookup is waited for; a race polls no longer than there is time, and so do the calls of a handshake.
 
 mod goal;
@@ -28,7 +28,7 @@ use self::target::Target;
 use super::Conn;
 use super::thread::Owner;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider, habit};
-use crate::background::{self, Call};
+use crate::background::{self, UserCode};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sys::waker::Waker;
@@ -113,7 +113,7 @@ fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
 #[cfg(feature = "tls")]
 pub(super) fn run<W>(aio: Aio<Conn>, name: String, work: W) -> Aio<Conn, InFlight>
 where
-    W: FnOnce(&Connector, Bounds<'_>) -> Result<Conn, Error> + Send + 'static,
+    W: FnOnce(&Connector, Attempt<'_>) -> Result<Conn, Error> + Send + 'static,
 {
     let (aio, started) = start(aio);
     if let Some((connector, _)) = started {
@@ -122,15 +122,15 @@ where
     aio
 }
 
-/// What the thread must know of the operation that it works on.
+/// What the thread must know of the connect that it works on.
 #[derive(Clone, Copy)]
-pub(super) struct Bounds<'a> {
+pub(super) struct Attempt<'a> {
     deadline: Deadline,
     completer: &'a Completer<Conn>,
 }
 
-impl Bounds<'_> {
-    /// Nobody waits any more.
+impl Attempt<'_> {
+    /// Whether nobody waits any more.
     fn is_settled(self) -> bool {
         self.completer.is_settled()
     }
@@ -143,7 +143,7 @@ impl Bounds<'_> {
     #[cfg(feature = "tls")]
     pub(super) fn wait(self) -> Result<Wait, Error> {
         if self.is_settled() {
-            return Err(ErrorKind::Canceled.into()); // To nobody.
+            return Err(ErrorKind::Canceled.into()); // Nobody sees this.
         }
         self.deadline.wait().ok_or(ErrorKind::TimedOut.into())
     }
@@ -153,7 +153,7 @@ impl Connector {
     /// Has a new thread complete the operation by `work`.
     fn spawn<W>(self: &Arc<Self>, name: String, work: W)
     where
-        W: FnOnce(&Self, Bounds<'_>) -> Result<Conn, Error> + Send + 'static,
+        W: FnOnce(&Self, Attempt<'_>) -> Result<Conn, Error> + Send + 'static,
     {
         let theirs = Arc::clone(self);
         let spawned = self.owner.spawn_named(name, move || theirs.run(work).run());
@@ -162,19 +162,19 @@ impl Connector {
         }
     }
 
-    fn run(&self, work: impl FnOnce(&Self, Bounds<'_>) -> Result<Conn, Error>) -> Notice<Conn> {
+    fn run(&self, work: impl FnOnce(&Self, Attempt<'_>) -> Result<Conn, Error>) -> Notice<Conn> {
         let Some((completer, deadline)) = self.take(Phase::Running(None)) else {
             return Notice::None;
         };
-        let bounds = Bounds {
+        let attempt = Attempt {
             deadline,
             completer: &completer,
         };
-        let result = work(self, bounds);
+        let result = work(self, attempt);
         let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
         drop(last);
         match result {
-            // Cancelled on the last metre: the connection is dropped, and with it the socket.
+            // It was cancelled meanwhile: the connection is dropped, and with it the socket.
             Ok(_) if !completer.commit() => Notice::None,
             result => completer.finish(result),
         }
@@ -187,7 +187,7 @@ impl Connector {
         }
     }
 
-    /// What is needed to go on, for the first who asks for it.
+    /// What is needed to go on. Only the first caller gets it.
     fn take(&self, then: Phase) -> Option<(Completer<Conn>, Deadline)> {
         let mut phase = self.phase.lock();
         let last = match &*phase {
@@ -205,7 +205,7 @@ impl Connector {
         }
     }
 
-    /// The lookup may have come to its end meanwhile, and then nobody needs to know it any more.
+    /// Notes the lookup and arms the timer, unless the lookup has come to its end meanwhile.
     fn wait_for(self: &Arc<Self>, ticket: Ticket, deadline: Deadline) {
         if let Phase::Parked { lookup, .. } = &mut *self.phase.lock() {
             *lookup = Some(ticket);
@@ -226,7 +226,7 @@ impl Connector {
         }
     }
 
-    /// From here on a cancel ends this. One that came before is for the caller to see.
+    /// Has a cancel end this from now on. The caller has to look whether one came before.
     pub(super) fn under_way(&self, underway: Underway) {
         let now = Phase::Running(Some(underway));
         let last = std::mem::replace(&mut *self.phase.lock(), now);
@@ -269,8 +269,8 @@ impl Provider for Connector {
         }
     }
 
-    fn post(&self, call: Call) {
-        background::run(call);
+    fn post(&self, code: UserCode) {
+        background::run(code);
     }
 
     fn owns_current_thread(&self) -> bool {

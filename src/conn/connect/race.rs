@@ -1,4 +1,4 @@
-//! The addresses of one host against each other (RFC 8305, "happy eyeballs"), on one thread, by one
+//! The addresses of one host race against each other (RFC 8305, "happy eyeballs"), on one thread, by one
 //! `poll`: the first that answers wins, and the sockets of the others are closed.
 
 use std::io;
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Bounds;
+use super::Attempt;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sys::waker::Waker;
@@ -26,20 +26,20 @@ const LEAST_DELAY: Duration = Duration::from_millis(10);
 /// How long a poll sleeps that nothing can wake.
 const UNWOKEN: Duration = Duration::from_millis(50);
 
-/// Connects to the first of these that answers. `waking` is given what wakes it, once it is going to
-/// wait: whoever settles the operation from then on must do so.
+/// Connects to the first of these that answers. Before it waits, it gives `waking` a waker; whoever
+/// settles the operation from then on must wake it.
 ///
 /// # Errors
 ///
 /// `TimedOut` when the deadline passes, whatever has failed by then; `Resolve` if there is no address.
-/// If all fail before that, the error that tells most: see `telling`.
+/// If all fail before that, the error is the one that says most about the host: see `significance`.
 pub(super) fn race(
     addresses: &[SocketAddr],
-    bounds: Bounds<'_>,
+    attempt: Attempt<'_>,
     waking: impl Fn(Arc<Waker>),
 ) -> Result<SocketTransport, Error> {
     let race = Race {
-        bounds,
+        attempt,
         untried: interleave(addresses).into_iter(),
         next: None,
         under_way: Vec::new(),
@@ -50,11 +50,11 @@ pub(super) fn race(
 }
 
 struct Race<'a> {
-    bounds: Bounds<'a>,
+    attempt: Attempt<'a>,
     untried: std::vec::IntoIter<SocketAddr>,
     /// When the next is tried at the latest; at once, if there is no time.
     next: Option<Instant>,
-    /// In the order in which they were begun.
+    /// The sockets that connect, in the order in which they were begun.
     under_way: Vec<Socket>,
     failure: Option<Error>,
     alarm: Alarm,
@@ -62,20 +62,20 @@ struct Race<'a> {
 
 /// What ends a poll that nobody waits for any more.
 enum Alarm {
-    /// Nothing has been waited for.
+    /// Nothing has been waited for yet.
     Unneeded,
     Waker(Arc<Waker>),
-    /// The process has no descriptor left for one: it looks by itself.
+    /// The process has no descriptor left for a waker, so the race looks by itself.
     Missing,
 }
 
 impl Race<'_> {
     fn run(mut self, waking: impl Fn(Arc<Waker>)) -> Result<SocketTransport, Error> {
         loop {
-            if self.bounds.is_settled() {
-                return Err(ErrorKind::Canceled.into()); // To nobody.
+            if self.attempt.is_settled() {
+                return Err(ErrorKind::Canceled.into()); // Nobody sees this.
             }
-            let Some(left) = self.bounds.deadline.wait() else {
+            let Some(left) = self.attempt.deadline.wait() else {
                 return Err(ErrorKind::TimedOut.into());
             };
             if self.is_due() {
@@ -94,7 +94,8 @@ impl Race<'_> {
         self.untried.len() > 0 && (self.under_way.is_empty() || is_time())
     }
 
-    /// Each has its share of the time that is left, if that is less than usual: all must be tried.
+    /// Begins with the next address. If time is short, each has its share of what is left, so that all are
+    /// tried.
     fn begin_next(&mut self, left: Wait) {
         let delay = match left {
             Wait::For(left) => (left / self.untried.len() as u32).clamp(LEAST_DELAY, DELAY),
@@ -116,7 +117,7 @@ impl Race<'_> {
     fn wait(&mut self, waking: impl Fn(Arc<Waker>)) -> Result<Option<SocketTransport>, Error> {
         let waker = match &self.alarm {
             Alarm::Unneeded => {
-                // A host that is near has answered already, and nothing needs to be waited for.
+                // A host that is near has answered already, and there is nothing to wait for.
                 let ready = ready(&self.under_way, None, Some(Duration::ZERO))?;
                 if ready.is_empty() {
                     self.alarm = Alarm::new(waking);
@@ -129,7 +130,7 @@ impl Race<'_> {
         };
         let next = self.next.filter(|_| self.untried.len() > 0);
         let until = self
-            .bounds
+            .attempt
             .deadline
             .earlier(next.map_or(Deadline::Never, Deadline::At));
         let Some(wait) = until.wait() else {
@@ -154,12 +155,13 @@ impl Race<'_> {
         None
     }
 
-    /// The next need not wait for its time. Of failures that tell the same, the first is kept.
+    /// Notes a failure, after which the next address need not wait. Of failures that say the same, the
+    /// first is kept.
     fn failed(&mut self, error: io::Error) {
         self.next = None;
         let error = Error::from(error);
-        let last = self.failure.as_ref().map(|last| telling(last.kind()));
-        if last.is_none_or(|last| last < telling(error.kind())) {
+        let last = self.failure.as_ref().map(|last| significance(last.kind()));
+        if last.is_none_or(|last| last < significance(error.kind())) {
             self.failure = Some(error);
         }
     }
@@ -180,7 +182,7 @@ impl Alarm {
 
 /// How much the failure of one address says about the host. A host that refuses is there; one that was
 /// silent may be; that there is no way to an address often says no more than that we have no IPv6.
-fn telling(kind: ErrorKind) -> u8 {
+fn significance(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Refused => 4,
         ErrorKind::Reset => 3,
@@ -190,8 +192,8 @@ fn telling(kind: ErrorKind) -> u8 {
     }
 }
 
-/// Both families by turns, beginning with the one that the resolver put first; within a family, its
-/// order stays (section 4).
+/// The addresses of both families by turns, beginning with the family that the resolver put first. Within
+/// a family its order stays (section 4).
 fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (firsts, seconds): (Vec<SocketAddr>, Vec<SocketAddr>) = addresses
@@ -216,7 +218,7 @@ fn begin(address: SocketAddr) -> io::Result<Socket> {
     }
 }
 
-/// Which of these have come to their end. None, too, if the waker was rung, or time has passed.
+/// Which of these have come to their end. There is none, too, if the waker was woken or time has passed.
 fn ready(
     sockets: &[Socket],
     waker: Option<&Waker>,
@@ -225,7 +227,7 @@ fn ready(
     let watched = sockets.iter().map(|s| PollFd::new(s, PollFlags::OUT));
     let mut watched: Vec<_> = watched.collect();
     watched.extend(waker.map(|waker| PollFd::new(waker, PollFlags::IN)));
-    // Longer than the kernel can count is for ever.
+    // A timeout that is longer than the kernel can count is none.
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut watched, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}

@@ -47,7 +47,7 @@ impl Target {
         }
     }
 
-    /// As std reads it. What it refuses it is left to refuse.
+    /// Reads it as std does. What std refuses is left to std.
     fn written(text: String) -> Self {
         if let Ok(address) = text.parse() {
             return Self::Known(vec![address]);
@@ -65,7 +65,7 @@ impl Target {
     }
 }
 
-/// What is in there, if it is a `T`.
+/// The value itself, if it is a `T`.
 fn take<A: 'static, T: 'static>(address: &mut Option<A>) -> Option<T> {
     let address: &mut dyn Any = address;
     address.downcast_mut::<Option<T>>()?.take()

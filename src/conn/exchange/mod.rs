@@ -45,7 +45,7 @@ use super::writer::Writer;
 use super::{Conn, close};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
-use crate::background::{self, Call};
+use crate::background::{self, UserCode};
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -113,7 +113,7 @@ impl Provider for Exchange {
         self.meet(Event::Interrupted);
     }
 
-    fn post(&self, call: Call) {
+    fn post(&self, call: UserCode) {
         self.reader.post(call);
     }
 
@@ -237,11 +237,11 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
     let claimed = writer.queue.claim_with(write);
     let write = claimed.map_err(|write| writer.queue.submit(write, limit));
     drop(pairing);
-    let handling = reader.see_to_submission(read);
+    let handling = reader.after_submission(read);
     match write {
         Ok(write) => writer.write_some_inline(write),
         Err(submitted) => {
-            writer.see_to_submission(submitted);
+            writer.after_submission(submitted);
         }
     }
     handling

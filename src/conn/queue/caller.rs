@@ -1,13 +1,13 @@
-//! Caller-runs: working on a queue in place of its thread.
+//! Callers that work on a queue in place of its thread.
 //!
-//! A caller who waits for an operation loses time to two hand-overs, there and back, that cost more
+//! A caller that waits for an operation loses time to two hand-overs, there and back, which cost more
 //! than a small operation itself. While the thread has nothing to do, the caller may *claim* the
-//! operation that it waits for, if it is next, and serve it; or write at once, without blocking, what
-//! would only be handed over.
+//! operation that it waits for, if that is next, and serve it; or it may write at once, without blocking,
+//! what would otherwise be handed over.
 //!
 //! An operation can be *held back* for that: it lies in the queue and the thread is not told, until
 //! somebody waits for it, or anything else happens on the connection, or the timer finds that it has
-//! been there too long. Who may hold back is up to `aio::habit`.
+//! been there too long. `aio::habit` decides who may hold back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl Held {
         self.look.map(|(at, _)| at)
     }
 
-    /// The timer has come: whether it finds the same job for the second time. It comes again while
-    /// there are new ones, so that whoever holds them back need not arm it for each.
+    /// Whether the timer, which has come, finds the same job for the second time. The timer comes again
+    /// while there are new jobs, so that it need not be armed for each of them.
     pub(super) fn is_overdue(&mut self, now: Instant) -> bool {
         let seen = match self.look {
             Some((at, seen)) if at <= now => seen,
@@ -53,15 +53,8 @@ impl Held {
     }
 }
 
-/// What a caller leaves behind.
-pub(crate) enum Left {
-    Nothing,
-    /// The queue needs its thread.
-    Start,
-}
-
 impl<J: Job> Queue<J> {
-    /// Queues a job for whoever waits for it; for the thread, if that has something to do anyway.
+    /// Queues a job for whoever waits for it, or for the thread if that has something to do anyway.
     pub(crate) fn hold_back(&self, job: J, limit: usize) -> Submitted<J> {
         let mut state = self.state.lock();
         if !(state.is_idle() && state.places.is_empty() && state.phase == Phase::Open) {
@@ -91,8 +84,8 @@ impl<J: Job> Queue<J> {
         state.held.is_held && self.wake_for_jobs(state)
     }
 
-    /// Puts the caller in place of the thread, for a job that would otherwise be submitted. `Err`: not
-    /// now.
+    /// Puts the caller in place of the thread, for a job that would otherwise be submitted. The job comes
+    /// back as an error if that is not possible now.
     pub(crate) fn claim_with(&self, job: J) -> Result<J, J> {
         let mut state = self.state.lock();
         if state.places.is_empty() && state.admit_caller(&self.holds) {
@@ -103,8 +96,8 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// Puts the caller in place of the thread, for the one job that is in the queue. Where there are
-    /// more, the thread does better: it coalesces them.
+    /// Puts the caller in place of the thread, for the one job that is in the queue. More than one is left
+    /// to the thread, which coalesces them.
     pub(crate) fn claim(&self, operation: &dyn Operation) -> Option<J> {
         if self.unfinished() != 1 {
             return None;
@@ -121,18 +114,18 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// The caller has done what it came for.
-    pub(crate) fn caller_leaves(&self) -> Left {
+    /// The caller has done what it came for. True if the thread has to be started.
+    pub(crate) fn caller_leaves(&self) -> bool {
         let mut state = self.state.lock();
         let Worker::Caller(_, waiting) = &state.worker else {
-            return Left::Nothing; // It has died, and that is seen to.
+            return false; // It has died, and `worker_died` has taken care of the rest.
         };
-        let is_left = !(state.places.is_empty() && state.calls.is_empty());
-        let (thread, left) = match waiting {
-            Waiting::Unstarted if is_left => (Thread::Coming, Left::Start),
-            Waiting::Unstarted => (Thread::Unstarted, Left::Nothing),
-            Waiting::Coming => (Thread::Coming, Left::Nothing),
-            Waiting::Parked => (Thread::Parked, Left::Nothing),
+        let is_left = !(state.places.is_empty() && state.posted.is_empty());
+        let (thread, start) = match waiting {
+            Waiting::Unstarted if is_left => (Thread::Coming, true),
+            Waiting::Unstarted => (Thread::Unstarted, false),
+            Waiting::Coming => (Thread::Coming, false),
+            Waiting::Parked => (Thread::Parked, false),
         };
         let last = std::mem::replace(&mut state.worker, Worker::Thread(thread));
         if is_left || state.phase != Phase::Open {
@@ -141,18 +134,18 @@ impl<J: Job> Queue<J> {
             drop(state);
         }
         drop(last);
-        left
+        start
     }
 }
 
 impl<J: Job> State<J> {
-    /// Nobody works, nobody is about to, and nothing stands in the way of somebody.
+    /// Whether nobody works or is about to, and no user code is due before the next job.
     fn is_idle(&self) -> bool {
         let is_idle = matches!(
             self.worker,
             Worker::Thread(Thread::Unstarted | Thread::Looking | Thread::Parked)
         );
-        is_idle && self.calls.is_empty()
+        is_idle && self.posted.is_empty()
     }
 
     /// Puts a caller in place of a thread that has no work in hand.
@@ -164,7 +157,7 @@ impl<J: Job> State<J> {
             Worker::Thread(Thread::Works(_) | Thread::UserCode | Thread::Gone)
             | Worker::Caller(..) => return false,
         };
-        if !self.calls.is_empty() || self.ended().is_some() {
+        if !self.posted.is_empty() || self.ended().is_some() {
             return false;
         }
         self.hand_over(holds);
@@ -172,7 +165,7 @@ impl<J: Job> State<J> {
         true
     }
 
-    /// The thread keeps its hands off what is held back, unless nobody can come for it.
+    /// Whether the thread must leave the job alone because a waiter may come for it.
     pub(super) fn is_held_back(&self) -> bool {
         self.held.is_held && self.phase == Phase::Open
     }

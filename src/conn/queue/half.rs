@@ -1,9 +1,11 @@
 //! One direction of a connection: its queue, its thread, and the acting on what the queue decides.
 //!
-//! Who owns what: a handle (`Conn`) owns both halves; a half's thread owns its half while it runs; an
-//! exchange under way owns both; both halves own the link, and with the last of them the socket closes.
-//! Operations know their half weakly. Locks: the queue's, the slot's and the alarm's, never two at once
-//! but for the timer's within the alarm's, and none while anything here calls the transport or user code.
+//! A handle (`Conn`) owns both halves, and so does an exchange under way; a half's thread owns its half
+//! while it runs. Both halves own the link, and with the last of them the socket closes. Operations know
+//! their half weakly.
+//!
+//! No two locks are held at once, except for the timer's within that of the alarm. None is held while
+//! anything here calls the transport or user code.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,10 +16,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Away, Found, Job, Left, Queue, Runner, Submitted};
+use super::{Away, Found, Job, Queue, Runner, Submitted};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Operation, Provider};
-use crate::background::{self, Call};
+use crate::background::{self, UserCode};
 use crate::conn::exchange::Exchanges;
 use crate::conn::ledger::Ledger;
 use crate::conn::thread::Owner;
@@ -52,14 +54,14 @@ impl Drop for Link {
 /// What makes a half the writing or the reading one.
 pub(crate) trait Direction: Sized + Send + Sync + 'static {
     type Job: Job;
-    /// In the names of its threads.
+    /// The role in the names of its threads.
     const ROLE: &'static str;
     const HOW: Shutdown;
 
-    /// The thread.
+    /// What the thread does until it ends.
     fn run(half: &Half<Self>);
 
-    /// The caller is going to block for an operation. True if it has served it.
+    /// Lets a caller that is going to block for an operation serve it. True if it has.
     fn awaited(half: &Half<Self>, operation: &dyn Operation) -> bool;
 
     /// Bytes that have moved for a job that nobody has begun.
@@ -72,8 +74,8 @@ pub(crate) trait Direction: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The operation in a system call was interrupted.
-    fn interrupt_call(half: &Half<Self>, operation: &dyn Operation);
+    /// Ends the system call of an operation that was interrupted.
+    fn interrupt_blocked(half: &Half<Self>, operation: &dyn Operation);
 }
 
 pub(crate) struct Half<D: Direction> {
@@ -111,11 +113,11 @@ impl<D: Direction> Half<D> {
             Hold::Allowed => self.queue.hold_back(job, limit),
             Hold::Never => self.queue.submit(job, limit),
         };
-        self.see_to_submission(submitted)
+        self.after_submission(submitted)
     }
 
-    /// What a submission asks for, once no lock is held.
-    pub(crate) fn see_to_submission(&self, submitted: Submitted<D::Job>) -> Handling {
+    /// Does what a submission asks for, once no lock is held.
+    pub(crate) fn after_submission(&self, submitted: Submitted<D::Job>) -> Handling {
         match submitted {
             Submitted::Accepted {
                 accepted,
@@ -144,7 +146,7 @@ impl<D: Direction> Half<D> {
         Handling::HandedOver
     }
 
-    /// Nobody is going to wait for what is held back.
+    /// Hands what is held back to the thread: nobody is going to wait for it.
     pub(crate) fn hand_over(&self) {
         if self.queue.hand_over() {
             self.start();
@@ -153,7 +155,7 @@ impl<D: Direction> Half<D> {
 
     /// No more submissions will come.
     pub(crate) fn drain(&self) {
-        self.hand_over(); // Who would have waited for it has nothing to do it on any more.
+        self.hand_over(); // Nothing keeps the half alive for a waiter that would serve it.
         self.queue.drain();
         self.end_unwanted();
     }
@@ -165,19 +167,18 @@ impl<D: Direction> Half<D> {
         }
     }
 
-    /// Has the caller, who has claimed the queue, work in place of the thread.
+    /// Has a caller that has claimed the queue work in place of the thread.
     pub(crate) fn run_inline<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut done = None;
-        // What users' destructors wait for in there is answered as on the thread.
+        // A user's destructor that waits in there is refused, as on the thread.
         let owned = self.link.owner.enter();
         guard(|| done = Some(work()));
         if done.is_none() {
             guard(|| self.worker_died()); // A transport may panic; its caller must not.
         }
         drop(owned);
-        match self.queue.caller_leaves() {
-            Left::Nothing => {}
-            Left::Start => self.start(),
+        if self.queue.caller_leaves() {
+            self.start();
         }
         done
     }
@@ -194,8 +195,8 @@ impl<D: Direction> Half<D> {
         }
     }
 
-    /// Ends the half because who worked on it panicked: the job in hand is dropped, and so
-    /// completes; the others complete here.
+    /// Ends the half because the thread or the caller that worked on it has panicked. The job in hand is
+    /// dropped, and so completes; the others complete here.
     fn worker_died(&self) {
         let (jobs, stand_in) = self.queue.worker_died();
         guard(|| drop(self.link.transport.abort(D::HOW)));
@@ -230,7 +231,7 @@ impl<D: Direction> Half<D> {
         let ended = self.queue.end();
         // Fails when the peer is gone already, and then there is nobody to see it.
         let _ = self.link.transport.abort(D::HOW);
-        // Closed meanwhile: that is the reason, whatever the call made of it.
+        // If the direction was closed meanwhile, that is the reason, whatever the call has failed with.
         let error = match ended.before {
             Some(kind) => error.with_kind(kind),
             None => error,
@@ -248,23 +249,24 @@ impl<D: Direction> Half<D> {
 
     /// Fails a job that was not accepted.
     pub(crate) fn reject(&self, job: D::Job, kind: ErrorKind) {
-        self.tell(job.fail(kind.into()));
+        self.post_left(job.fail(kind.into()));
     }
 
     /// Fails a job. The direction is untouched.
     pub(crate) fn refuse(&self, job: D::Job, error: Error) {
         self.queue.finished();
-        self.tell(job.fail(error));
+        self.post_left(job.fail(error));
     }
 
-    pub(crate) fn tell(&self, call: Option<Call>) {
-        if let Some(call) = call {
-            self.post(call);
+    /// Posts what a job has left to run.
+    fn post_left(&self, left: Option<UserCode>) {
+        if let Some(code) = left {
+            self.post(code);
         }
     }
 
-    /// Sees to what others must do while the thread is away.
-    pub(crate) fn see_to(&self, away: &Away) {
+    /// Arranges what others must do while the thread is away.
+    pub(crate) fn arrange(&self, away: &Away) {
         if !self.arm(away.arm) {
             self.queue.not_armed();
         }
@@ -274,9 +276,9 @@ impl<D: Direction> Half<D> {
     }
 
     /// Runs user code on the half's own thread, between jobs.
-    pub(crate) fn run(&self, user_code: impl FnOnce()) {
+    pub(crate) fn run_user_code(&self, user_code: impl FnOnce()) {
         let away = self.queue.enter_user_code();
-        self.see_to(&away);
+        self.arrange(&away);
         guard(user_code);
     }
 
@@ -286,7 +288,7 @@ impl<D: Direction> Half<D> {
         // Held around the timer's lock, so that `expire` finds every alarm that has fired in here: one
         // that it did not take out would be taken for one that is still to come.
         let mut armed = self.alarm.lock();
-        // What comes earlier looks at everything.
+        // An alarm that comes earlier looks at everything.
         if armed.as_ref().is_some_and(|alarm| alarm.at() <= at) {
             return true;
         }
@@ -317,22 +319,22 @@ impl<D: Direction> Half<D> {
         D::run(self);
     }
 
-    /// The thread has nothing to do.
+    /// Blocks the thread until there is something to do.
     pub(crate) fn park(&self) {
         self.queue.park();
     }
 
-    /// Has the calls run by a thread that stands in for the one that is away, then ends.
+    /// Has a thread that stands in for the one that is away run what was posted.
     fn stand_in(&self) {
         let spawned = self.spawn("cb", |half| {
-            while let Some(call) = half.queue.next_call() {
-                guard(call);
+            while let Some(code) = half.queue.next_posted() {
+                guard(code);
             }
         });
         if spawned.is_err() && self.queue.no_stand_in() {
-            // Nobody else is left to do it, and it must not be lost.
-            while let Some(call) = self.queue.next_call() {
-                background::run(call);
+            // No other thread is left to run it, and it must not be lost.
+            while let Some(code) = self.queue.next_posted() {
+                background::run(code);
             }
         }
     }
@@ -345,20 +347,20 @@ impl<D: Direction> Provider for Half<D> {
                 self.fail_in_queue(job, kind);
                 true
             }
-            Found::InCall | Found::Elsewhere => false,
+            Found::Blocked | Found::Elsewhere => false,
         }
     }
 
     fn interrupted(&self, operation: &dyn Operation) {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail_in_queue(job, ErrorKind::Canceled),
-            Found::InCall => D::interrupt_call(self, operation),
+            Found::Blocked => D::interrupt_blocked(self, operation),
             Found::Elsewhere => {}
         }
     }
 
-    fn post(&self, call: Call) {
-        if matches!(self.queue.post(call), Runner::StandIn) {
+    fn post(&self, code: UserCode) {
+        if matches!(self.queue.post(code), Runner::StandIn) {
             self.stand_in();
         }
     }
@@ -382,13 +384,13 @@ impl<D: Direction> Provider for Half<D> {
 
 impl<D: Direction> Expire for Half<D> {
     fn expire(&self) {
-        // What has fired is gone; what follows is armed anew.
+        // The alarm that has fired is gone; the next is armed anew.
         self.disarm();
         let due = self.queue.take_due(Instant::now());
         for job in due.jobs {
             self.fail_in_queue(job, ErrorKind::TimedOut);
         }
-        self.see_to(&due.away);
+        self.arrange(&due.away);
         if due.start {
             self.start();
         }

@@ -9,47 +9,46 @@
 //!                      └──── Looking, Parked ◀──────────────┘ └── UserCode
 //! ```
 //!
-//! While the thread has nothing to do (Unstarted, Coming, Looking or Parked) a caller may take its place
-//! (`Worker::Caller`): one that would otherwise wait for the thread. It leaves to the thread what it has
-//! not done itself.
+//! While the thread has nothing to do (Unstarted, Coming, Looking or Parked), a caller that would
+//! otherwise wait for it may take its place (`Worker::Caller`). The caller leaves to the thread what it
+//! has not done itself.
 //!
 //! Invariants:
 //!
 //! 1. The lock is held for bookkeeping only: no I/O, no user code, no dropping of jobs (their
 //!    buffers may be user types) under it.
 //! 2. A job is in the queue, with whoever works, or finished. Whoever takes it out of the queue owns it.
-//! 3. Once the phase is `Ended` nothing enters the queue, and who has ended it sees that it is emptied.
+//! 3. Once the phase is `Ended` nothing enters the queue, and whoever has ended it empties it.
 //! 4. One at a time works: the thread, or a caller in its place. [`Worker`] has no state for two.
-//! 5. The thread parks only after it has seen, under the lock, that there is nothing to do, and is
-//!    woken only when it is parked: no wake-up is lost and none is paid for twice.
+//! 5. The thread parks only after it has seen, under the lock, that there is nothing to do, and it is
+//!    woken only when it is parked: no wake-up is lost, and none is made twice.
 //! 6. A job that is held back is alone in the queue. Whatever else happens hands it over.
 //! 7. `accepted` and `finished` count jobs; `finished` grows before the outcome of a job is told, so that
 //!    whoever is told of the last one finds the queue quiet.
 
 mod caller;
-mod calls;
 mod half;
 #[cfg(all(test, loom))]
 mod model;
 mod places;
+mod user_code;
 mod worker;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-// The model checker need not know these: what they say is looked at again under the lock.
+// The model checker need not know these: what they say is checked again under the lock.
 use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering};
 use std::time::Instant;
 
 use self::caller::Held;
-pub(crate) use self::caller::Left;
-use self::calls::Calls;
-pub(crate) use self::calls::Runner;
 pub(crate) use self::half::{Direction, Half, Link};
 use self::places::Places;
+use self::user_code::Posted;
+pub(crate) use self::user_code::Runner;
 pub(crate) use self::worker::Next;
 use self::worker::{Thread, Worker};
 use crate::aio::Operation;
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard};
@@ -59,10 +58,10 @@ pub(crate) trait Job: Send + 'static {
     fn id(&self) -> usize;
     fn deadline(&self) -> Deadline;
 
-    /// Where it lies in the queue.
+    /// Tells the job where it lies in the queue.
     fn set_place(&self, place: u64);
 
-    /// Whether it is held back for its waiter.
+    /// Tells the job whether it is held back for its waiter.
     fn set_held(&self, held: bool);
 
     /// Whether anybody can learn of its outcome.
@@ -71,35 +70,36 @@ pub(crate) trait Job: Send + 'static {
     /// Whether a part of it is out, so that the stream is cut if it fails.
     fn is_cut(&self) -> bool;
 
-    /// Completes it without success; returns what is left to run on a thread of the connection: the
-    /// closure that is to be told, and the destructors of its buffers. A cause that the caller has
-    /// given goes before the error's kind.
-    fn fail(self, error: Error) -> Option<Call>;
+    /// Completes it without success, and returns what is left to run on a thread of the connection: its
+    /// closure, and the destructors of its buffers. A cause that an interruption has recorded goes before
+    /// the error's kind.
+    fn fail(self, error: Error) -> Option<UserCode>;
 }
 
 pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
-    /// Something has come since the thread last found nothing to do. For spinning without the lock.
+    /// Whether something has come since the thread last found nothing to do: it spins on this.
     ready: AtomicBool,
-    /// Whether a job is held back: for a look without the lock.
+    /// Whether a job is held back, to be seen without the lock.
     holds: PlainBool,
-    /// Jobs so far. Written under the lock.
+    /// Jobs that were accepted so far. It is written under the lock.
     accepted: PlainU64,
     finished: Finished,
     bell: Bell,
 }
 
-/// Jobs that were finished. On a cache line of its own: whoever works writes it, and submitters do not.
+/// Jobs that were finished. They have a cache line of their own, which whoever works writes, and
+/// submitters do not.
 #[repr(align(64))]
 struct Finished(PlainU64);
 
 struct State<J> {
     places: Places<J>,
-    calls: Calls,
+    posted: Posted,
     worker: Worker,
     phase: Phase,
     held: Held,
-    /// When the timer will come.
+    /// The time at which the timer will come.
     armed: Option<Instant>,
 }
 
@@ -118,10 +118,10 @@ pub(crate) enum Submitted<J> {
         accepted: Accepted,
         /// The queue needs its thread.
         start: bool,
-        /// And the timer.
+        /// The timer has to come at this time.
         arm: Option<Instant>,
     },
-    /// Left to whoever waits for it; the timer is to look after it.
+    /// The job is left to whoever waits for it, and to the timer if nobody does.
     HeldBack {
         arm: Option<Instant>,
     },
@@ -138,7 +138,8 @@ pub(crate) struct Accepted {
 /// What an interruption found.
 pub(crate) enum Found<J> {
     Queued(J),
-    InCall,
+    /// In a system call that may block.
+    Blocked,
     Elsewhere,
 }
 
@@ -149,13 +150,13 @@ pub(crate) struct Ended<J> {
     pub(crate) jobs: VecDeque<J>,
 }
 
-/// What there is to see to while the thread is in a call or in user code.
+/// What others have to do while the thread is blocked or in user code.
 pub(crate) struct Away {
     pub(crate) arm: Option<Instant>,
     pub(crate) stand_in: bool,
 }
 
-/// What the timer is to see to.
+/// What the timer has found.
 pub(crate) struct Due<J> {
     pub(crate) jobs: Vec<J>,
     pub(crate) away: Away,
@@ -167,7 +168,7 @@ impl<J: Job> Queue<J> {
     pub(crate) fn new() -> Self {
         let state = State {
             places: Places::default(),
-            calls: Calls::default(),
+            posted: Posted::default(),
             worker: Worker::Thread(Thread::Unstarted),
             phase: Phase::Open,
             held: Held::default(),
@@ -183,20 +184,20 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// A job is accepted; under the lock.
+    /// Counts a job as accepted, under the lock.
     fn accept(&self) {
         let accepted = self.accepted.load(Ordering::Relaxed);
         self.accepted.store(accepted + 1, Ordering::Release);
     }
 
-    /// A job that was accepted is about to be told.
+    /// Counts a job as finished, right before its outcome is told.
     pub(crate) fn finished(&self) {
         self.finished.0.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Jobs that were accepted and are not finished.
     fn unfinished(&self) -> u64 {
-        // In this order: what is accepted meanwhile counts, what is finished meanwhile may not yet.
+        // Loaded in this order, the difference is never too small, and never negative.
         let finished = self.finished.0.load(Ordering::Acquire);
         self.accepted.load(Ordering::Acquire) - finished
     }
@@ -228,7 +229,8 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// Has the thread look at the queue; one that works looks by itself. True if it has to be started.
+    /// Has the thread look at the queue; a thread that works does so by itself. True if it has to be
+    /// started.
     fn wake_for_jobs(&self, mut state: MutexGuard<'_, State<J>>) -> bool {
         state.hand_over(&self.holds);
         let start = state.worker.starts() && !state.places.is_empty();
@@ -239,7 +241,7 @@ impl<J: Job> Queue<J> {
         start
     }
 
-    /// Has a thread that is there look at everything.
+    /// Has the thread, if there is one, look at jobs and user code.
     fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
         self.ready.store(true, Ordering::Release);
         let parked = state.worker.unpark();
@@ -253,7 +255,7 @@ impl<J: Job> Queue<J> {
     pub(crate) fn withdraw(&self, operation: &dyn Operation) -> Found<J> {
         let state = self.state.lock();
         if state.worker.blocks_in(operation.id()) {
-            return Found::InCall;
+            return Found::Blocked;
         }
         self.remove(state, operation.place(), operation.id())
     }
@@ -262,7 +264,7 @@ impl<J: Job> Queue<J> {
     pub(crate) fn take_back(&self, accepted: Accepted) -> Option<J> {
         match self.remove(self.state.lock(), accepted.place, accepted.id) {
             Found::Queued(job) => Some(job),
-            Found::InCall | Found::Elsewhere => None,
+            Found::Blocked | Found::Elsewhere => None,
         }
     }
 
@@ -278,9 +280,9 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// Ends the queue if this operation is in a system call: the stream is corrupt. False when the
-    /// call is over, or another's.
-    pub(crate) fn end_in_call(&self, id: usize) -> bool {
+    /// Ends the queue if this operation is in a system call, because the stream is corrupt then. False
+    /// when the call is over, or is that of another operation.
+    pub(crate) fn end_if_blocked_in(&self, id: usize) -> bool {
         let mut state = self.state.lock();
         let found = state.worker.blocks_in(id);
         if found && state.ended().is_none() {
@@ -330,8 +332,7 @@ impl<J: Job> Queue<J> {
         self.state.lock().phase == Phase::Draining
     }
 
-    /// Whether whoever works is on its way back from the call of an operation that is settled, and
-    /// nothing else is left to do.
+    /// Whether nothing is left to do but for whoever works to come back from an operation that is settled.
     pub(crate) fn is_settling(&self) -> bool {
         let state = self.state.lock();
         let is_last = state.places.is_empty() && self.unfinished() == 1;
@@ -342,8 +343,8 @@ impl<J: Job> Queue<J> {
         is_last && returns
     }
 
-    /// Whether a system call may be blocking.
-    pub(crate) fn is_in_call(&self) -> bool {
+    /// Whether somebody is in a system call that may block.
+    pub(crate) fn is_blocked(&self) -> bool {
         self.state.lock().worker.blocked_operation().is_some()
     }
 
@@ -364,7 +365,7 @@ impl<J: Job> Queue<J> {
             state.hand_over(&self.holds);
         }
         let is_overdue = state.held.is_overdue(now);
-        let stand_in = state.calls_need_stand_in(now);
+        let stand_in = state.needs_stand_in(now);
         let start = is_overdue && {
             state.hand_over(&self.holds);
             state.worker.starts()
@@ -384,7 +385,7 @@ impl<J: Job> Queue<J> {
         Due { jobs, away, start }
     }
 
-    /// The timer is not to be had.
+    /// Notes that the timer, which could not be started, will not come.
     pub(crate) fn not_armed(&self) {
         self.state.lock().armed = None;
     }
@@ -410,7 +411,7 @@ impl<J: Job> State<J> {
             true => self.places.earliest(),
             false => None,
         };
-        let times = [deadline, self.held.look_at(), self.calls.stand_in_at()];
+        let times = [deadline, self.held.look_at(), self.posted.stand_in_at()];
         let at = times.into_iter().flatten().min()?;
         if self.armed.is_some_and(|armed| armed <= at) {
             return None;

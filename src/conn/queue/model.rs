@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use loom::thread::{self, JoinHandle};
 
-use super::{Found, Job, Left, Next, Queue, Runner, Submitted};
+use super::{Found, Job, Next, Queue, Runner, Submitted};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sync::{Condvar, Mutex};
@@ -46,7 +46,7 @@ impl Job for Read {
         false
     }
 
-    fn fail(self, error: Error) -> Option<Call> {
+    fn fail(self, error: Error) -> Option<UserCode> {
         self.0.finish(Err(error)).into_call()
     }
 }
@@ -139,9 +139,9 @@ impl Half {
         loop {
             match self.queue.next(&mut jobs, |_| false) {
                 Next::Jobs => self.serve(jobs.pop_front().expect("a job")),
-                Next::Call(call) => {
+                Next::UserCode(code) => {
                     self.queue.enter_user_code();
-                    call();
+                    code();
                 }
                 Next::Park => self.queue.park(),
                 Next::Exit => return,
@@ -265,21 +265,21 @@ impl Provider for Half {
                 self.fail(job, kind);
                 true
             }
-            Found::InCall | Found::Elsewhere => false,
+            Found::Blocked | Found::Elsewhere => false,
         }
     }
 
     fn interrupted(&self, operation: &dyn Operation) {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail(job, ErrorKind::Canceled),
-            Found::InCall => self.change(|input| input.woken = true),
+            Found::Blocked => self.change(|input| input.woken = true),
             Found::Elsewhere => {}
         }
     }
 
-    fn post(&self, call: Call) {
+    fn post(&self, code: UserCode) {
         assert!(
-            matches!(self.queue.post(call), Runner::Present),
+            matches!(self.queue.post(code), Runner::Present),
             "nobody stands in here"
         );
     }
@@ -289,7 +289,7 @@ impl Provider for Half {
             return false;
         };
         self.serve(job);
-        if let Left::Start = self.queue.caller_leaves() {
+        if self.queue.caller_leaves() {
             self.start();
         }
         true
@@ -472,7 +472,7 @@ fn a_caller_leaves_a_job_to_the_thread() {
         let second = spawn(&half, |half| assert_eq!(half.submit().wait().unwrap(), 2));
         let mut rest = VecDeque::from([job]);
         assert!(half.queue.give_back(&mut rest).is_ok());
-        if let Left::Start = half.queue.caller_leaves() {
+        if half.queue.caller_leaves() {
             half.start();
         }
         assert_eq!(first.wait().unwrap(), 1);
@@ -481,9 +481,9 @@ fn a_caller_leaves_a_job_to_the_thread() {
     });
 }
 
-/// A closure that is posted while a caller is between two calls finds the thread, or has it started.
+/// A closure that is posted while a caller works finds the thread, or has it started.
 #[test]
-fn a_call_that_is_posted_to_a_caller_runs() {
+fn a_closure_that_is_posted_while_a_caller_works_runs() {
     check(|| {
         let half = Half::new(0);
         let (_first, job) = half.job();
@@ -494,17 +494,17 @@ fn a_call_that_is_posted_to_a_caller_runs() {
         let ran = Arc::new(AtomicUsize::new(0));
         let runs = Arc::clone(&ran);
         let posts = spawn(&half, move |half| {
-            let call = Box::new(move || {
+            let code = Box::new(move || {
                 runs.fetch_add(1, Ordering::SeqCst);
             });
-            if let Runner::StandIn = half.queue.post(call) {
-                while let Some(call) = half.queue.next_call() {
-                    call();
+            if let Runner::StandIn = half.queue.post(code) {
+                while let Some(code) = half.queue.next_posted() {
+                    code();
                 }
             }
         });
         drop(job);
-        if let Left::Start = half.queue.caller_leaves() {
+        if half.queue.caller_leaves() {
             half.start();
         }
         join(posts);
@@ -532,7 +532,7 @@ fn a_caller_that_dies_ends_the_queue() {
                 for job in queue {
                     assert!(job.fail(ErrorKind::Closed.into()).is_none());
                 }
-                assert!(matches!(half.queue.caller_leaves(), Left::Nothing));
+                assert!(!half.queue.caller_leaves());
                 assert_eq!(second.wait().unwrap_err().kind(), ErrorKind::Abandoned);
                 join(third);
             }
@@ -573,7 +573,7 @@ fn a_waiter_takes_back_what_was_handed_over() {
     });
 }
 
-/// It lies in the queue, with the waiter, with the thread, or in a call.
+/// The job lies in the queue, or the waiter or the thread has it, or is blocked for it.
 #[test]
 fn what_a_waiter_takes_back_is_cancelled() {
     check(|| {

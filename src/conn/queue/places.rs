@@ -21,7 +21,7 @@ pub(super) struct Places<J> {
     jobs: usize,
     front: u64,
     back: u64,
-    /// Of jobs that are here, and of some that have left.
+    /// Deadlines of jobs that are here, and of some that have left.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
 }
 
@@ -171,7 +171,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::background::Call;
+    use crate::background::UserCode;
     use crate::deadline::Deadline;
     use crate::error::Error;
 
@@ -204,7 +204,7 @@ mod tests {
             false
         }
 
-        fn fail(self, _: Error) -> Option<Call> {
+        fn fail(self, _: Error) -> Option<UserCode> {
             None
         }
     }

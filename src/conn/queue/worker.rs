@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use super::{Away, Job, Phase, Queue, Runner};
 use crate::aio::Operation;
-use crate::background::Call;
+use crate::background::UserCode;
 use crate::error::ErrorKind;
 use crate::sync::spin_until;
 
-/// Who works, or would.
+/// Who works on the queue, or would if there were something to do.
 pub(super) enum Worker {
     Thread(Thread),
     /// A caller, in place of the thread, which keeps out until it leaves.
@@ -20,14 +20,14 @@ pub(super) enum Worker {
 /// What the thread does, as far as others must know.
 pub(super) enum Thread {
     Unstarted,
-    /// Will look at the queue soon without being told.
+    /// It will look at the queue soon without being told.
     Coming,
-    /// Has found nothing to do and looks whether something comes.
+    /// It has found nothing to do, and spins until something comes.
     Looking,
-    /// Waits for the bell.
+    /// It waits for the bell.
     Parked,
     Works(Work),
-    /// In closures or destructors: nobody knows for how long.
+    /// It is in closures or destructors, for a time that nobody knows.
     UserCode,
     Gone,
 }
@@ -35,7 +35,7 @@ pub(super) enum Thread {
 /// What whoever has jobs does with them.
 pub(super) enum Work {
     Working,
-    /// In a system call that may block, for this operation.
+    /// It is in a system call that may block, for this operation.
     Blocked(Arc<dyn Operation>),
 }
 
@@ -50,8 +50,8 @@ pub(super) enum Waiting {
 /// What the thread is to do next.
 pub(crate) enum Next {
     Jobs,
-    Call(Call),
-    /// Nothing: it is parked, and waits for the bell.
+    UserCode(UserCode),
+    /// There is nothing: it is parked, and waits for the bell.
     Park,
     Exit,
 }
@@ -69,7 +69,7 @@ impl Worker {
         )
     }
 
-    /// A parked thread is coming. True if it was: the bell must be rung.
+    /// Marks a parked thread as coming. True if it was parked, so that the bell must be rung.
     pub(super) fn unpark(&mut self) -> bool {
         match self {
             Self::Thread(thread @ Thread::Parked) => {
@@ -89,8 +89,8 @@ impl Worker {
         )
     }
 
-    /// Whether it will come to the calls that are due. A caller leaves them to the thread.
-    pub(super) fn comes_to_calls(&self) -> bool {
+    /// Whether it will come to the user code that is due. A caller leaves that to the thread.
+    pub(super) fn comes_to_user_code(&self) -> bool {
         matches!(
             self,
             Self::Thread(
@@ -99,7 +99,7 @@ impl Worker {
         )
     }
 
-    /// Between two system calls.
+    /// Whether somebody works, and is between two system calls.
     pub(super) fn is_working(&self) -> bool {
         matches!(
             self,
@@ -107,7 +107,7 @@ impl Worker {
         )
     }
 
-    /// The operation of the system call that may be blocking.
+    /// The operation whose system call may be blocking.
     pub(super) fn blocked_operation(&self) -> Option<&Arc<dyn Operation>> {
         match self {
             Self::Thread(Thread::Works(Work::Blocked(operation)))
@@ -121,7 +121,7 @@ impl Worker {
             .is_some_and(|operation| operation.id() == id)
     }
 
-    /// What whoever works does now. Returns what it did before.
+    /// Notes what whoever works does now. Returns what it did before.
     fn set(&mut self, work: Work) -> Option<Work> {
         match self {
             Self::Caller(now, _) | Self::Thread(Thread::Works(now)) => {
@@ -133,7 +133,8 @@ impl Worker {
 }
 
 impl<J: Job> Queue<J> {
-    /// What the thread is to do. Jobs: the first, and those after it for which `joins` holds.
+    /// Says what the thread is to do. If that is jobs, `jobs` gets the first, and those after it for which
+    /// `joins` holds.
     pub(crate) fn next(&self, jobs: &mut VecDeque<J>, mut joins: impl FnMut(&J) -> bool) -> Next {
         let mut spun = false;
         loop {
@@ -144,8 +145,8 @@ impl<J: Job> Queue<J> {
                 return Next::Park;
             }
             state.worker = Worker::Thread(Thread::Coming);
-            if let Some(call) = state.calls.next_for_thread() {
-                return Next::Call(call);
+            if let Some(code) = state.posted.next_for_thread() {
+                return Next::UserCode(code);
             }
             let is_held = state.is_held_back();
             let first = match is_held {
@@ -177,7 +178,7 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// After `Next::Park`: until there is something to do.
+    /// Blocks, after `Next::Park`, until there is something to do.
     pub(crate) fn park(&self) {
         self.bell.wait();
     }
@@ -195,21 +196,22 @@ impl<J: Job> Queue<J> {
         Ok(())
     }
 
-    /// Before a system call that may block. `Err`: the queue has ended, do not make it.
+    /// Comes before a system call that may block. The error is why the queue has ended, if it has: the
+    /// call must not be made then.
     pub(crate) fn enter(&self, operation: Arc<dyn Operation>) -> Result<Away, ErrorKind> {
         let mut state = self.state.lock();
         if let Some(kind) = state.ended() {
             return Err(kind);
         }
         let last = state.worker.set(Work::Blocked(operation));
-        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
         let arm = state.time_to_arm();
         drop(state);
         drop(last);
         Ok(Away { arm, stand_in })
     }
 
-    /// After it. The reason, if the queue has ended meanwhile.
+    /// Comes after it. Returns the reason if the queue has ended meanwhile.
     pub(crate) fn leave(&self) -> Option<ErrorKind> {
         let mut state = self.state.lock();
         let last = state.worker.set(Work::Working);
@@ -219,19 +221,19 @@ impl<J: Job> Queue<J> {
         ended
     }
 
-    /// Before user code: the thread has no job in hand.
+    /// Comes before user code; the thread has no job in hand.
     pub(crate) fn enter_user_code(&self) -> Away {
         let mut state = self.state.lock();
         state.worker = Worker::Thread(Thread::UserCode);
-        state.calls.thread_is_in_user_code();
+        state.posted.thread_is_in_user_code();
         Away {
             arm: state.time_to_arm(),
             stand_in: false,
         }
     }
 
-    /// There is no thread for the queue. Returns what was queued for it, and whether calls are left
-    /// that need a stand-in.
+    /// Notes that there is no thread for the queue. Returns what was queued for it, and whether user code
+    /// is left for which a thread must stand in.
     pub(crate) fn no_thread(&self) -> (VecDeque<J>, bool) {
         let mut state = self.state.lock();
         state.hand_over(&self.holds);
@@ -240,12 +242,12 @@ impl<J: Job> Queue<J> {
             Worker::Thread(thread) => *thread = Thread::Unstarted,
         }
         let jobs = state.places.take_all();
-        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
         (jobs, stand_in)
     }
 
-    /// Whoever works has died. Returns what was queued, and whether calls are left that need a
-    /// stand-in.
+    /// Ends the queue because whoever worked has panicked. Returns what was queued, and whether user code
+    /// is left for which a thread must stand in.
     pub(crate) fn worker_died(&self) -> (VecDeque<J>, bool) {
         let mut state = self.state.lock();
         let gone = Worker::Thread(Thread::Gone);
@@ -256,11 +258,11 @@ impl<J: Job> Queue<J> {
         }
         state.hand_over(&self.holds);
         let jobs = state.places.take_all();
-        let stand_in = !state.calls.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
         drop(state);
         drop(last);
         if parked {
-            self.bell.ring(); // To find that it has ended.
+            self.bell.ring(); // The thread then finds that the queue has ended.
         }
         (jobs, stand_in)
     }

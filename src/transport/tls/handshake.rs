@@ -16,14 +16,14 @@ use super::inbox::Inbox;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Transport, Wait, moved_nothing};
 
-/// What rustls makes a record of, by itself, and what it adds to that in its own reckoning.
+/// The bytes that rustls makes a record of by itself, and what it adds to them in its own reckoning.
 const RECORD: usize = 16 << 10;
 const OVERHEAD: usize = 5;
 
 /// What the peer sent first is kept to say what it is, if it is no TLS.
 const FIRST_BYTES: usize = 16;
 
-/// Which side we are.
+/// Whether we are the client or the server.
 pub(crate) enum Role {
     Client(ServerName<'static>, Arc<ClientConfig>),
     Server(Arc<ServerConfig>),
@@ -168,7 +168,7 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
     }
 }
 
-/// A call that moved nothing is made again: the time it has decides.
+/// Makes a call that moved nothing again, until its time is up.
 fn again(error: io::Error) -> Result<(), Error> {
     if moved_nothing(&error) {
         Ok(())

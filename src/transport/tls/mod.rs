@@ -3,7 +3,7 @@
 //! Two threads use it at once, and rustls is one object. So it is under a lock, which is held to
 //! encrypt and to decrypt, and never while the transport below is called.
 //!
-//! Who sends. Records must go out in the order in which they were made, and not interleaved. Both
+//! Records must go out in the order in which they were made, and not interleaved. Both
 //! directions make some: the writer what it writes, the reader answers to key updates, and alerts. If
 //! both sent, one would have to wait for the other, and a reader that waits for a writer whose peer
 //! does not read is a deadlock. So only the writing direction sends. What the reader brings about
@@ -22,7 +22,7 @@
 //! 4. A write counts the plaintext of the records that the transport below has accepted whole. What
 //!    has been accepted of one that is not whole cannot be decrypted by anybody.
 //! 5. `close_notify` says that the stream is whole, so it is sent only behind whole records, when
-//!    nothing was aborted; and an end without it is an error to who reads.
+//!    nothing was aborted; and an end without it is an error to the reader.
 
 mod failure;
 mod handshake;
@@ -75,7 +75,7 @@ impl TlsTransport {
 }
 
 impl Transport for TlsTransport {
-    /// One call below at most: what it brings may be no whole record, and the time is the caller's.
+    /// Makes one call below at most. It may bring no whole record, and then the caller tries again.
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
         self.0.with_inbox(|inbox| {
             let room = buffer.len();
@@ -133,7 +133,7 @@ impl Transport for TlsTransport {
     /// What has arrived may be no data at all, but a session ticket: it is decrypted to see that.
     fn peek(&self) -> io::Result<usize> {
         let result = self.0.with_inbox(|inbox| self.0.look(inbox));
-        // Somebody reads: it will see.
+        // Somebody reads, and will see it.
         result.map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
             _ => error,
@@ -176,8 +176,8 @@ impl Shared {
     }
 
     fn send(&self, outbox: &mut Outbox, buffers: &[IoSlice<'_>], wait: Wait) -> io::Result<usize> {
-        // What is held are the first of `buffers`. Nothing is added to it: who waits for no more
-        // than that gets no more to wait for.
+        // What is held are the first bytes of `buffers`. Nothing is added to them, so that the caller
+        // waits for no more than these.
         if outbox.holds() {
             return self.flush(outbox, wait);
         }
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// False if some of it is left, for which there is no room yet.
+    /// Sends what is left. False if there is no room for some of it yet.
     fn send_rest(&self, outbox: &mut Outbox, wait: Wait) -> bool {
         while !outbox.unsent().is_empty() {
             match self.inner.write(&[IoSlice::new(outbox.unsent())], wait) {
@@ -264,7 +264,7 @@ impl Shared {
         if self.inner.shutdown_after(outbox.unsent().to_vec()).is_ok() {
             return true;
         }
-        // No socket: a thread of its own.
+        // This is no socket, so it gets a thread of its own.
         let this = Arc::clone(self);
         let wait = move || {
             let until = Instant::now() + LINGER;
@@ -288,7 +288,7 @@ impl Shared {
 
 /// Receiving.
 impl Shared {
-    /// `Interrupted` while somebody else has it, which is not for long.
+    /// Takes the inbox. It fails with `Interrupted` while somebody else has it, which is not for long.
     fn with_inbox<T>(&self, work: impl FnOnce(&mut Inbox) -> io::Result<T>) -> io::Result<T> {
         let taken = self.session.lock().inbox.take();
         let Some(mut inbox) = taken else {

@@ -1,6 +1,6 @@
 //! Looking names up: one lookup a name at a time, on threads that do nothing else.
 //!
-//! A resolver blocks, and cannot be interrupted. So whoever asks leaves a note here and goes away; a
+//! A resolver blocks, and cannot be interrupted. So whoever asks registers here and is told later: a
 //! connect that waits for its addresses costs no thread.
 //!
 //! * All who ask for one host while it is looked up share the result, whatever their ports.
@@ -13,7 +13,7 @@
 //! * A lookup in the queue for which nobody waits any more is never begun; one that is under way
 //!   returns when it does, to nobody or to those who have asked meanwhile.
 //!
-//! The lock is held for bookkeeping: who asked is told, and what he gave is dropped, outside of it.
+//! The lock is held for bookkeeping: the askers are told, and their queries are dropped, outside of it.
 
 #[cfg(feature = "test-util")]
 mod fake;
@@ -32,7 +32,7 @@ use crate::error::{Error, ErrorKind};
 
 pub(super) static RESOLVER: Resolver = Resolver::new();
 
-/// Who waits for addresses. Told once, on any thread, outside the lock.
+/// Whoever waits for addresses. It is told once, on any thread, outside the lock.
 pub(super) trait Asker: Send {
     fn found(self: Box<Self>, found: Result<Vec<SocketAddr>, Error>);
 
@@ -40,7 +40,7 @@ pub(super) trait Asker: Send {
     fn left(self: Box<Self>);
 }
 
-/// To leave with.
+/// What an asker shows to leave.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     lookup: u64,
@@ -53,7 +53,7 @@ pub(super) struct Resolver {
 
 struct Asking {
     asker: Box<dyn Asker>,
-    /// Put into the addresses, if the lookup is for a host without one.
+    /// The port to put into the addresses, if the lookup is for a host alone.
     port: Option<u16>,
 }
 
@@ -96,7 +96,7 @@ impl Resolver {
         Ok(ticket)
     }
 
-    /// Nothing happens if it was told already.
+    /// Has an asker leave, if it was not told already.
     pub(super) fn leave(&self, ticket: Ticket) {
         let mut register = self.register.lock();
         let (asking, unused) = register.remove(ticket);
@@ -153,7 +153,7 @@ fn tell(askers: Vec<Asking>, found: Option<io::Result<Vec<SocketAddr>>>) {
     }
 }
 
-/// There is no thread for these.
+/// Tells askers that there is no thread for their lookups.
 fn refuse(askers: Vec<Asking>, error: &io::Error) {
     for asking in askers {
         let error = Error::new(ErrorKind::NoMemory).with_source(alike(error));

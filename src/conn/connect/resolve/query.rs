@@ -8,7 +8,7 @@ use crate::background;
 
 pub(in super::super) enum Query {
     Name(String, u16),
-    /// Something of the caller's that nothing is known of.
+    /// Code of the caller's, of which nothing is known but that it can be asked.
     Opaque(Job),
 }
 
@@ -22,7 +22,7 @@ impl Query {
         }
     }
 
-    /// None if it was the caller's code that looked it up, and has panicked.
+    /// Looks it up. `None` if that was code of the caller's, which has panicked.
     pub(super) fn look_up(self) -> Option<io::Result<Vec<SocketAddr>>> {
         let look_up = || match self {
             Self::Name(host, _) => look_up(&host),
@@ -37,7 +37,7 @@ impl Query {
         }
     }
 
-    /// Drops it unused: what is the caller's on a thread of its own, because it runs his code.
+    /// Drops it unused. Code of the caller's is dropped on a thread of its own, because that may run it.
     pub(super) fn dispose(self) {
         match self {
             Self::Name(..) => {}

@@ -1,4 +1,4 @@
-//! Who waits for which lookup: bookkeeping alone, all of it O(log n).
+//! Who waits for which lookup. This is bookkeeping alone, all of it O(log n).
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ const AT_ONCE: usize = 64;
 pub(super) const QUEUED: usize = 4096;
 
 pub(super) struct Register {
-    /// The one that its threads are in.
+    /// The process in which its threads run.
     process: u32,
     /// Lookups and askers have numbers from one series, so that the oldest has the lowest.
     last_number: u64,
-    /// Those under way and those in the queue.
+    /// The lookups under way and those in the queue.
     lookups: BTreeMap<u64, Lookup>,
     /// Which lookup is that of a host.
     hosts: BTreeMap<String, u64>,
-    /// Those that have not begun.
+    /// The lookups that have not begun.
     queue: BTreeMap<u64, Query>,
     threads: usize,
 }
@@ -29,7 +29,7 @@ struct Lookup {
     askers: BTreeMap<u64, Asking>,
 }
 
-/// One who waits no longer, and what was to be looked up for him alone.
+/// An asker that waits no longer, and the query that was for it alone.
 pub(super) type Removed = (Option<Asking>, Option<Query>);
 
 impl Register {
@@ -44,7 +44,7 @@ impl Register {
         }
     }
 
-    /// In a process that was forked: begins anew, and returns what the parent had.
+    /// Begins anew in a process that was forked, and returns what the parent had.
     pub(super) fn adopt(&mut self, process: u32) -> Option<Self> {
         if self.process == process {
             return None;
@@ -138,8 +138,8 @@ impl Register {
         next
     }
 
-    /// There was no thread to be had. What comes back nobody will look up: as long as there is one, it
-    /// comes to all.
+    /// Notes that a thread could not be had. Returns what nobody will look up: nothing, while there is
+    /// another thread.
     pub(super) fn no_thread(&mut self) -> Vec<(Query, Vec<Asking>)> {
         self.threads -= 1;
         if self.threads > 0 {
