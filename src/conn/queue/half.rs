@@ -7,7 +7,6 @@
 //! No two locks are held at once, except for the timer's within that of the alarm. None is held while
 //! anything here calls the transport or user code.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +22,7 @@ use crate::background::{self, UserCode};
 use crate::conn::exchange::Exchanges;
 use crate::conn::ledger::Ledger;
 use crate::conn::thread::Owner;
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::timer::{self, Alarm, Expire};
 use crate::transport::Transport;
 use crate::unwind::guard;
@@ -195,76 +194,6 @@ impl<D: Direction> Half<D> {
         }
     }
 
-    /// Ends the half because the thread or the caller that worked on it has panicked. The job in hand is
-    /// dropped, and so completes; the others complete here.
-    fn worker_died(&self) {
-        let (jobs, stand_in) = self.queue.worker_died();
-        guard(|| drop(self.link.transport.abort(D::HOW)));
-        self.fail_queued(jobs);
-        if stand_in {
-            self.stand_in();
-        }
-    }
-
-    /// Fails a job. If a part of it is out, its direction ends with it: nothing can follow.
-    pub(crate) fn fail(&self, job: D::Job, kind: ErrorKind) {
-        self.fail_with(job, kind.into());
-    }
-
-    /// Fails a job that was interrupted, or has expired, in the queue.
-    fn fail_in_queue(&self, job: D::Job, kind: ErrorKind) {
-        let moved = D::moved(self, &job);
-        self.fail_with(job, Error::new(kind).with_count(moved));
-    }
-
-    fn fail_with(&self, job: D::Job, error: Error) {
-        if job.is_cut() {
-            self.end_with(job, error);
-        } else {
-            self.refuse(job, error);
-        }
-    }
-
-    /// Fails a job in flight, and with it its direction: first the end of the stream, so that
-    /// nothing follows what was counted, then those who are to be told.
-    pub(crate) fn end_with(&self, job: D::Job, error: Error) {
-        let ended = self.queue.end();
-        // Fails when the peer is gone already, and then there is nobody to see it.
-        let _ = self.link.transport.abort(D::HOW);
-        // If the direction was closed meanwhile, that is the reason, whatever the call has failed with.
-        let error = match ended.before {
-            Some(kind) => error.with_kind(kind),
-            None => error,
-        };
-        self.refuse(job, error);
-        self.fail_queued(ended.jobs);
-    }
-
-    /// Fails what an ended queue had.
-    pub(crate) fn fail_queued(&self, jobs: VecDeque<D::Job>) {
-        for job in jobs {
-            self.refuse(job, ErrorKind::Closed.into());
-        }
-    }
-
-    /// Fails a job that was not accepted.
-    pub(crate) fn reject(&self, job: D::Job, kind: ErrorKind) {
-        self.post_left(job.fail(kind.into()));
-    }
-
-    /// Fails a job. The direction is untouched.
-    pub(crate) fn refuse(&self, job: D::Job, error: Error) {
-        self.queue.finished();
-        self.post_left(job.fail(error));
-    }
-
-    /// Posts what a job has left to run.
-    fn post_left(&self, left: Option<UserCode>) {
-        if let Some(code) = left {
-            self.post(code);
-        }
-    }
-
     /// Arranges what others must do while the thread is away.
     pub(crate) fn arrange(&self, away: &Away) {
         if !self.arm(away.arm) {
@@ -325,7 +254,7 @@ impl<D: Direction> Half<D> {
     }
 
     /// Has a thread that stands in for the one that is away run what was posted.
-    fn stand_in(&self) {
+    pub(super) fn stand_in(&self) {
         let spawned = self.spawn("cb", |half| {
             while let Some(code) = half.queue.next_posted() {
                 guard(code);

@@ -27,15 +27,16 @@
 //!    whoever is told of the last one finds the queue quiet.
 
 mod caller;
+mod end;
+mod failure;
 mod half;
 #[cfg(all(test, loom))]
 mod model;
 mod places;
+mod timing;
 mod user_code;
 mod worker;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 // The model checker need not know these: what they say is checked again under the lock.
 use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering};
 use std::time::Instant;
@@ -143,25 +144,10 @@ pub(crate) enum Found<J> {
     Elsewhere,
 }
 
-/// What the end of a queue found.
-pub(crate) struct Ended<J> {
-    /// Why it had ended before.
-    pub(crate) before: Option<ErrorKind>,
-    pub(crate) jobs: VecDeque<J>,
-}
-
 /// What others have to do while the thread is blocked or in user code.
 pub(crate) struct Away {
     pub(crate) arm: Option<Instant>,
     pub(crate) stand_in: bool,
-}
-
-/// What the timer has found.
-pub(crate) struct Due<J> {
-    pub(crate) jobs: Vec<J>,
-    pub(crate) away: Away,
-    /// The queue needs its thread.
-    pub(crate) start: bool,
 }
 
 impl<J: Job> Queue<J> {
@@ -280,58 +266,6 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// Ends the queue if this operation is in a system call, because the stream is corrupt then. False
-    /// when the call is over, or is that of another operation.
-    pub(crate) fn end_if_blocked_in(&self, id: usize) -> bool {
-        let mut state = self.state.lock();
-        let found = state.worker.blocks_in(id);
-        if found && state.ended().is_none() {
-            state.phase = Phase::Ended(ErrorKind::Closed);
-        }
-        found
-    }
-
-    /// Accepts no more.
-    pub(crate) fn end(&self) -> Ended<J> {
-        let mut state = self.state.lock();
-        let before = state.ended();
-        state.phase = Phase::Ended(ErrorKind::Closed);
-        state.hand_over(&self.holds);
-        let jobs = state.places.take_all();
-        self.wake(state);
-        Ended { before, jobs }
-    }
-
-    /// No more submissions will come.
-    pub(crate) fn drain(&self) {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Draining;
-        }
-        self.wake(state);
-    }
-
-    /// Operations whose outcome nobody can learn of, once no more submissions can come.
-    pub(crate) fn unwanted(
-        &self,
-        operation: impl Fn(&J) -> Option<Arc<dyn Operation>>,
-    ) -> Vec<Arc<dyn Operation>> {
-        let state = self.state.lock();
-        if state.phase != Phase::Draining {
-            return Vec::new();
-        }
-        let queued = state.places.iter().filter(|job| !job.is_wanted());
-        let mut unwanted: Vec<_> = queued.filter_map(operation).collect();
-        let current = state.worker.blocked_operation();
-        unwanted.extend(current.filter(|operation| !operation.is_wanted()).cloned());
-        unwanted
-    }
-
-    /// Whether no more submissions will come.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.state.lock().phase == Phase::Draining
-    }
-
     /// Whether nothing is left to do but for whoever works to come back from an operation that is settled.
     pub(crate) fn is_settling(&self) -> bool {
         let state = self.state.lock();
@@ -347,48 +281,6 @@ impl<J: Job> Queue<J> {
     pub(crate) fn is_blocked(&self) -> bool {
         self.state.lock().worker.blocked_operation().is_some()
     }
-
-    /// Whether no job is accepted any more.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.state.lock().ended().is_some()
-    }
-
-    /// What has fallen due when the timer comes.
-    pub(crate) fn take_due(&self, now: Instant) -> Due<J> {
-        let mut state = self.state.lock();
-        state.armed = None;
-        let jobs = match state.places.earliest() {
-            Some(at) if at <= now => state.places.take_due(now),
-            _ => Vec::new(),
-        };
-        if state.places.is_empty() {
-            state.hand_over(&self.holds);
-        }
-        let is_overdue = state.held.is_overdue(now);
-        let stand_in = state.needs_stand_in(now);
-        let start = is_overdue && {
-            state.hand_over(&self.holds);
-            state.worker.starts()
-        };
-        if start {
-            state.worker = Worker::Thread(Thread::Coming);
-        }
-        let away = Away {
-            arm: state.time_to_arm(),
-            stand_in,
-        };
-        match is_overdue {
-            true => self.wake(state),
-            false => drop(state),
-        }
-        jobs.iter().for_each(|job| job.set_held(false));
-        Due { jobs, away, start }
-    }
-
-    /// Notes that the timer, which could not be started, will not come.
-    pub(crate) fn not_armed(&self) {
-        self.state.lock().armed = None;
-    }
 }
 
 impl<J: Job> State<J> {
@@ -403,20 +295,5 @@ impl<J: Job> State<J> {
     fn refuses(&self, limit: usize) -> Option<ErrorKind> {
         let is_full = self.places.len() >= limit;
         self.ended().or(is_full.then_some(ErrorKind::NoMemory))
-    }
-
-    /// When to arm the timer, unless it will come early enough.
-    fn time_to_arm(&mut self) -> Option<Instant> {
-        let deadline = match self.worker.is_away() {
-            true => self.places.earliest(),
-            false => None,
-        };
-        let times = [deadline, self.held.look_at(), self.posted.stand_in_at()];
-        let at = times.into_iter().flatten().min()?;
-        if self.armed.is_some_and(|armed| armed <= at) {
-            return None;
-        }
-        self.armed = Some(at);
-        Some(at)
     }
 }
