@@ -8,7 +8,7 @@ pub(crate) use self::event::Waker;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use self::pair::Waker;
 
-/// One descriptor a waker.
+/// A waker of one descriptor.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod event {
     use std::os::fd::OwnedFd;
@@ -28,7 +28,7 @@ mod event {
             )?))
         }
 
-        /// Fails only when it is readable beyond all measure.
+        /// The write fails only when the counter is full, and then it is readable anyway.
         pub(crate) fn wake(&self) {
             let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         }
@@ -45,7 +45,7 @@ mod event {
     }
 }
 
-/// Two, where there is nothing better.
+/// A waker of two descriptors, for systems without eventfd.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod pair {
     use std::io::{Read, Write};
@@ -67,7 +67,7 @@ mod pair {
             Ok(Self { reader, writer })
         }
 
-        /// Fails only when it is readable already.
+        /// The write fails only when the buffer is full, and then it is readable anyway.
         pub(crate) fn wake(&self) {
             let _ = (&self.writer).write(&[0]);
         }

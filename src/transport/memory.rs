@@ -11,11 +11,11 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Addr, Transport, Wait};
 
-/// How one end misbehaves. The default does not.
+/// How one end misbehaves. By default it does not.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Faults {
-    /// Bytes that one call moves at most.
+    /// How many bytes one call moves at most.
     pub call_bytes: usize,
     /// The write that fails, counted from 1 over those that may block and those that may not.
     pub fail_write: Option<(usize, Fault)>,
@@ -34,7 +34,7 @@ pub enum Fault {
 }
 
 impl Faults {
-    /// None.
+    /// There are no faults.
     pub fn none() -> Self {
         Self {
             call_bytes: usize::MAX,
@@ -214,8 +214,8 @@ impl Pipe {
         Ok(count)
     }
 
-    /// As `sendmsg` on a blocking socket: goes on until everything of the call is accepted, and
-    /// returns what it has when its time is up or the direction is shut down.
+    /// Writes as `sendmsg` does on a blocking socket: it goes on until everything is accepted, and returns
+    /// what it has written when its time is up or the direction is shut down.
     fn write(&self, buffers: &[IoSlice<'_>], most: usize, wait: Wait) -> io::Result<usize> {
         let offered: Vec<u8> = buffers
             .iter()

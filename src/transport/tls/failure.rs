@@ -7,19 +7,21 @@ use rustls::{AlertDescription, CertificateError, Error as Cause, InvalidMessage}
 
 use crate::error::{Error, ErrorKind};
 
-/// Something that rustls has found. `input`: what the peer sent first, as far as it is known.
+/// The error for something that rustls has found. `input` is what the peer sent first, as far as that is
+/// known.
 pub(super) fn failure(error: Cause, input: &[u8]) -> Error {
     let (kind, detail) = describe(&error, input);
     Error::new(kind).with_detail(detail).with_source(error)
 }
 
-/// The end of the stream below a session that was not ended: what came may not be the whole.
+/// The error for the end of the stream below a session that was not ended: something may be missing.
 pub(super) fn truncated() -> io::Error {
     let detail = "the stream ended without a TLS close_notify, so it may have been cut";
     Error::new(ErrorKind::Reset).with_detail(detail).into()
 }
 
-/// So many records were written that the keys must not be used any longer, and cannot be renewed.
+/// The error for keys that so many records were written with that they must not be used any longer, and
+/// that cannot be renewed.
 pub(super) fn used_up() -> io::Error {
     let detail = "the keys of this session are used up";
     Error::new(ErrorKind::Tls).with_detail(detail).into()
@@ -93,7 +95,7 @@ fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
     }
 }
 
-/// A status line, or a method in front of a request line.
+/// Whether this is the beginning of a status line or of a request line.
 fn is_http(input: &[u8]) -> bool {
     let word = input.split(|byte| matches!(byte, b' ' | b'/')).next();
     let word = word.unwrap_or_default();

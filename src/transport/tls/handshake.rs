@@ -64,7 +64,7 @@ pub(crate) fn handshake(
 }
 
 impl Role {
-    /// The session, and most plaintext of one of its records.
+    /// Makes the session, and says the most plaintext of one of its records.
     fn begin(self) -> Result<(Connection, usize), rustls::Error> {
         let (mut tls, fragment) = match self {
             Self::Client(name, config) => {
@@ -77,7 +77,7 @@ impl Role {
                 (Connection::from(ServerConnection::new(config)?), fragment)
             }
         };
-        // We never leave more with it than we send at once.
+        // No more is ever left with rustls than is sent at once.
         tls.set_buffer_limit(None);
         let record = fragment.map_or(RECORD, |fragment| fragment - OVERHEAD);
         Ok((tls, record))
@@ -105,7 +105,7 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
         }
     }
 
-    /// Sends all there is to send.
+    /// Sends everything that there is to send.
     fn send(&mut self) -> Result<(), Error> {
         let flight = self.flight()?;
         let mut unsent = &flight[..];

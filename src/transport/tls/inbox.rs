@@ -1,19 +1,19 @@
 //! Ciphertext that has arrived and was not decrypted yet.
 
-/// Room for one call: at least a whole record, and at most.
+/// The least and the most room for one call. The least holds a whole record.
 const LEAST_ROOM: usize = 17 << 10;
 const MOST_ROOM: usize = 64 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// Initialised memory, zeroed once.
+    /// Memory that was zeroed once, so that it is initialised.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl Inbox {
-    /// Room for about `size` bytes, in place of what was there: asked for when all of it is taken.
+    /// Makes room for about `size` bytes in place of what was there, all of which must have been taken.
     pub(super) fn room(&mut self, size: usize) -> &mut [u8] {
         let size = size.clamp(LEAST_ROOM, MOST_ROOM);
         if self.buffer.len() < size {

@@ -49,10 +49,10 @@ use super::{Addr, Transport, Wait, moved_nothing};
 use crate::bufs::Slices;
 
 /// How long a peer that does not read is waited for, so that it gets the `close_notify`, where the
-/// transport below does not see to that itself.
+/// transport below does not take care of that.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// Calls of one look at what has arrived. Each may bring nothing but session tickets.
+/// How many calls one look at what has arrived makes. Each may bring nothing but session tickets.
 const LOOKS: usize = 16;
 
 pub(crate) struct TlsTransport(Arc<Shared>);
@@ -60,7 +60,7 @@ pub(crate) struct TlsTransport(Arc<Shared>);
 struct Shared {
     inner: Arc<dyn Transport>,
     session: Mutex<Session>,
-    /// Most plaintext of one record.
+    /// The most plaintext of one record.
     record: usize,
 }
 
@@ -166,7 +166,7 @@ impl Shared {
         }
     }
 
-    /// Unless the stream was aborted meanwhile.
+    /// Puts the outbox back, unless the stream was aborted meanwhile.
     fn put_back(&self, mut outbox: Outbox) {
         outbox.slim();
         let mut session = self.session.lock();
@@ -197,8 +197,8 @@ impl Shared {
         }
     }
 
-    /// One call below. Returns the plaintext of the records that are now out; `WouldBlock` if there
-    /// is none: then they are held.
+    /// Makes one call below. Returns the plaintext of the records that are now out, or `WouldBlock` if
+    /// there is none: then they are held.
     fn flush(&self, outbox: &mut Outbox, wait: Wait) -> io::Result<usize> {
         let sent = self.inner.write(&[IoSlice::new(outbox.unsent())], wait)?;
         if sent == 0 {
@@ -259,7 +259,7 @@ impl Shared {
         true
     }
 
-    /// Has the end wait for room. False if there is nobody to do that.
+    /// Has the end of the stream wait for room. False if there is nobody to do that.
     fn end_later(self: &Arc<Self>, mut outbox: Outbox) -> bool {
         if self.inner.shutdown_after(outbox.unsent().to_vec()).is_ok() {
             return true;
@@ -288,7 +288,7 @@ impl Shared {
 
 /// Receiving.
 impl Shared {
-    /// Takes the inbox. It fails with `Interrupted` while somebody else has it, which is not for long.
+    /// Works with the inbox. Fails with `Interrupted` while somebody else has it, which is not for long.
     fn with_inbox<T>(&self, work: impl FnOnce(&mut Inbox) -> io::Result<T>) -> io::Result<T> {
         let taken = self.session.lock().inbox.take();
         let Some(mut inbox) = taken else {

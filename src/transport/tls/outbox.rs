@@ -3,20 +3,20 @@
 use std::collections::VecDeque;
 use std::io;
 
-/// What it keeps for the next write. More is let go, so that idle connections cost little.
+/// How much room it keeps for the next write. More is let go, so that idle connections cost little.
 const KEPT: usize = 4 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     ciphertext: Vec<u8>,
-    /// Bytes of it that are out.
+    /// How many bytes of it are out.
     sent: usize,
     records: VecDeque<Record>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    /// Where it ends in the ciphertext.
+    /// The place in the ciphertext where the record ends.
     end: usize,
     plaintext: usize,
 }
@@ -26,19 +26,19 @@ impl Outbox {
         &self.ciphertext[self.sent..]
     }
 
-    /// Bytes are encrypted that are not counted.
+    /// Whether bytes are encrypted that are not counted.
     pub(super) fn holds(&self) -> bool {
         !self.records.is_empty()
     }
 
-    /// What was appended since the last record, with what went before it (a key update), is one more
-    /// record, made of so much plaintext.
+    /// Notes that what was appended since the last record is one more record, made of so much plaintext. A
+    /// key update before it belongs to it.
     pub(super) fn end_record(&mut self, plaintext: usize) {
         let end = self.ciphertext.len();
         self.records.push_back(Record { end, plaintext });
     }
 
-    /// So much more is out. Returns the plaintext of the records that are now wholly out.
+    /// Notes how much more is out. Returns the plaintext of the records that are now wholly out.
     pub(super) fn advance(&mut self, count: usize) -> usize {
         self.sent = (self.sent + count).min(self.ciphertext.len());
         let mut counted = 0;
@@ -64,7 +64,7 @@ impl Outbox {
     }
 }
 
-/// Appends; never fails.
+/// Appends, and never fails.
 impl io::Write for Outbox {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.ciphertext.extend_from_slice(bytes);

@@ -1,4 +1,4 @@
-//! The session: what turns plaintext into ciphertext and back. No I/O; all of it under one lock.
+//! The session turns plaintext into ciphertext and back. It does no I/O, and all of it is under one lock.
 
 use std::io::{self, IoSlice, Read, Write};
 
@@ -10,26 +10,26 @@ use super::outbox::Outbox;
 use crate::bufs::{Slices, gather};
 use crate::error::Error;
 
-/// Most that is encrypted for one call below.
+/// The most plaintext that is encrypted for one call of the transport below.
 const BATCH_BYTES: usize = 64 << 10;
 
 pub(super) struct Session {
     tls: Connection,
-    /// Most plaintext of one record.
+    /// The most plaintext of one record.
     record: usize,
-    /// What ended it. Told again to each call.
+    /// What ended it, which each later call is told again.
     broken: Option<rustls::Error>,
     pub(super) output: Output,
-    /// With whoever reads meanwhile.
+    /// Ciphertext that has arrived. `None` while whoever reads has it.
     pub(super) inbox: Option<Inbox>,
 }
 
 /// Where the ciphertext on its way out is.
 pub(super) enum Output {
     Idle(Outbox),
-    /// With whoever writes.
+    /// Whoever writes has it.
     Busy,
-    /// With whoever brings the last of it out, in the background.
+    /// Whoever brings the last of it out, in the background, has it.
     Ending,
     Ended,
 }
@@ -72,7 +72,7 @@ impl Session {
             let count = self.tls.writer().write_vectored(&slices)?;
             drop(slices);
             self.load(outbox)?;
-            // It takes what it refuses to encrypt.
+            // rustls takes what it then refuses to encrypt.
             if count == 0 || outbox.unsent().len() - before <= count {
                 return Err(used_up());
             }
@@ -91,8 +91,8 @@ impl Session {
         Ok(())
     }
 
-    /// The end of our stream, with what has to go before it; of a broken session, the alert that
-    /// tells the peer why.
+    /// Makes the end of our stream, with what has to go before it. Of a broken session it makes the alert
+    /// that tells the peer why.
     pub(super) fn last_words(&mut self, outbox: &mut Outbox) -> io::Result<()> {
         if self.broken.is_none() {
             self.tls.send_close_notify();
@@ -113,7 +113,7 @@ impl Session {
         let mut filled = 0;
         loop {
             match self.tls.reader().read(&mut buffer[filled..]) {
-                Ok(0) => return Ok(filled), // The end, or no more room.
+                Ok(0) => return Ok(filled), // The stream has ended, or there is no more room.
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.feed(inbox) {
@@ -179,7 +179,7 @@ impl Session {
         }
     }
 
-    /// Hands rustls some of what has arrived. False: there is nothing left that it could take.
+    /// Hands rustls some of what has arrived. False if nothing is left that it could take.
     fn feed(&mut self, inbox: &mut Inbox) -> bool {
         if self.broken.is_some() || inbox.unread().is_empty() {
             return false;
@@ -190,7 +190,7 @@ impl Session {
         let taken = there - unread.len();
         inbox.take(taken);
         let processed = self.tls.process_new_packets();
-        // It takes nothing behind the end of the peer's stream.
+        // rustls takes nothing behind the end of the peer's stream.
         if taken == 0 || result.is_err() {
             inbox.clear();
         }
@@ -217,7 +217,7 @@ impl Session {
     }
 }
 
-/// Has nothing to read yet, which is not the end.
+/// A reader that has nothing to read yet, which is not the end.
 struct Nothing;
 
 impl Read for Nothing {
