@@ -57,6 +57,9 @@ pub(crate) trait Operation: Send + Sync {
     /// Whether somebody can still learn of the outcome.
     fn is_wanted(&self) -> bool;
 
+    /// From now on nobody can.
+    fn set_unwanted(&self);
+
     /// How far it has got.
     fn progress(&self, moved: u64);
 

@@ -349,6 +349,10 @@ impl<T: Send + 'static> Operation for Slot<T> {
         self.wanted.load(Ordering::SeqCst)
     }
 
+    fn set_unwanted(&self) {
+        self.wanted.store(false, Ordering::SeqCst);
+    }
+
     fn progress(&self, moved: u64) {
         self.set_moved(moved);
     }

@@ -129,7 +129,7 @@ impl Provider for Exchange {
 
     fn forsaken(&self) {
         self.forsaken.store(true, Ordering::SeqCst);
-        self.reader.end_unwanted();
+        self.end_unwanted();
     }
 
     fn owns_current_thread(&self) -> bool {
@@ -342,6 +342,15 @@ impl Exchange {
         !self.forsaken.load(Ordering::SeqCst) || !self.sent.load(Ordering::SeqCst)
     }
 
+    /// The read knows it, too: it may be in a call, for as long as the peer is silent.
+    fn end_unwanted(&self) {
+        if !self.is_wanted() {
+            let read = self.state.lock().read.clone();
+            read.operation().set_unwanted();
+            self.reader.end_unwanted();
+        }
+    }
+
     /// So much of the write under way is out.
     pub(crate) fn progress(&self, sent: u64) {
         let state = self.state.lock();
@@ -393,9 +402,7 @@ impl Exchange {
         drop(state);
         if is_sent {
             self.sent.store(true, Ordering::SeqCst);
-            if self.forsaken.load(Ordering::SeqCst) {
-                self.reader.end_unwanted();
-            }
+            self.end_unwanted();
         }
         self.take(steps);
     }

@@ -29,6 +29,7 @@ pub(super) enum Thread {
     Works(Work),
     /// In closures or destructors: nobody knows for how long.
     UserCode,
+    /// It has died.
     Gone,
 }
 
@@ -162,7 +163,8 @@ impl<J: Job> Queue<J> {
                 return Next::Jobs;
             }
             if !is_held && state.phase != Phase::Open {
-                state.worker = Worker::Thread(Thread::Gone);
+                // An exchange that goes on may have more to write: then it is started anew.
+                state.worker = Worker::Thread(Thread::Unstarted);
                 return Next::Exit;
             }
             self.ready.store(false, Ordering::Relaxed);
