@@ -81,7 +81,10 @@ impl<J: Job> Queue<J> {
     pub(crate) fn no_stand_in(&self) -> bool {
         let mut state = self.state.lock();
         state.calls.standing_in = false;
-        !state.worker.has_thread()
+        let has_thread = state.worker.has_thread();
+        // It may have come back meanwhile, and left the calls to the one that stands in.
+        self.wake(state);
+        !has_thread
     }
 }
 

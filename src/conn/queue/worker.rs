@@ -146,6 +146,8 @@ impl<J: Job> Queue<J> {
             }
             state.worker = Worker::Thread(Thread::Coming);
             if let Some(call) = state.calls.next_for_thread() {
+                // No caller may take its place before it is back.
+                state.worker = Worker::Thread(Thread::Works(Work::Working));
                 return Next::Call(call);
             }
             let is_held = state.is_held_back();
