@@ -90,6 +90,10 @@ impl Worker {
         )
     }
 
+    pub(super) fn is_in_user_code(&self) -> bool {
+        matches!(self, Self::Thread(Thread::UserCode))
+    }
+
     /// Whether it will come to the calls that are due. A caller leaves them to the thread.
     pub(super) fn comes_to_calls(&self) -> bool {
         matches!(
