@@ -358,8 +358,14 @@ impl<D: Direction> Provider for Half<D> {
     }
 
     fn post(&self, call: Call) {
-        if matches!(self.queue.post(call), Runner::StandIn) {
-            self.stand_in();
+        match self.queue.post(call) {
+            Runner::Present => {}
+            Runner::Later(at) => {
+                if !self.arm(at) {
+                    self.queue.not_armed();
+                }
+            }
+            Runner::StandIn => self.stand_in(),
         }
     }
 

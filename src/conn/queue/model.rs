@@ -17,7 +17,7 @@ use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::Call;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Bell, Condvar, Mutex};
 
 struct Read(Completer<u32>);
 
@@ -174,8 +174,10 @@ impl Half {
                 input.next += 1;
                 return Some(Ok(input.next));
             }
-            if let Err(kind) = self.queue.enter(job.0.operation().expect("not finished")) {
-                return Some(Err(kind.into()));
+            match self.queue.enter(job.0.operation().expect("not finished")) {
+                Ok(away) if away.stand_in => self.stand_in(),
+                Ok(_) => {}
+                Err(kind) => return Some(Err(kind.into())),
             }
             if job.0.is_settled() {
                 self.queue.leave();
@@ -196,6 +198,12 @@ impl Half {
     fn fail(&self, job: Read, kind: ErrorKind) {
         self.queue.finished();
         assert!(job.fail(kind.into()).is_none());
+    }
+
+    fn stand_in(&self) {
+        while let Some(call) = self.queue.next_call() {
+            call();
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Input)) {
@@ -278,10 +286,9 @@ impl Provider for Half {
     }
 
     fn post(&self, call: Call) {
-        assert!(
-            matches!(self.queue.post(call), Runner::Present),
-            "nobody stands in here"
-        );
+        if let Runner::StandIn = self.queue.post(call) {
+            self.stand_in();
+        }
     }
 
     fn awaited(&self, operation: &dyn Operation) -> bool {
@@ -305,8 +312,12 @@ impl Provider for Half {
 }
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_up_to(2, model);
+}
+
+fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 10_000;
     builder.check(model);
 }
@@ -613,6 +624,46 @@ fn the_queue_is_quiet_when_the_last_is_told() {
         assert!(!half.queue.is_quiet() || aio.is_done());
         assert_eq!(aio.wait().unwrap(), 1);
         assert!(half.queue.is_quiet());
+        half.end();
+    });
+}
+
+/// The thread has taken a call and is about to run it: nobody takes its place then.
+#[test]
+fn a_caller_meets_a_thread_that_runs_a_call() {
+    check_up_to(3, || {
+        let half = Half::new(2);
+        let first = half.submit();
+        half.post(Box::new(|| ()));
+        let second = spawn(&half, |half| {
+            let _ = half.submit().wait();
+        });
+        assert!(first.wait().is_ok());
+        join(second);
+        half.end();
+    });
+}
+
+/// No thread is to be had that stands in, and the queue's own comes back meanwhile.
+#[test]
+fn a_call_without_a_stand_in_is_left_to_the_thread() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        let ran = Arc::new(Bell::new());
+        let runs = Arc::clone(&ran);
+        let posts = spawn(&half, move |half| {
+            let call = Box::new(move || runs.ring());
+            if let Runner::StandIn = half.queue.post(call) {
+                if half.queue.no_stand_in() {
+                    half.stand_in();
+                }
+            }
+        });
+        half.arrive();
+        assert!(first.wait().is_ok());
+        join(posts);
+        ran.wait();
         half.end();
     });
 }

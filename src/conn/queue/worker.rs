@@ -29,6 +29,7 @@ pub(super) enum Thread {
     Works(Work),
     /// In closures or destructors: nobody knows for how long.
     UserCode,
+    /// It has died.
     Gone,
 }
 
@@ -89,6 +90,10 @@ impl Worker {
         )
     }
 
+    pub(super) fn is_in_user_code(&self) -> bool {
+        matches!(self, Self::Thread(Thread::UserCode))
+    }
+
     /// Whether it will come to the calls that are due. A caller leaves them to the thread.
     pub(super) fn comes_to_calls(&self) -> bool {
         matches!(
@@ -145,6 +150,8 @@ impl<J: Job> Queue<J> {
             }
             state.worker = Worker::Thread(Thread::Coming);
             if let Some(call) = state.calls.next_for_thread() {
+                // No caller may take its place before it is back.
+                state.worker = Worker::Thread(Thread::Works(Work::Working));
                 return Next::Call(call);
             }
             let is_held = state.is_held_back();
@@ -162,7 +169,8 @@ impl<J: Job> Queue<J> {
                 return Next::Jobs;
             }
             if !is_held && state.phase != Phase::Open {
-                state.worker = Worker::Thread(Thread::Gone);
+                // An exchange that goes on may have more to write: then it is started anew.
+                state.worker = Worker::Thread(Thread::Unstarted);
                 return Next::Exit;
             }
             self.ready.store(false, Ordering::Relaxed);
