@@ -73,19 +73,19 @@ pub(crate) enum Handling {
 
 /// Before a submission of the current thread.
 pub(crate) fn before() -> Hold {
-    let unawaited = with(|habit| {
-        let last = habit.last.take();
-        if last.is_some() {
+    let unawaited = with(|habit| match &habit.last {
+        None => Ok(habit.run),
+        Some(_) => {
             habit.run = 0;
-            habit.last = Some(Last::Overlapped);
+            Err(habit.last.replace(Last::Overlapped))
         }
-        last
     });
-    if let Some(Some(Last::HeldBack(operation))) = unawaited {
-        operation.hand_over();
-    }
-    match with(|habit| habit.run) {
-        Some(RUN) => Hold::Allowed,
+    match unawaited {
+        Some(Ok(RUN)) => Hold::Allowed,
+        Some(Err(Some(Last::HeldBack(operation)))) => {
+            operation.hand_over();
+            Hold::Never
+        }
         _ => Hold::Never,
     }
 }

@@ -75,10 +75,13 @@ impl<J: Job> Queue<J> {
         let held = &mut state.held;
         held.is_held = true;
         held.count += 1;
-        if held.look.is_none() {
-            held.look = Some((Instant::now() + LOOK, held.count));
-        }
-        let arm = state.time_to_arm();
+        let arm = match held.look {
+            Some(_) => None,
+            None => {
+                held.look = Some((Instant::now() + LOOK, held.count));
+                state.time_to_arm()
+            }
+        };
         Submitted::HeldBack { arm }
     }
 

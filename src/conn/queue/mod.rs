@@ -142,6 +142,18 @@ pub(crate) enum Found<J> {
     Elsewhere,
 }
 
+/// How far a queue is from being quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// All that was accepted is finished.
+    Quiet,
+    /// The last operation is settled, but the call that was made for it may still block.
+    InCall,
+    /// Whoever works on the last operation is between two calls.
+    Returning,
+    Busy,
+}
+
 /// What the end of a queue found.
 pub(crate) struct Ended<J> {
     /// Why it had ended before.
@@ -330,16 +342,16 @@ impl<J: Job> Queue<J> {
         self.state.lock().phase == Phase::Draining
     }
 
-    /// Whether whoever works is on its way back from the call of an operation that is settled, and
-    /// nothing else is left to do.
-    pub(crate) fn is_settling(&self) -> bool {
+    /// How far the queue is from being quiet.
+    pub(crate) fn rest(&self) -> Rest {
         let state = self.state.lock();
         let is_last = state.places.is_empty() && self.unfinished() == 1;
-        let returns = match state.worker.blocked_operation() {
-            Some(operation) => operation.is_settled(),
-            None => state.worker.is_working(),
-        };
-        is_last && returns
+        match state.worker.blocked_operation() {
+            _ if self.is_quiet() => Rest::Quiet,
+            Some(operation) if is_last && operation.is_settled() => Rest::InCall,
+            None if is_last && state.worker.is_working() => Rest::Returning,
+            _ => Rest::Busy,
+        }
     }
 
     /// Whether a system call may be blocking.

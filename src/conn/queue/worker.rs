@@ -155,16 +155,12 @@ impl<J: Job> Queue<J> {
                 return Next::Call(call);
             }
             let is_held = state.is_held_back();
-            let first = match is_held {
-                true => None,
-                false => state.places.pop_front(),
-            };
-            if let Some(first) = first {
+            if !is_held && state.places.move_front(jobs) {
                 state.worker = Worker::Thread(Thread::Works(Work::Working));
-                let more = joins(&first);
-                jobs.push_back(first);
-                while more && state.places.front().is_some_and(&mut joins) {
-                    jobs.extend(state.places.pop_front());
+                if jobs.back().is_some_and(&mut joins) {
+                    while state.places.front().is_some_and(&mut joins) {
+                        state.places.move_front(jobs);
+                    }
                 }
                 return Next::Jobs;
             }
