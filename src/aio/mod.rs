@@ -24,7 +24,7 @@ pub use self::future::AioFuture;
 use self::habit::Handling;
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
-pub(crate) use self::provider::{Operation, Provider};
+pub(crate) use self::provider::{Operation, Provider, TakenBack};
 pub(crate) use self::slot::Interruption;
 use self::slot::{Slot, Whose};
 use crate::bufs::Bufs;
@@ -295,7 +295,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     pub(crate) fn submitted(self, handling: Handling) -> Self {
         let slot = self.handle.slot();
         habit::after(handling, slot.id(), || {
-            Arc::clone(slot) as Arc<dyn Operation>
+            Arc::downgrade(slot) as Weak<dyn Operation>
         });
         self
     }

@@ -8,9 +8,8 @@ use crate::error::ErrorKind;
 /// Works on operations: one direction of a connection, an exchange, a connect, a call of a client.
 pub(crate) trait Provider: Send + Sync {
     /// Takes back an operation that it has not begun, and settles it for `kind` with its exact count.
-    /// False if somebody works on it: the caller settles it.
-    fn take_back(&self, _operation: &dyn Operation, _kind: ErrorKind) -> bool {
-        false
+    fn take_back(&self, _operation: &dyn Operation, _kind: ErrorKind) -> TakenBack {
+        TakenBack::Not
     }
 
     /// The operation was interrupted: settled (drop its job), or a cause is recorded (finish its
@@ -36,6 +35,16 @@ pub(crate) trait Provider: Send + Sync {
     /// Whether the caller is a thread that the operation may need, so that waiting here cannot end
     /// well.
     fn owns_current_thread(&self) -> bool;
+}
+
+/// What became of an operation that was to be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    Settled,
+    /// Somebody has begun it, and looks for a cause before it blocks: he knows the count.
+    Begun,
+    /// Whoever interrupts it settles it.
+    Not,
 }
 
 /// An operation of any type, as the queue and the cancellers see it.

@@ -11,7 +11,7 @@
 //! | phase | finish, or the completer is dropped | interrupt (cancel, deadline) |
 //! |---|---|---|
 //! | Idle | - | no effect |
-//! | Pending, `Finishes` | Done | Done, with the count so far |
+//! | Pending, `Finishes` | Done | Done, with the count so far; as `Recorded` if it is being begun |
 //! | Pending, `Recorded` | Done | the cause is recorded; who has the job finishes it |
 //! | Pending, `Committed` | Done | no effect: it is about to be finished |
 //! | Done, Taken | no effect | no effect |
@@ -33,7 +33,7 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::notice::Notice;
-use super::provider::{Operation, Provider};
+use super::provider::{Operation, Provider, TakenBack};
 use crate::error::{Error, ErrorKind};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, spin_until};
 
@@ -363,23 +363,25 @@ impl<T: Send + 'static> Operation for Slot<T> {
 
     fn interrupt(self: Arc<Self>, kind: ErrorKind) {
         let provider = self.provider();
-        if self.interruption() == Some(Interruption::Finishes) {
-            // One that nobody has begun is settled by whoever knows its count.
-            if provider.as_ref().is_some_and(|p| p.take_back(&*self, kind)) {
-                return;
-            }
+        // One that is not in a call is settled by whoever knows its count.
+        let taken_back = match (&provider, self.interruption()) {
+            (Some(p), Some(Interruption::Finishes)) => p.take_back(&*self, kind),
+            _ => TakenBack::Not,
+        };
+        if taken_back == TakenBack::Settled {
+            return;
         }
         let mut state = self.state.lock();
         let told = match &mut state.phase {
             Phase::Pending {
                 interruption: Interruption::Finishes,
                 ..
-            } => {
+            } if taken_back == TakenBack::Not => {
                 let error = Error::new(kind).with_count(self.moved());
                 self.settle(state, Err(error))
             }
             Phase::Pending {
-                interruption: Interruption::Recorded,
+                interruption: Interruption::Finishes | Interruption::Recorded,
                 cause,
             } => {
                 cause.get_or_insert(kind);

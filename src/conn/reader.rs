@@ -201,6 +201,10 @@ impl Half<Reader> {
                 self.queue.leave();
                 return job.fail_at(ErrorKind::Canceled.into(), incoming);
             }
+            if let Some(cause) = job.want.cause() {
+                self.queue.leave();
+                return job.fail_at(cause.into(), incoming);
+            }
             // After that, so that whoever shortens it either is heard or wakes the call.
             let Some(wait) = job.patience().wait() else {
                 self.queue.leave();

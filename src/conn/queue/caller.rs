@@ -64,7 +64,8 @@ impl<J: Job> Queue<J> {
     /// Queues a job for whoever waits for it; for the thread, if that has something to do anyway.
     pub(crate) fn hold_back(&self, job: J, limit: usize) -> Submitted<J> {
         let mut state = self.state.lock();
-        if !(state.is_idle() && state.places.is_empty() && state.phase == Phase::Open) {
+        let is_open = state.phase == Phase::Open && limit > 0;
+        if !(is_open && state.is_idle() && state.places.is_empty()) {
             drop(state);
             return self.submit(job, limit);
         }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::{Away, Found, Job, Left, Queue, Runner, Submitted};
 use crate::aio::habit::{Handling, Hold};
-use crate::aio::{Operation, Provider};
+use crate::aio::{Operation, Provider, TakenBack};
 use crate::background::{self, Call};
 use crate::conn::exchange::Exchanges;
 use crate::conn::ledger::Ledger;
@@ -339,13 +339,14 @@ impl<D: Direction> Half<D> {
 }
 
 impl<D: Direction> Provider for Half<D> {
-    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
+    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> TakenBack {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => {
                 self.fail_in_queue(job, kind);
-                true
+                TakenBack::Settled
             }
-            Found::InCall | Found::Elsewhere => false,
+            Found::InHands => TakenBack::Begun,
+            Found::InCall | Found::Elsewhere => TakenBack::Not,
         }
     }
 
@@ -353,7 +354,7 @@ impl<D: Direction> Provider for Half<D> {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail_in_queue(job, ErrorKind::Canceled),
             Found::InCall => D::interrupt_call(self, operation),
-            Found::Elsewhere => {}
+            Found::InHands | Found::Elsewhere => {}
         }
     }
 

@@ -139,6 +139,8 @@ pub(crate) struct Accepted {
 pub(crate) enum Found<J> {
     Queued(J),
     InCall,
+    /// With whoever works, between two calls; or with somebody who is about to finish it.
+    InHands,
     Elsewhere,
 }
 
@@ -274,7 +276,7 @@ impl<J: Job> Queue<J> {
     pub(crate) fn take_back(&self, accepted: Accepted) -> Option<J> {
         match self.remove(self.state.lock(), accepted.place, accepted.id) {
             Found::Queued(job) => Some(job),
-            Found::InCall | Found::Elsewhere => None,
+            Found::InCall | Found::InHands | Found::Elsewhere => None,
         }
     }
 
@@ -286,6 +288,7 @@ impl<J: Job> Queue<J> {
                 job.set_held(false);
                 Found::Queued(job)
             }
+            None if state.worker.is_working() => Found::InHands,
             None => Found::Elsewhere,
         }
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use loom::thread::{self, JoinHandle};
 
 use super::{Found, Job, Left, Next, Queue, Runner, Submitted};
-use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, TakenBack};
 use crate::background::Call;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -50,6 +50,9 @@ impl Job for Read {
         self.0.finish(Err(error)).into_call()
     }
 }
+
+/// What has arrived towards every read.
+const COUNT: u64 = 7;
 
 /// What a half is, without a socket: what arrives is counted.
 struct Half {
@@ -174,6 +177,7 @@ impl Half {
                 input.next += 1;
                 return Some(Ok(input.next));
             }
+            job.0.progress(COUNT);
             match self.queue.enter(job.0.operation().expect("not finished")) {
                 Ok(away) if away.stand_in => self.stand_in(),
                 Ok(_) => {}
@@ -182,6 +186,10 @@ impl Half {
             if job.0.is_settled() {
                 self.queue.leave();
                 return None;
+            }
+            if let Some(cause) = job.0.cause() {
+                self.queue.leave();
+                return Some(Err(Error::new(cause).with_count(COUNT)));
             }
             let mut input = self.input.lock();
             while input.there == 0 && !input.ended && !std::mem::take(&mut input.woken) {
@@ -197,7 +205,7 @@ impl Half {
     /// Fails a job that nobody has begun, or that was not accepted.
     fn fail(&self, job: Read, kind: ErrorKind) {
         self.queue.finished();
-        assert!(job.fail(kind.into()).is_none());
+        assert!(job.fail(Error::new(kind).with_count(COUNT)).is_none());
     }
 
     fn stand_in(&self) {
@@ -267,13 +275,14 @@ impl Half {
 }
 
 impl Provider for Half {
-    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
+    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> TakenBack {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => {
                 self.fail(job, kind);
-                true
+                TakenBack::Settled
             }
-            Found::InCall | Found::Elsewhere => false,
+            Found::InHands => TakenBack::Begun,
+            Found::InCall | Found::Elsewhere => TakenBack::Not,
         }
     }
 
@@ -281,7 +290,7 @@ impl Provider for Half {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail(job, ErrorKind::Canceled),
             Found::InCall => self.change(|input| input.woken = true),
-            Found::Elsewhere => {}
+            Found::InHands | Found::Elsewhere => {}
         }
     }
 
@@ -580,6 +589,19 @@ fn a_waiter_takes_back_what_was_handed_over() {
         let half = Half::new(2);
         assert_eq!(half.submit().wait().unwrap(), 1);
         assert_eq!(half.submit().wait().unwrap(), 2);
+        half.end();
+    });
+}
+
+/// It lies in the queue, with the thread, or in a call: whoever knows its count settles it.
+#[test]
+fn what_is_cancelled_says_its_count() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        first.cancel();
+        let error = first.wait().unwrap_err();
+        assert_eq!((error.kind(), error.count()), (ErrorKind::Canceled, COUNT));
         half.end();
     });
 }
