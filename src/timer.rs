@@ -246,6 +246,57 @@ mod tests {
         assert!(!holds(at));
     }
 
+    /// However many of its operations have deadlines, and none when it is gone.
+    #[test]
+    fn a_direction_of_a_connection_has_one_entry_at_most() {
+        use crate::transport::memory::{Faults, pair};
+        use crate::transport::{Transport, Wait};
+        use crate::{Aio, Conn};
+
+        const FAR: Duration = Duration::from_secs(400_000);
+        let far = Instant::now() + FAR;
+        let entries = || {
+            TIMER
+                .lock()
+                .entries
+                .keys()
+                .filter(|key| key.0 >= far)
+                .count()
+        };
+        let (near, peer) = pair(1 << 10, Faults::none());
+        let conn = Conn::new(near);
+        let aio = |nth: u64| Aio::new().timeout(FAR + Duration::from_secs(1_000 - nth));
+        let asked: Vec<_> = (0..1_000)
+            .map(|nth| {
+                let request = http::Request::get("http://h/").body(bytes::Bytes::new());
+                conn.transact(aio(nth), request.expect("it is one"))
+            })
+            .collect();
+        asked.iter().for_each(|aio| assert!(!aio.is_done()));
+        for _ in 0..1_000 {
+            let mut scrap = [0; 27];
+            let mut there = 0;
+            while there < scrap.len() {
+                there += peer
+                    .read(&mut scrap[there..], Wait::Forever)
+                    .expect("a request");
+            }
+            let answer = io::IoSlice::new(b"HTTP/1.1 204 Fine\r\n\r\n");
+            peer.write(&[answer], Wait::Forever).expect("it is read");
+            assert!(entries() <= 2, "{}", entries());
+        }
+        for aio in asked {
+            assert_eq!(aio.wait().expect("an answer").status(), 204);
+        }
+        assert!(entries() <= 2, "{}", entries());
+        drop(conn);
+        let patience = Instant::now() + Duration::from_secs(30);
+        while entries() > 0 {
+            assert!(Instant::now() < patience, "{} are left", entries());
+            std::thread::yield_now();
+        }
+    }
+
     /// Its destructor runs on another thread, though the timer is the last to know it.
     #[test]
     fn the_last_reference_is_let_go_of_elsewhere() {

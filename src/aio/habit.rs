@@ -15,7 +15,7 @@
 //! something else while one is held back has that one handed over first.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use super::provider::Operation;
@@ -33,7 +33,8 @@ struct Habit {
 }
 
 enum Last {
-    HeldBack(Arc<dyn Operation>),
+    /// It is known weakly, because its result is not for this thread to keep.
+    HeldBack(usize, Weak<dyn Operation>),
     HandedOver(usize, Instant),
     /// One of several that were under way at once.
     Overlapped,
@@ -42,8 +43,7 @@ enum Last {
 impl Last {
     fn is(&self, id: usize) -> bool {
         match self {
-            Self::HeldBack(operation) => operation.id() == id,
-            Self::HandedOver(last, _) => *last == id,
+            Self::HeldBack(last, _) | Self::HandedOver(last, _) => *last == id,
             Self::Overlapped => false,
         }
     }
@@ -73,28 +73,34 @@ pub(crate) enum Handling {
 
 /// Comes before a submission of the current thread.
 pub(crate) fn before() -> Hold {
-    let unawaited = with(|habit| {
-        let last = habit.last.take();
-        if last.is_some() {
+    let unawaited = with(|habit| match &habit.last {
+        None => Ok(habit.run),
+        Some(_) => {
             habit.run = 0;
-            habit.last = Some(Last::Overlapped);
+            Err(habit.last.replace(Last::Overlapped))
         }
-        last
     });
-    if let Some(Some(Last::HeldBack(operation))) = unawaited {
-        operation.hand_over();
-    }
-    match with(|habit| habit.run) {
-        Some(RUN) => Hold::Allowed,
+    match unawaited {
+        Some(Ok(RUN)) => Hold::Allowed,
+        Some(Err(Some(Last::HeldBack(_, operation)))) => {
+            if let Some(operation) = operation.upgrade() {
+                operation.hand_over();
+            }
+            Hold::Never
+        }
         _ => Hold::Never,
     }
 }
 
 /// Comes after it.
-pub(super) fn after(handling: Handling, id: usize, operation: impl FnOnce() -> Arc<dyn Operation>) {
+pub(super) fn after(
+    handling: Handling,
+    id: usize,
+    operation: impl FnOnce() -> Weak<dyn Operation>,
+) {
     let last = with(|habit| {
         let last = match (handling, &habit.last) {
-            (Handling::HeldBack, _) => Last::HeldBack(operation()),
+            (Handling::HeldBack, _) => Last::HeldBack(id, operation()),
             (Handling::HandedOver, None) => Last::HandedOver(id, Instant::now()),
             (Handling::HandedOver, Some(_)) => Last::Overlapped,
         };
@@ -119,7 +125,7 @@ pub(super) fn wait(id: usize, serve: impl FnOnce() -> bool) {
         return;
     };
     let in_time = match last {
-        Last::HeldBack(_) => serve(),
+        Last::HeldBack(..) => serve(),
         Last::HandedOver(_, at) => {
             let in_time = at.elapsed() <= AT_ONCE;
             serve();

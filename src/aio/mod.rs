@@ -26,7 +26,7 @@ pub use self::future::AioFuture;
 use self::habit::Handling;
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
-pub(crate) use self::provider::{Operation, Provider};
+pub(crate) use self::provider::{Operation, Provider, TakenBack};
 use self::slot::Slot;
 pub(crate) use self::state::Interruption;
 use self::state::Whose;
@@ -293,7 +293,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     pub(crate) fn submitted(self, handling: Handling) -> Self {
         let slot = self.handle.slot();
         habit::after(handling, slot.id(), || {
-            Arc::clone(slot) as Arc<dyn Operation>
+            Arc::downgrade(slot) as Weak<dyn Operation>
         });
         self
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::notice::Notice;
-use super::provider::Operation;
+use super::provider::{Operation, TakenBack};
 use super::slot::Slot;
 use super::state::Interruption;
 use crate::error::ErrorKind;
@@ -50,13 +50,17 @@ impl<T: Send + 'static> Operation for Slot<T> {
 
     fn interrupt(self: Arc<Self>, kind: ErrorKind) {
         let provider = self.provider();
-        if self.interruption() == Some(Interruption::Finishes) {
-            // One that nobody has begun is settled by whoever knows its count.
-            if provider.as_ref().is_some_and(|p| p.take_back(&*self, kind)) {
-                return;
-            }
-        }
-        let Some(told) = Self::interrupt(&self, kind) else {
+        // One that is not in a call is settled by whoever knows its count.
+        let taken_back = match (&provider, self.interruption()) {
+            (Some(p), Some(Interruption::Finishes)) => p.take_back(&*self, kind),
+            _ => TakenBack::Not,
+        };
+        let is_begun = match taken_back {
+            TakenBack::Settled => return,
+            TakenBack::Begun => true,
+            TakenBack::Not => false,
+        };
+        let Some(told) = Self::interrupt(&self, kind, is_begun) else {
             return;
         };
         Notice::new(told, &self).post(provider.as_deref());

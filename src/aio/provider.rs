@@ -8,9 +8,8 @@ use crate::error::ErrorKind;
 /// Whoever works on operations: a direction of a connection, an exchange, a connect, a call of a client.
 pub(crate) trait Provider: Send + Sync {
     /// Takes back an operation that it has not begun, and settles it for `kind` with its exact count.
-    /// False if somebody works on it: the caller settles it.
-    fn take_back(&self, _operation: &dyn Operation, _kind: ErrorKind) -> bool {
-        false
+    fn take_back(&self, _operation: &dyn Operation, _kind: ErrorKind) -> TakenBack {
+        TakenBack::Not
     }
 
     /// The operation was interrupted. If it is settled, its job is to be dropped; if a cause is recorded,
@@ -37,6 +36,16 @@ pub(crate) trait Provider: Send + Sync {
     /// Whether the caller is a thread that the operation may need, so that waiting here cannot end
     /// well.
     fn owns_current_thread(&self) -> bool;
+}
+
+/// What became of an operation that was to be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    Settled,
+    /// Whoever has begun it looks for a cause before it blocks, and knows the count.
+    Begun,
+    /// Whoever interrupts it settles it.
+    Not,
 }
 
 /// An operation of any type, as the queue and the cancellers see it.

@@ -159,10 +159,11 @@ impl<T> Slot<T> {
         Some(told)
     }
 
-    /// Ends it for `kind`, or records that it is to end. `None`: it has no effect.
-    pub(super) fn interrupt(&self, kind: ErrorKind) -> Option<Told<T>> {
+    /// Ends it for `kind`, or records that it is to end, as it does with one that is being begun. `None`: it
+    /// has no effect.
+    pub(super) fn interrupt(&self, kind: ErrorKind, is_begun: bool) -> Option<Told<T>> {
         let mut state = self.state.lock();
-        match state.interrupt(kind, self.moved()) {
+        match state.interrupt(kind, self.moved(), is_begun) {
             Interrupted::Settled(told) => {
                 drop(state);
                 self.wake_waiter();

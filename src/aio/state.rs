@@ -12,7 +12,7 @@
 //! | phase | the provider finishes, or drops the completer | interrupt (cancel, deadline) |
 //! |---|---|---|
 //! | Idle | - | no effect |
-//! | Pending, `Finishes` | Done | Done, with the count so far |
+//! | Pending, `Finishes` | Done | Done, with the count so far; as `Recorded` if it is being begun |
 //! | Pending, `Recorded` | Done | the cause is recorded; whoever has the job finishes it |
 //! | Pending, `Committed` | Done | no effect: it is about to be finished |
 //! | Done, Taken | no effect | no effect |
@@ -150,15 +150,23 @@ impl<T, C> State<T, C> {
         }
     }
 
-    /// Ends the operation for `kind` after `moved` bytes, or records that it is to end.
-    pub(super) fn interrupt(&mut self, kind: ErrorKind, moved: u64) -> Interrupted<T, C> {
+    /// Ends the operation for `kind` after `moved` bytes, or records that it is to end, as it does with one
+    /// that is being begun.
+    pub(super) fn interrupt(
+        &mut self,
+        kind: ErrorKind,
+        moved: u64,
+        is_begun: bool,
+    ) -> Interrupted<T, C> {
         match &mut self.phase {
             Phase::Pending {
                 interruption: Interruption::Finishes,
                 ..
-            } => Interrupted::Settled(self.settle(Err(Error::new(kind).with_count(moved)))),
+            } if !is_begun => {
+                Interrupted::Settled(self.settle(Err(Error::new(kind).with_count(moved))))
+            }
             Phase::Pending {
-                interruption: Interruption::Recorded,
+                interruption: Interruption::Finishes | Interruption::Recorded,
                 cause,
             } => {
                 cause.get_or_insert(kind);

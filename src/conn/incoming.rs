@@ -391,6 +391,11 @@ impl Incoming {
         matches!(self.body, Body::Raw | Body::Complete)
     }
 
+    /// Between two messages, with nothing that has arrived and was not taken.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_between() && self.input.raw().is_empty()
+    }
+
     /// Takes what was not handed out, as it arrived. `None` in the middle of a chunked body: that is
     /// not as it arrived any more.
     pub(crate) fn take_unread(&mut self) -> Option<Bytes> {
@@ -481,7 +486,7 @@ pub(crate) fn unasked() -> Error {
     Error::new(ErrorKind::Protocol).with_detail("something came that was not asked for")
 }
 
-fn unread() -> Error {
+pub(crate) fn unread() -> Error {
     refused("the body before it has not been read to its end")
 }
 

@@ -14,7 +14,7 @@ use crate::aio::{Completer, Notice, Operation, Written};
 use crate::background::UserCode;
 use crate::bufs::{Bufs, Slices, gather};
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::proto::encode::Encoded;
 use crate::proto::framing::{Asked, Framing};
 use crate::proto::limits::Limits;
@@ -336,6 +336,11 @@ macro_rules! with_completer {
 impl Want {
     pub(crate) fn is_settled(&self) -> bool {
         with_completer!(self, completer => completer.is_settled())
+    }
+
+    /// What an interruption has left to whoever serves it.
+    pub(crate) fn cause(&self) -> Option<ErrorKind> {
+        with_completer!(self, completer => completer.cause())
     }
 
     pub(crate) fn progress(&self, moved: u64) {

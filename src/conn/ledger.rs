@@ -23,6 +23,8 @@ pub(crate) struct Ledger {
     pub(crate) upgraded: Flag,
     /// The writer is in the middle of a message.
     pub(crate) writing: Flag,
+    /// Whoever reads, and waits for more, is in the middle of a message, or has input for nobody.
+    pub(crate) reading: Flag,
     /// The connection is being shut down: nothing more is submitted.
     pub(crate) leaving: Flag,
 }

@@ -24,10 +24,10 @@ use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
 use super::exchange::{Answer, Extent};
-use super::incoming::{Available, Incoming, Search, unasked};
+use super::incoming::{Available, Incoming, Search, unasked, unread};
 use super::job::{ReadJob, Want};
 use super::ledger::Ledger;
-use super::queue::{Direction, Half, Job, Next};
+use super::queue::{Direction, Half, Job, Next, Rest};
 use crate::aio::{Completer, Operation};
 use crate::background::UserCode;
 use crate::error::{Error, ErrorKind};
@@ -125,16 +125,27 @@ impl Half<Reader> {
         }
     }
 
-    /// Whether all reads are finished. One that an interruption has told may still be on its way out of
-    /// its call: that is waited for, because whoever was told may ask for the stream at once.
+    /// Whether all reads are finished. One that an interruption has settled may still be on its way out
+    /// of its call: that is waited for, because whoever was told may ask for the stream at once.
     pub(crate) fn comes_to_rest(&self) -> bool {
+        let rest = self.rest_after(|rest| matches!(rest, Rest::Blocked | Rest::Returning));
+        rest == Rest::Quiet
+    }
+
+    /// Whether all reads are settled. One that was interrupted takes nothing any more, though it may
+    /// still be in its call.
+    pub(crate) fn is_settled(&self) -> bool {
+        let rest = self.rest_after(|rest| rest == Rest::Returning);
+        matches!(rest, Rest::Quiet | Rest::Blocked)
+    }
+
+    /// How far it is from being quiet, once it is no longer so far; not for ever.
+    fn rest_after(&self, waits: impl Fn(Rest) -> bool) -> Rest {
         let until = Instant::now() + SETTLING;
         loop {
-            if self.queue.is_quiet() {
-                return true;
-            }
-            if !self.queue.is_settling() || Instant::now() >= until {
-                return false;
+            let rest = self.queue.rest();
+            if !waits(rest) || Instant::now() >= until {
+                return rest;
             }
             std::thread::yield_now();
         }
@@ -148,6 +159,7 @@ impl Half<Reader> {
     pub(crate) fn expect_idle(&self, limits: &Limits) -> Result<(), Error> {
         match &mut *self.direction.incoming.lock() {
             Some(incoming) => incoming.expect_idle(limits),
+            None if self.link.ledger.reading.is_set() => Err(unread()),
             None => Ok(()),
         }
     }
@@ -157,7 +169,7 @@ impl Half<Reader> {
         match &mut *self.direction.incoming.lock() {
             // The end of a chunked body counts as read once there is nothing before it.
             Some(incoming) => incoming.expect_idle(limits).is_ok() && incoming.is_between(),
-            None => true,
+            None => !self.link.ledger.reading.is_set(),
         }
     }
 
@@ -179,6 +191,7 @@ impl Half<Reader> {
             let Some(operation) = job.operation() else {
                 return Outcome::Settled;
             };
+            self.link.ledger.reading.set(!incoming.is_at_rest());
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
                 Err(kind) => return job.fail_at(kind.into(), incoming),
@@ -187,6 +200,10 @@ impl Half<Reader> {
             if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
                 self.queue.leave();
                 return job.fail_at(ErrorKind::Canceled.into(), incoming);
+            }
+            if let Some(cause) = job.want.cause() {
+                self.queue.leave();
+                return job.fail_at(cause.into(), incoming);
             }
             // After that, so that whoever shortens it either is heard or wakes the call.
             let Some(wait) = job.patience().wait() else {

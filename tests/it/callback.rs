@@ -928,6 +928,30 @@ fn operations_behind_a_closure_that_blocks_still_end_in_time() {
     );
 }
 
+/// What falls due while one runs comes after it, unless that takes its time: on a busy machine it may
+/// seem to, so one time in many will do.
+#[test]
+fn what_falls_due_in_a_closure_is_told_after_it() {
+    for family in FAMILIES {
+        let (conn, _peer) = pair(family);
+        let in_order = (0..20).any(|_| {
+            let (sender, order) = unbounded();
+            let (theirs, behind) = (sender.clone(), conn.clone());
+            let _ = write_pattern(&conn, Aio::new(), 0, 1).on_complete(move |_, _| {
+                let write = write_pattern(&behind, Aio::new(), 0, 1);
+                let canceller = write.on_complete(move |_, _| {
+                    let _ = sender.send(2);
+                });
+                canceller.cancel();
+                thread::sleep(Duration::from_millis(3));
+                let _ = theirs.send(1);
+            });
+            [receive(&order), receive(&order)] == [1, 2]
+        });
+        assert!(in_order, "{family:?}");
+    }
+}
+
 /// Cancelled while the thread is on its way from the completion of one operation to its closure,
 /// which then blocks: what fell due in that moment must not be left waiting.
 #[test]

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::transport::memory::{Faults, MemoryStream};
-use http_aio::{Aio, Conn, Error, ErrorKind};
+use http_aio::{Aio, Conn, Error, ErrorKind, Limits};
 
-use crate::support::hooks::say;
+use crate::support::hooks::{get, say};
 use crate::support::*;
 
 /// Shorter than `PATIENCE`: a connection that stays open is found sooner.
@@ -147,6 +147,61 @@ fn two_connections_that_read_from_each_other_end() {
     wait_until("threads end, and sockets close", || {
         tasks_since(&before).is_empty() && descriptors() <= open
     });
+}
+
+/// As `say`, over a real socket.
+fn asks(peer: &mut Peer) {
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        asked.extend(peer.expect(1));
+    }
+}
+
+/// Its read is in a call when the last that could receive the answer goes.
+#[test]
+fn an_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
+    for family in FAMILIES {
+        for conn_first in [false, true] {
+            let (conn, mut peer) = watched(family);
+            let exchange = conn.transact(Aio::new(), get());
+            assert!(!exchange.is_done());
+            asks(&mut peer);
+            // Its thread is in the call by then, or about to be.
+            let Err(exchange) = exchange.wait_timeout(Duration::from_millis(20)) else {
+                panic!("nobody has answered");
+            };
+            if conn_first {
+                drop(conn);
+                drop(exchange);
+            } else {
+                drop(exchange);
+                drop(conn);
+            }
+            assert_ended(&mut peer, "an exchange");
+        }
+    }
+}
+
+/// The writer's thread has nothing to do when the last handle goes, and the body is still to come.
+#[test]
+fn a_body_that_is_held_goes_out_after_the_last_handle() {
+    for family in FAMILIES {
+        let (conn, mut peer) = watched(family);
+        let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
+        let (written, _) = tell(conn.write_all(Aio::new().iov(["GET / HTTP/1.0\r\n\r\n"])));
+        receive(&written).result.expect("there is room");
+        asks(&mut peer);
+        let request = Request::put("/").header("Expect", "100-continue");
+        let request = request.body("hello".into()).expect("it is one");
+        let exchange = conn.transact(Aio::new(), request);
+        asks(&mut peer);
+        drop(conn);
+        std::thread::sleep(Duration::from_millis(30)); // Threads with nothing to do end.
+        peer.say("HTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(peer.expect(5), b"hello", "{family:?}");
+        peer.say("HTTP/1.1 204 No Content\r\n\r\n");
+        assert_eq!(settle(exchange).expect("an answer").status(), 204);
+    }
 }
 
 type Receives = Box<dyn FnOnce() -> Result<Bytes, Error>>;

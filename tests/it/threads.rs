@@ -106,11 +106,11 @@ fn a_loop_that_waits_for_its_writes_needs_no_thread() {
         return;
     }
     for family in FAMILIES {
-        in_time(|| {
+        once_of(20, || {
             let (conn, mut peer) = pair(family);
             let peer = thread::spawn(move || peer.drain().count());
             let (before, mut aio, mut written) = (tasks(), Some(Aio::new()), 0);
-            let cost = costs_no_thread(20_000, &before, || {
+            let cost = costs_no_thread(2_000, &before, || {
                 let idle = aio.take().expect("it came back");
                 let (result, back) = conn.write_all(idle.iov(["hello"])).reclaim();
                 written += result.expect("the peer reads").count();
@@ -129,7 +129,7 @@ fn a_server_that_waits_needs_no_thread() {
     if !alone("threads::a_server_that_waits_needs_no_thread") {
         return;
     }
-    in_time(|| {
+    once_of(20, || {
         let (near, mut far) = tcp_pair();
         let conn = Conn::from(near);
         let client = thread::spawn(move || {
@@ -144,7 +144,7 @@ fn a_server_that_waits_needs_no_thread() {
             answers
         });
         let (before, mut answered) = (tasks(), 0);
-        let cost = costs_no_thread(5_000, &before, || {
+        let cost = costs_no_thread(1_000, &before, || {
             let request = conn.read_request(Aio::new()).wait();
             assert_eq!(request.expect("one comes").uri(), "/");
             let response = Response::new(Bytes::from_static(b"hello"));
@@ -165,7 +165,7 @@ fn a_shutdown_that_is_waited_for_needs_no_thread() {
         return;
     }
     for family in FAMILIES {
-        in_time(|| {
+        once_of(20, || {
             let (conn, mut peer) = pair(family);
             let peer = thread::spawn(move || peer.drain().count());
             let before = tasks();

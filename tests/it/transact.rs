@@ -1639,6 +1639,7 @@ fn what_the_queues_do_not_take_is_refused() {
         behind.cancel();
         assert_eq!(failure(settle(reading)).0, ErrorKind::Canceled);
         assert_eq!(failure(settle(behind)).0, ErrorKind::Canceled);
+        wait_until("its thread is back from the call", || conn.is_reusable());
         assert_usable(&conn, peer);
     } else {
         assert_closed(&conn);

@@ -120,7 +120,7 @@ fn is_between_messages(conn: &Conn) -> bool {
     } = &*conn.handle;
     let ledger = &link.ledger;
     writer.queue.is_quiet()
-        && reader.queue.is_quiet()
+        && reader.is_settled()
         && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
         && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
         && reader.is_between(&conn.limits)

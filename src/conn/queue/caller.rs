@@ -57,7 +57,8 @@ impl<J: Job> Queue<J> {
     /// Queues a job for whoever waits for it, or for the thread if that has something to do anyway.
     pub(crate) fn hold_back(&self, job: J, limit: usize) -> Submitted<J> {
         let mut state = self.state.lock();
-        if !(state.is_idle() && state.places.is_empty() && state.phase == Phase::Open) {
+        let is_open = state.phase == Phase::Open && limit > 0;
+        if !(is_open && state.is_idle() && state.places.is_empty()) {
             drop(state);
             return self.submit(job, limit);
         }
@@ -68,10 +69,13 @@ impl<J: Job> Queue<J> {
         let held = &mut state.held;
         held.is_held = true;
         held.count += 1;
-        if held.look.is_none() {
-            held.look = Some((Instant::now() + LOOK, held.count));
-        }
-        let arm = state.time_to_arm();
+        let arm = match held.look {
+            Some(_) => None,
+            None => {
+                held.look = Some((Instant::now() + LOOK, held.count));
+                state.time_to_arm()
+            }
+        };
         Submitted::HeldBack { arm }
     }
 

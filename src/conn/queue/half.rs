@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use super::{Away, Found, Job, Queue, Runner, Submitted};
 use crate::aio::habit::{Handling, Hold};
-use crate::aio::{Operation, Provider};
+use crate::aio::{Operation, Provider, TakenBack};
 use crate::background::{self, UserCode};
 use crate::conn::exchange::Exchanges;
 use crate::conn::ledger::Ledger;
@@ -270,13 +270,14 @@ impl<D: Direction> Half<D> {
 }
 
 impl<D: Direction> Provider for Half<D> {
-    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
+    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> TakenBack {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => {
                 self.fail_in_queue(job, kind);
-                true
+                TakenBack::Settled
             }
-            Found::Blocked | Found::Elsewhere => false,
+            Found::InHands => TakenBack::Begun,
+            Found::Blocked | Found::Elsewhere => TakenBack::Not,
         }
     }
 
@@ -284,13 +285,19 @@ impl<D: Direction> Provider for Half<D> {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail_in_queue(job, ErrorKind::Canceled),
             Found::Blocked => D::interrupt_blocked(self, operation),
-            Found::Elsewhere => {}
+            Found::InHands | Found::Elsewhere => {}
         }
     }
 
     fn post(&self, code: UserCode) {
-        if matches!(self.queue.post(code), Runner::StandIn) {
-            self.stand_in();
+        match self.queue.post(code) {
+            Runner::Present => {}
+            Runner::Later(at) => {
+                if !self.arm(at) {
+                    self.queue.not_armed();
+                }
+            }
+            Runner::StandIn => self.stand_in(),
         }
     }
 

@@ -141,7 +141,21 @@ pub(crate) enum Found<J> {
     Queued(J),
     /// In a system call that may block.
     Blocked,
+    /// With whoever works, between two calls, or with somebody who is about to finish it.
+    InHands,
     Elsewhere,
+}
+
+/// How far a queue is from being quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// All that was accepted is finished.
+    Quiet,
+    /// The last operation is settled, but the system call that was made for it may still block.
+    Blocked,
+    /// Whoever works on the last operation is between two system calls.
+    Returning,
+    Busy,
 }
 
 /// What others have to do while the thread is blocked or in user code.
@@ -250,7 +264,7 @@ impl<J: Job> Queue<J> {
     pub(crate) fn take_back(&self, accepted: Accepted) -> Option<J> {
         match self.remove(self.state.lock(), accepted.place, accepted.id) {
             Found::Queued(job) => Some(job),
-            Found::Blocked | Found::Elsewhere => None,
+            Found::Blocked | Found::InHands | Found::Elsewhere => None,
         }
     }
 
@@ -262,19 +276,21 @@ impl<J: Job> Queue<J> {
                 job.set_held(false);
                 Found::Queued(job)
             }
+            None if state.worker.is_working() => Found::InHands,
             None => Found::Elsewhere,
         }
     }
 
-    /// Whether nothing is left to do but for whoever works to come back from an operation that is settled.
-    pub(crate) fn is_settling(&self) -> bool {
+    /// How far the queue is from being quiet.
+    pub(crate) fn rest(&self) -> Rest {
         let state = self.state.lock();
         let is_last = state.places.is_empty() && self.unfinished() == 1;
-        let returns = match state.worker.blocked_operation() {
-            Some(operation) => operation.is_settled(),
-            None => state.worker.is_working(),
-        };
-        is_last && returns
+        match state.worker.blocked_operation() {
+            _ if self.is_quiet() => Rest::Quiet,
+            Some(operation) if is_last && operation.is_settled() => Rest::Blocked,
+            None if is_last && state.worker.is_working() => Rest::Returning,
+            _ => Rest::Busy,
+        }
     }
 
     /// Whether somebody is in a system call that may block.

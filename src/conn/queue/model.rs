@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use loom::thread::{self, JoinHandle};
 
 use super::{Found, Job, Next, Queue, Runner, Submitted};
-use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, TakenBack};
 use crate::background::UserCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Bell, Condvar, Mutex};
 
 struct Read(Completer<u32>);
 
@@ -50,6 +50,9 @@ impl Job for Read {
         self.0.finish(Err(error)).into_call()
     }
 }
+
+/// What has arrived towards every read.
+const COUNT: u64 = 7;
 
 /// What a half is, without a socket: what arrives is counted.
 struct Half {
@@ -174,12 +177,19 @@ impl Half {
                 input.next += 1;
                 return Some(Ok(input.next));
             }
-            if let Err(kind) = self.queue.enter(job.0.operation().expect("not finished")) {
-                return Some(Err(kind.into()));
+            job.0.progress(COUNT);
+            match self.queue.enter(job.0.operation().expect("not finished")) {
+                Ok(away) if away.stand_in => self.stand_in(),
+                Ok(_) => {}
+                Err(kind) => return Some(Err(kind.into())),
             }
             if job.0.is_settled() {
                 self.queue.leave();
                 return None;
+            }
+            if let Some(cause) = job.0.cause() {
+                self.queue.leave();
+                return Some(Err(Error::new(cause).with_count(COUNT)));
             }
             let mut input = self.input.lock();
             while input.there == 0 && !input.ended && !std::mem::take(&mut input.woken) {
@@ -195,7 +205,13 @@ impl Half {
     /// Fails a job that nobody has begun, or that was not accepted.
     fn fail(&self, job: Read, kind: ErrorKind) {
         self.queue.finished();
-        assert!(job.fail(kind.into()).is_none());
+        assert!(job.fail(Error::new(kind).with_count(COUNT)).is_none());
+    }
+
+    fn stand_in(&self) {
+        while let Some(code) = self.queue.next_posted() {
+            code();
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Input)) {
@@ -259,13 +275,14 @@ impl Half {
 }
 
 impl Provider for Half {
-    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> bool {
+    fn take_back(&self, operation: &dyn Operation, kind: ErrorKind) -> TakenBack {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => {
                 self.fail(job, kind);
-                true
+                TakenBack::Settled
             }
-            Found::Blocked | Found::Elsewhere => false,
+            Found::InHands => TakenBack::Begun,
+            Found::Blocked | Found::Elsewhere => TakenBack::Not,
         }
     }
 
@@ -273,15 +290,14 @@ impl Provider for Half {
         match self.queue.withdraw(operation) {
             Found::Queued(job) => self.fail(job, ErrorKind::Canceled),
             Found::Blocked => self.change(|input| input.woken = true),
-            Found::Elsewhere => {}
+            Found::InHands | Found::Elsewhere => {}
         }
     }
 
     fn post(&self, code: UserCode) {
-        assert!(
-            matches!(self.queue.post(code), Runner::Present),
-            "nobody stands in here"
-        );
+        if let Runner::StandIn = self.queue.post(code) {
+            self.stand_in();
+        }
     }
 
     fn awaited(&self, operation: &dyn Operation) -> bool {
@@ -305,8 +321,12 @@ impl Provider for Half {
 }
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_up_to(2, model);
+}
+
+fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 10_000;
     builder.check(model);
 }
@@ -573,6 +593,19 @@ fn a_waiter_takes_back_what_was_handed_over() {
     });
 }
 
+/// The job lies in the queue, or the thread has it or is blocked for it: whoever knows its count settles it.
+#[test]
+fn what_is_cancelled_says_its_count() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        first.cancel();
+        let error = first.wait().unwrap_err();
+        assert_eq!((error.kind(), error.count()), (ErrorKind::Canceled, COUNT));
+        half.end();
+    });
+}
+
 /// The job lies in the queue, or the waiter or the thread has it, or is blocked for it.
 #[test]
 fn what_a_waiter_takes_back_is_cancelled() {
@@ -613,6 +646,46 @@ fn the_queue_is_quiet_when_the_last_is_told() {
         assert!(!half.queue.is_quiet() || aio.is_done());
         assert_eq!(aio.wait().unwrap(), 1);
         assert!(half.queue.is_quiet());
+        half.end();
+    });
+}
+
+/// The thread has taken user code and is about to run it: nobody takes its place then.
+#[test]
+fn a_caller_meets_a_thread_that_runs_user_code() {
+    check_up_to(3, || {
+        let half = Half::new(2);
+        let first = half.submit();
+        half.post(Box::new(|| ()));
+        let second = spawn(&half, |half| {
+            let _ = half.submit().wait();
+        });
+        assert!(first.wait().is_ok());
+        join(second);
+        half.end();
+    });
+}
+
+/// No thread is to be had that stands in, and the queue's own comes back meanwhile.
+#[test]
+fn user_code_without_a_stand_in_is_left_to_the_thread() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        let ran = Arc::new(Bell::new());
+        let runs = Arc::clone(&ran);
+        let posts = spawn(&half, move |half| {
+            let code = Box::new(move || runs.ring());
+            if let Runner::StandIn = half.queue.post(code) {
+                if half.queue.no_stand_in() {
+                    half.stand_in();
+                }
+            }
+        });
+        half.arrive();
+        assert!(first.wait().is_ok());
+        join(posts);
+        ran.wait();
         half.end();
     });
 }

@@ -1,8 +1,8 @@
 //! The jobs of a queue, each in a place: in order, to be taken out of the middle, and by deadline.
 //!
-//! Places only grow at the back and shrink at the front, so a job is found by its place with a binary
-//! search. What is taken out of the middle leaves a gap; gaps at the front are closed at once, and all
-//! others when there are more of them than jobs. Everything costs O(log n) or less, amortized.
+//! Places are numbered without a break, so a job is found by its number at once. What is taken out of
+//! the middle leaves a gap; gaps at the front are closed at once, and all others when there are more of
+//! them than jobs, which get new numbers then. Everything costs O(log n) or less, amortized.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -17,27 +17,21 @@ const SLACK: usize = 32;
 const MIDDLE: u64 = 1 << 63;
 
 pub(super) struct Places<J> {
-    entries: VecDeque<Entry<J>>,
-    jobs: usize,
+    /// `None` is a gap. The first entry is no gap.
+    entries: VecDeque<Option<J>>,
+    /// The number of the first entry.
     front: u64,
-    back: u64,
+    jobs: usize,
     /// Deadlines of jobs that are here, and of some that have left.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
-}
-
-struct Entry<J> {
-    place: u64,
-    /// `None` is a gap.
-    job: Option<J>,
 }
 
 impl<J> Default for Places<J> {
     fn default() -> Self {
         Self {
             entries: VecDeque::new(),
-            jobs: 0,
             front: MIDDLE,
-            back: MIDDLE,
+            jobs: 0,
             deadlines: BinaryHeap::new(),
         }
     }
@@ -54,20 +48,16 @@ impl<J: Job> Places<J> {
 
     /// Returns its place.
     pub(super) fn push_back(&mut self, job: J) -> u64 {
-        let place = self.back;
-        self.back += 1;
+        let place = self.front + self.entries.len() as u64;
         self.note(&job, place);
-        let job = Some(job);
-        self.entries.push_back(Entry { place, job });
+        self.entries.push_back(Some(job));
         place
     }
 
     pub(super) fn push_front(&mut self, job: J) {
         self.front -= 1;
-        let place = self.front;
-        self.note(&job, place);
-        let job = Some(job);
-        self.entries.push_front(Entry { place, job });
+        self.note(&job, self.front);
+        self.entries.push_front(Some(job));
     }
 
     fn note(&mut self, job: &J, place: u64) {
@@ -79,23 +69,35 @@ impl<J: Job> Places<J> {
     }
 
     pub(super) fn front(&self) -> Option<&J> {
-        self.entries.front().and_then(|entry| entry.job.as_ref())
+        self.entries.front().and_then(Option::as_ref)
     }
 
     pub(super) fn pop_front(&mut self) -> Option<J> {
-        let job = self.entries.pop_front()?.job;
+        let job = self.entries.pop_front()?;
+        self.front += 1;
         self.left();
         job
     }
 
+    /// Moves the first job behind `jobs`, in one move: jobs are large. False if there is none.
+    pub(super) fn move_front(&mut self, jobs: &mut VecDeque<J>) -> bool {
+        let Some(first) = self.entries.pop_front() else {
+            return false;
+        };
+        jobs.extend(first);
+        self.front += 1;
+        self.left();
+        true
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &J> {
-        self.entries.iter().filter_map(|entry| entry.job.as_ref())
+        self.entries.iter().flatten()
     }
 
     /// Takes the job out of this place, if it is the one with this id.
     pub(super) fn remove(&mut self, place: u64, id: usize) -> Option<J> {
         let index = self.index(place)?;
-        let job = self.entries[index].job.take_if(|job| job.id() == id)?;
+        let job = self.entries[index].take_if(|job| job.id() == id)?;
         self.left();
         Some(job)
     }
@@ -103,14 +105,14 @@ impl<J: Job> Places<J> {
     /// Takes all jobs out, in their order.
     pub(super) fn take_all(&mut self) -> VecDeque<J> {
         let taken = std::mem::take(self);
-        (self.front, self.back) = (taken.front, taken.back);
-        taken.entries.into_iter().filter_map(|e| e.job).collect()
+        self.front = taken.front + taken.entries.len() as u64;
+        taken.entries.into_iter().flatten().collect()
     }
 
     /// The earliest deadline.
     pub(super) fn earliest(&mut self) -> Option<Instant> {
         while let Some(Reverse((at, place))) = self.deadlines.peek() {
-            if self.holds(*place) {
+            if self.is_due_at(*place, *at) {
                 return Some(*at);
             }
             self.deadlines.pop();
@@ -126,42 +128,65 @@ impl<J: Job> Places<J> {
                 break;
             };
             let index = self.index(place);
-            due.extend(index.and_then(|index| self.entries[index].job.take()));
+            due.extend(index.and_then(|index| self.entries[index].take()));
             self.left();
         }
         due
     }
 
     fn index(&self, place: u64) -> Option<usize> {
-        self.entries
-            .binary_search_by_key(&place, |entry| entry.place)
-            .ok()
+        let index = usize::try_from(place.checked_sub(self.front)?).ok()?;
+        (index < self.entries.len()).then_some(index)
     }
 
-    fn holds(&self, place: u64) -> bool {
-        self.index(place)
-            .is_some_and(|index| self.entries[index].job.is_some())
+    /// Whether the job in this place has this deadline. A number at the front may have been another's,
+    /// which has left.
+    fn is_due_at(&self, place: u64, at: Instant) -> bool {
+        let job = self
+            .index(place)
+            .and_then(|index| self.entries[index].as_ref());
+        job.is_some_and(|job| job.deadline().instant() == Some(at))
     }
 
     /// A job has left: clears away what it has left behind.
     fn left(&mut self) {
         self.jobs -= 1;
         if self.jobs == 0 {
-            self.entries.clear();
-            self.deadlines.clear();
+            self.front += self.entries.len() as u64;
+            // The usual case has nothing to clear.
+            if !(self.entries.is_empty() && self.deadlines.is_empty()) {
+                self.entries.clear();
+                self.deadlines.clear();
+            }
             return;
         }
-        while self.entries.front().is_some_and(|e| e.job.is_none()) {
+        while self.entries.front().is_some_and(Option::is_none) {
             self.entries.pop_front();
+            self.front += 1;
         }
         if self.entries.len() > 2 * self.jobs + SLACK {
-            self.entries.retain(|entry| entry.job.is_some());
+            self.close_gaps();
+        } else if self.deadlines.len() > 2 * self.jobs + SLACK {
+            self.renew_deadlines();
         }
-        if self.deadlines.len() > 2 * self.jobs + SLACK {
-            let deadlines = std::mem::take(&mut self.deadlines);
-            let live = |Reverse((_, place)): &Reverse<(Instant, u64)>| self.holds(*place);
-            self.deadlines = deadlines.into_iter().filter(live).collect();
+    }
+
+    fn close_gaps(&mut self) {
+        self.front += self.entries.len() as u64;
+        self.entries.retain(Option::is_some);
+        for (place, job) in (self.front..).zip(self.entries.iter().flatten()) {
+            job.set_place(place);
         }
+        self.renew_deadlines();
+    }
+
+    fn renew_deadlines(&mut self) {
+        let places = (self.front..).zip(&self.entries);
+        let deadlines = places.filter_map(|(place, job)| {
+            let at = job.as_ref()?.deadline().instant()?;
+            Some(Reverse((at, place)))
+        });
+        self.deadlines = deadlines.collect();
     }
 }
 
@@ -299,7 +324,7 @@ mod tests {
             places.push_back(job(id, late));
             let last = id - 1;
             if last > 0 {
-                let place = places.back - 2;
+                let place = place_of(&places, last);
                 assert!(places.remove(place, last).is_some());
             }
         }

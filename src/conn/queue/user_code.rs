@@ -28,6 +28,8 @@ pub(super) struct Posted {
 pub(crate) enum Runner {
     /// A thread that is there and will come to it.
     Present,
+    /// The thread, which is in user code that goes before. The timer has to come at this time.
+    Later(Option<Instant>),
     StandIn,
 }
 
@@ -60,13 +62,16 @@ impl<J: Job> Queue<J> {
     pub(crate) fn post(&self, code: UserCode) -> Runner {
         let mut state = self.state.lock();
         state.posted.due.push_back(code);
-        match state.runner() {
-            Runner::Present => {
-                self.wake(state);
-                Runner::Present
-            }
-            Runner::StandIn => Runner::StandIn,
+        if state.worker.is_in_user_code() && !state.posted.standing_in {
+            let patience = &mut state.posted.patience;
+            patience.get_or_insert_with(|| Instant::now() + PATIENCE);
+            return Runner::Later(state.time_to_arm());
         }
+        let runner = state.runner();
+        if matches!(runner, Runner::Present) {
+            self.wake(state);
+        }
+        runner
     }
 
     /// The next for a thread that stands in; after `None` it no longer does.
@@ -81,7 +86,10 @@ impl<J: Job> Queue<J> {
     pub(crate) fn no_stand_in(&self) -> bool {
         let mut state = self.state.lock();
         state.posted.standing_in = false;
-        !state.worker.has_thread()
+        let has_thread = state.worker.has_thread();
+        // The thread may have come back meanwhile, and left what was posted to the one that stands in.
+        self.wake(state);
+        !has_thread
     }
 }
 

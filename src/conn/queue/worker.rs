@@ -29,6 +29,7 @@ pub(super) enum Thread {
     Works(Work),
     /// It is in closures or destructors, for a time that nobody knows.
     UserCode,
+    /// It has died.
     Gone,
 }
 
@@ -89,6 +90,10 @@ impl Worker {
         )
     }
 
+    pub(super) fn is_in_user_code(&self) -> bool {
+        matches!(self, Self::Thread(Thread::UserCode))
+    }
+
     /// Whether it will come to the user code that is due. A caller leaves that to the thread.
     pub(super) fn comes_to_user_code(&self) -> bool {
         matches!(
@@ -146,24 +151,23 @@ impl<J: Job> Queue<J> {
             }
             state.worker = Worker::Thread(Thread::Coming);
             if let Some(code) = state.posted.next_for_thread() {
+                // No caller may take its place before it is back.
+                state.worker = Worker::Thread(Thread::Works(Work::Working));
                 return Next::UserCode(code);
             }
             let is_held = state.is_held_back();
-            let first = match is_held {
-                true => None,
-                false => state.places.pop_front(),
-            };
-            if let Some(first) = first {
+            if !is_held && state.places.move_front(jobs) {
                 state.worker = Worker::Thread(Thread::Works(Work::Working));
-                let more = joins(&first);
-                jobs.push_back(first);
-                while more && state.places.front().is_some_and(&mut joins) {
-                    jobs.extend(state.places.pop_front());
+                if jobs.back().is_some_and(&mut joins) {
+                    while state.places.front().is_some_and(&mut joins) {
+                        state.places.move_front(jobs);
+                    }
                 }
                 return Next::Jobs;
             }
             if !is_held && state.phase != Phase::Open {
-                state.worker = Worker::Thread(Thread::Gone);
+                // An exchange that goes on may have more to write: then it is started anew.
+                state.worker = Worker::Thread(Thread::Unstarted);
                 return Next::Exit;
             }
             self.ready.store(false, Ordering::Relaxed);

@@ -156,15 +156,21 @@ pub(crate) fn thread_name() -> String {
 /// For upper bounds of time on a machine that is busy with other things: a scenario that is late
 /// may be repeated twice. Everything else is asserted inside the scenario, every time.
 #[track_caller]
-pub(crate) fn in_time(mut scenario: impl FnMut() -> Result<(), String>) {
+pub(crate) fn in_time(scenario: impl FnMut() -> Result<(), String>) {
+    once_of(3, scenario);
+}
+
+/// As `in_time`, for what fails as soon as this thread is kept for a millisecond at the wrong moment.
+#[track_caller]
+pub(crate) fn once_of(tries: usize, mut scenario: impl FnMut() -> Result<(), String>) {
     let mut late = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..tries {
         match scenario() {
             Ok(()) => return,
             Err(how) => late.push(how),
         }
     }
-    panic!("too late, three times: {late:?}");
+    panic!("too late, {tries} times: {late:?}");
 }
 
 /// For `in_time`: late, unless `took` is at most `most`.
