@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response};
 use super::input::Input;
 use super::ledger::{Ledger, Requests, announced};
 use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyState;
 use crate::proto::chunked::Decoder;
 use crate::proto::framing::{self, Asked, Framing};
 use crate::proto::limits::Limits;
@@ -26,22 +27,10 @@ const COLLECTED: usize = 4 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     pub(crate) input: Input,
-    body: Body,
+    body: BodyState<Box<Decoder>>,
     trailers: HeaderMap,
     /// Requests, or final responses, whose heads were taken.
     heads: u64,
-}
-
-#[derive(Debug, Default)]
-enum Body {
-    /// No head was read, or what follows is no longer HTTP: bytes as they come.
-    #[default]
-    Raw,
-    Complete,
-    Length(u64),
-    Chunked(Box<Decoder>),
-    /// Ends with the stream.
-    UntilEnd,
 }
 
 /// What of a body is there.
@@ -52,23 +41,11 @@ pub(crate) struct Available {
     pub(crate) ended: bool,
 }
 
-impl Body {
-    fn new(framing: Framing, kind: Kind) -> Self {
-        match framing {
-            Framing::None => Self::Complete,
-            Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Box::new(Decoder::new(kind))),
-            Framing::UntilEnd => Self::UntilEnd,
-            Framing::Tunnel => Self::Raw,
-        }
-    }
-}
-
 impl Incoming {
     /// The other direction may have ended HTTP.
     pub(crate) fn heed(&mut self, ledger: &Ledger) {
-        if matches!(self.body, Body::Complete) && ledger.upgraded.is_set() {
-            self.body = Body::Raw;
+        if ledger.upgraded.is_set() {
+            self.body.upgrade();
         }
     }
 
@@ -97,14 +74,14 @@ impl Incoming {
     fn between(&mut self, enough: usize, most: usize, limits: &Limits) -> Result<Available, Error> {
         let raw = self.input.raw().len();
         let (count, ended) = match &mut self.body {
-            Body::Raw => (raw, false),
-            Body::Complete => (0, true),
-            Body::Length(left) => {
+            BodyState::Raw => (raw, false),
+            BodyState::Complete => (0, true),
+            BodyState::Length(left) => {
                 let count = usize::try_from(*left).map_or(raw, |left| left.min(raw));
                 (count, count as u64 == *left)
             }
-            Body::UntilEnd => (raw, self.input.has_ended()),
-            Body::Chunked(decoder) => {
+            BodyState::UntilEnd => (raw, self.input.has_ended()),
+            BodyState::Chunked(decoder) => {
                 decode(decoder, &mut self.input, enough, most, limits)
                     .map_err(|error| error.with_count(self.input.content() as u64))?;
                 (self.input.content(), decoder.is_complete())
@@ -117,25 +94,22 @@ impl Incoming {
     }
 
     fn end_body(&mut self) {
-        if let Body::Chunked(decoder) = &mut self.body {
+        if let BodyState::Chunked(decoder) = &mut self.body {
             self.trailers = decoder.take_trailers();
         }
-        self.body = Body::Complete;
+        self.body = BodyState::Complete;
     }
 
     /// Hands out content.
     pub(crate) fn take(&mut self, count: usize) -> Bytes {
         match &mut self.body {
-            Body::Chunked(_) => self.input.take_content(count),
-            Body::Complete => Bytes::new(),
-            Body::Raw | Body::UntilEnd => self.input.take_raw(count),
-            Body::Length(left) => {
+            BodyState::Chunked(_) => self.input.take_content(count),
+            BodyState::Complete => Bytes::new(),
+            BodyState::Raw | BodyState::UntilEnd => self.input.take_raw(count),
+            BodyState::Length(left) => {
                 let most = usize::try_from(*left).map_or(count, |left| left.min(count));
                 let content = self.input.take_raw(most);
-                *left -= content.len() as u64;
-                if *left == 0 {
-                    self.body = Body::Complete;
-                }
+                self.body.advance(content.len() as u64);
                 content
             }
         }
@@ -144,9 +118,9 @@ impl Incoming {
     /// What is known of the length of the rest of the body.
     pub(crate) fn length(&self) -> Option<u64> {
         match &self.body {
-            Body::Length(left) => Some(*left),
-            Body::Complete => Some(0),
-            Body::Raw | Body::Chunked(_) | Body::UntilEnd => None,
+            BodyState::Length(left) => Some(*left),
+            BodyState::Complete => Some(0),
+            BodyState::Raw | BodyState::Chunked(_) | BodyState::UntilEnd => None,
         }
     }
 
@@ -157,7 +131,7 @@ impl Incoming {
     /// `InvalidInput` where there is content to be read first, or no body; otherwise those of
     /// `available`.
     pub(crate) fn trailers(&mut self, limits: &Limits) -> Result<Option<HeaderMap>, Error> {
-        if matches!(self.body, Body::Raw) {
+        if self.body.is_raw() {
             return Err(refused("no message has been read"));
         }
         let available = self.available(1, limits)?;
@@ -169,7 +143,7 @@ impl Incoming {
 
     /// Whether a head comes next. False: the end of the body before it is not there yet.
     fn expects_head(&mut self, limits: &Limits) -> Result<bool, Error> {
-        if matches!(self.body, Body::Raw | Body::Complete) {
+        if self.body.is_between_messages() {
             return Ok(true);
         }
         match self.available(1, limits)? {
@@ -309,7 +283,7 @@ impl Incoming {
                 ledger.written.end_at(self.heads + 1); // The final one is still to come.
             }
             self.input.discard(found.size);
-            self.body = Body::Complete;
+            self.body = BodyState::Complete;
             return head;
         }
         if found.framing == Framing::Tunnel {
@@ -328,19 +302,19 @@ impl Incoming {
     fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
         self.input.discard(size);
         self.trailers = HeaderMap::new();
-        self.body = Body::new(framing, kind);
+        self.body = BodyState::new(framing, || Box::new(Decoder::new(kind)));
         self.heads += 1;
     }
 
     /// Throws away what has arrived. What comes behind it is a part of nothing.
     pub(crate) fn discard(&mut self) {
         self.input.clear();
-        self.body = Body::Raw;
+        self.body = BodyState::Raw;
     }
 
     /// What follows is no message.
     pub(crate) fn is_raw(&self) -> bool {
-        matches!(self.body, Body::Raw)
+        self.body.is_raw()
     }
 
     /// The number of the request that the next final response answers.
@@ -353,9 +327,11 @@ impl Incoming {
         let error = self.input.end()?;
         let in_message = match self.body {
             // Blank lines before a head are nothing (RFC 9112 section 2.2).
-            Body::Raw | Body::Complete => reads_head && !self.input.raw().iter().all(is_line_end),
-            Body::Length(_) | Body::Chunked(_) => true,
-            Body::UntilEnd => !self.input.has_ended(),
+            BodyState::Raw | BodyState::Complete => {
+                reads_head && !self.input.raw().iter().all(is_line_end)
+            }
+            BodyState::Length(_) | BodyState::Chunked(_) => true,
+            BodyState::UntilEnd => !self.input.has_ended(),
         };
         Some(if in_message {
             error.with_detail("in the middle of a message").incomplete()
@@ -371,8 +347,8 @@ impl Incoming {
     ///
     /// `InvalidInput`, `Protocol`, or the end that the stream has met.
     pub(crate) fn expect_idle(&mut self, limits: &Limits) -> Result<(), Error> {
-        if matches!(self.body, Body::Length(_) | Body::UntilEnd)
-            || self.available(1, limits)?.count > 0 && !matches!(self.body, Body::Raw)
+        if matches!(self.body, BodyState::Length(_) | BodyState::UntilEnd)
+            || self.available(1, limits)?.count > 0 && !self.body.is_raw()
         {
             return Err(unread());
         }
@@ -388,14 +364,14 @@ impl Incoming {
 
     /// Between two messages.
     pub(crate) fn is_between(&self) -> bool {
-        matches!(self.body, Body::Raw | Body::Complete)
+        self.body.is_between_messages()
     }
 
     /// Takes what was not handed out, as it arrived. `None` in the middle of a chunked body: that is
     /// not as it arrived any more.
     pub(crate) fn take_unread(&mut self) -> Option<Bytes> {
         let is_decoded = match &self.body {
-            Body::Chunked(decoder) => !(decoder.is_complete() && self.input.content() == 0),
+            BodyState::Chunked(decoder) => !(decoder.is_complete() && self.input.content() == 0),
             _ => false,
         };
         (!is_decoded).then(|| self.input.take_raw(usize::MAX))

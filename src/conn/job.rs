@@ -8,13 +8,13 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use smallvec::SmallVec;
 
 use super::exchange::{Answer, Exchange};
-use super::outgoing::Body;
 use super::queue::Job;
 use crate::aio::{Completer, Notice, Operation, Written};
 use crate::background::Call;
 use crate::bufs::{Bufs, Slices, gather};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::proto::body::BodyState;
 use crate::proto::encode::Encoded;
 use crate::proto::framing::{Asked, Framing};
 use crate::proto::limits::Limits;
@@ -61,7 +61,7 @@ pub(crate) struct Message {
     pub(crate) declared: Framing,
     pub(crate) persists: bool,
     /// What follows it. Known when it is admitted.
-    pub(crate) then: Body,
+    pub(crate) then: BodyState,
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +76,7 @@ impl Message {
             role,
             declared: encoded.then,
             persists: encoded.persists,
-            then: Body::Complete,
+            then: BodyState::Complete,
         }
     }
 }

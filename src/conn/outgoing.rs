@@ -15,31 +15,19 @@ use http::StatusCode;
 use super::job::{Content, Frame, Message, Role, WriteJob};
 use super::ledger::{Ledger, announced};
 use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyState;
 use crate::proto::chunked;
-use crate::proto::framing::{self, Asked, Framing};
+use crate::proto::framing::{self, Asked};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outgoing {
-    body: Body,
+    body: BodyState,
     /// Requests whose heads are out.
     requests: u64,
     /// Final responses whose heads are out.
     responses: u64,
     /// The last of them announced the close: no other follows.
     closing: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// No message is being written: bytes go out as they are given.
-    #[default]
-    Raw,
-    /// A message is complete; the next thing is a head.
-    Complete,
-    Length(u64),
-    Chunked,
-    /// Ends with the stream.
-    UntilEnd,
 }
 
 /// Why an operation cannot be offered.
@@ -52,18 +40,6 @@ pub(crate) enum Obstacle {
 impl From<Error> for Obstacle {
     fn from(error: Error) -> Self {
         Self::Refused(error)
-    }
-}
-
-impl From<Framing> for Body {
-    fn from(framing: Framing) -> Self {
-        match framing {
-            Framing::None => Self::Complete,
-            Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked,
-            Framing::UntilEnd => Self::UntilEnd,
-            Framing::Tunnel => Self::Raw,
-        }
     }
 }
 
@@ -90,8 +66,8 @@ impl Outgoing {
 
     /// The other direction may have ended HTTP.
     fn heed(&mut self, ledger: &Ledger) {
-        if self.body == Body::Complete && ledger.upgraded.is_set() {
-            self.body = Body::Raw;
+        if ledger.upgraded.is_set() {
+            self.body.upgrade();
         }
     }
 
@@ -107,22 +83,16 @@ impl Outgoing {
                 Role::Request(_) => ledger.written.end_at(self.requests),
                 Role::Response(_) => ledger.read.end_at(0),
             }
-            if message.then == Body::Raw {
+            if message.then.is_raw() {
                 ledger.upgraded.set(true);
             }
         }
-        ledger
-            .writing
-            .set(!matches!(self.body, Body::Raw | Body::Complete));
+        ledger.writing.set(!self.body.is_between_messages());
     }
 
     fn advance(&mut self, job: &WriteJob, written: u64) {
         match &job.content {
-            Content::Vector => {
-                if let Body::Length(left) = self.body {
-                    self.body = length(left.saturating_sub(written));
-                }
-            }
+            Content::Vector => self.body.advance(written),
             Content::Message(message) => {
                 self.body = message.then;
                 self.closing |= message.announces_close();
@@ -132,7 +102,7 @@ impl Outgoing {
                     Role::Response(_) => {}
                 }
             }
-            Content::Finish(_) => self.body = Body::Complete,
+            Content::Finish(_) => self.body = BodyState::Complete,
             Content::End => {}
         }
     }
@@ -140,10 +110,10 @@ impl Outgoing {
     fn admit_vector(&self, job: &mut WriteJob) -> Result<(), Error> {
         let written = job.bufs.remaining();
         let most = match self.body {
-            Body::Raw | Body::UntilEnd => u64::MAX,
-            Body::Complete => 0,
-            Body::Length(left) => left,
-            Body::Chunked => {
+            BodyState::Raw | BodyState::UntilEnd => u64::MAX,
+            BodyState::Complete => 0,
+            BodyState::Length(left) => left,
+            BodyState::Chunked(()) => {
                 // An empty chunk would end the body.
                 job.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
                 return Ok(());
@@ -177,14 +147,16 @@ impl Outgoing {
 
     fn admit_message(&self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Error> {
         match self.body {
-            Body::Raw | Body::Complete => {}
-            Body::Length(left) => {
+            BodyState::Raw | BodyState::Complete => {}
+            BodyState::Length(left) => {
                 return Err(refused(format!(
                     "{left} bytes of the body before it are not written yet"
                 )));
             }
-            Body::Chunked => return Err(refused("the chunked body before it is not finished")),
-            Body::UntilEnd => {
+            BodyState::Chunked(()) => {
+                return Err(refused("the chunked body before it is not finished"));
+            }
+            BodyState::UntilEnd => {
                 return Err(refused("the body before it ends with the connection"));
             }
         }
@@ -215,17 +187,17 @@ impl Outgoing {
         };
         job.frame = None;
         match self.body {
-            Body::Chunked => {
+            BodyState::Chunked(()) => {
                 job.frame = Some(Box::new(Frame::last(last.clone())));
                 Ok(())
             }
             _ if last != chunked::LAST_CHUNK => {
                 Err(refused("only a chunked body has trailers").into())
             }
-            Body::Complete => Ok(()),
-            Body::UntilEnd => Err(Obstacle::EndsStream),
-            Body::Raw => Err(refused("no message is being written").into()),
-            Body::Length(left) => Err(refused(format!(
+            BodyState::Complete => Ok(()),
+            BodyState::UntilEnd => Err(Obstacle::EndsStream),
+            BodyState::Raw => Err(refused("no message is being written").into()),
+            BodyState::Length(left) => Err(refused(format!(
                 "{left} bytes of the declared Content-Length are missing"
             ))
             .into()),
@@ -237,27 +209,20 @@ impl Message {
     /// What opens a tunnel says nothing about messages.
     fn announces_close(&self) -> bool {
         match self.then {
-            Body::Raw => false,
-            Body::UntilEnd => true,
-            Body::Complete | Body::Length(_) | Body::Chunked => !self.persists,
+            BodyState::Raw => false,
+            BodyState::UntilEnd => true,
+            BodyState::Complete | BodyState::Length(_) | BodyState::Chunked(()) => !self.persists,
         }
     }
 
-    fn after_response(&self, status: StatusCode, asked: Asked) -> Body {
+    fn after_response(&self, status: StatusCode, asked: Asked) -> BodyState {
         let tunnels = status == StatusCode::SWITCHING_PROTOCOLS
             || (asked == Asked::Connect && status.is_success());
         match asked {
-            _ if tunnels => Body::Raw,
-            Asked::Head => Body::Complete,
+            _ if tunnels => BodyState::Raw,
+            Asked::Head => BodyState::Complete,
             _ => self.declared.into(),
         }
-    }
-}
-
-fn length(left: u64) -> Body {
-    match left {
-        0 => Body::Complete,
-        left => Body::Length(left),
     }
 }
 

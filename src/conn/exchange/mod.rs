@@ -37,7 +37,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 pub(crate) use self::ready::{Exchanges, is_poolable, is_reusable};
-use self::state::{Body, Event, Progress, Sent, Steps};
+use self::state::{Event, HeldBody, Progress, Sent, Steps};
 use super::job::{Content, Message, ReadJob, Role, Until, Want, WriteJob};
 use super::queue::{Half, Submitted};
 use super::reader::Reader;
@@ -417,10 +417,10 @@ impl Exchange {
 
     fn take(&self, steps: Steps) {
         match steps.body {
-            Body::Leave => {}
-            Body::Wait => self.wait_for_word(),
-            Body::Send => self.send_body(),
-            Body::Drop => self.drop_body(),
+            HeldBody::Leave => {}
+            HeldBody::Wait => self.wait_for_word(),
+            HeldBody::Send => self.send_body(),
+            HeldBody::Drop => self.drop_body(),
         }
         if steps.cancel_writes {
             // The last first: it is still untouched in the queue.

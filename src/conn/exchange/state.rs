@@ -68,7 +68,7 @@ pub(super) enum Sent {
 pub(super) struct Steps {
     pub(super) cancel_writes: bool,
     pub(super) cancel_read: bool,
-    pub(super) body: Body,
+    pub(super) body: HeldBody,
     /// The whole request is out: the server's time begins.
     pub(super) request_is_out: bool,
     /// Both directions have ended just now.
@@ -77,7 +77,7 @@ pub(super) struct Steps {
 
 /// What is to be done with the held body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum HeldBody {
     #[default]
     Leave,
     /// Wait for the server's word, for a while.
@@ -132,11 +132,11 @@ impl Progress {
         let was_stopped = self.is_stopped();
         self.write = match (self.write, sent) {
             (Write::Head, Sent::Whole) => {
-                steps.body = Body::Wait;
+                steps.body = HeldBody::Wait;
                 Write::Held
             }
             (Write::Head, Sent::Reset | Sent::Failed) => {
-                steps.body = Body::Drop;
+                steps.body = HeldBody::Drop;
                 Write::Done
             }
             (Write::Running(2..), _) => Write::Running(1),
@@ -156,13 +156,13 @@ impl Progress {
             Write::Held => Write::Running(1),
             Write::Running(_) | Write::Stopped(_) | Write::Done => return,
         };
-        steps.body = Body::Send;
+        steps.body = HeldBody::Send;
     }
 
     /// A held body is not sent any more. What is going out goes on only if that `may_go_on`.
     fn keep_body(&mut self, may_go_on: bool, steps: &mut Steps) {
         if matches!(self.write, Write::Head | Write::Held) {
-            steps.body = Body::Drop;
+            steps.body = HeldBody::Drop;
         }
         self.write = match self.write {
             Write::Head => Write::Running(1),
@@ -247,11 +247,11 @@ mod tests {
 
     fn check_counts(before: Progress, after: Progress, event: Event, steps: Steps, what: &str) {
         let ended = u8::from(matches!(event, Event::Written(_)));
-        let begun = u8::from(steps.body == Body::Send);
+        let begun = u8::from(steps.body == HeldBody::Send);
         let expected = under_way(before.write) + begun - ended;
         assert_eq!(under_way(after.write), expected, "{what}");
         // The body is kept, sent or dropped: exactly one of them.
-        let leaves = matches!(steps.body, Body::Send | Body::Drop);
+        let leaves = matches!(steps.body, HeldBody::Send | HeldBody::Drop);
         assert_eq!(holds(before.write) && !holds(after.write), leaves, "{what}");
         assert!(!holds(after.write) || holds(before.write), "{what}");
         assert!(
@@ -281,7 +281,7 @@ mod tests {
         let expected = was_out && !stopped(before) && before.read == Read::Running;
         assert_eq!(steps.request_is_out, expected, "{what}");
         assert_eq!(
-            steps.body == Body::Wait,
+            steps.body == HeldBody::Wait,
             before.write == Write::Head && after.write == Write::Held
         );
     }
