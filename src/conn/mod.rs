@@ -8,7 +8,6 @@ mod incoming;
 mod input;
 mod job;
 mod ledger;
-mod outgoing;
 mod queue;
 mod read;
 mod reader;

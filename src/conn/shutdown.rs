@@ -12,14 +12,14 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::job::{Content, ReadJob, Until, Want, WriteJob};
+use super::job::{ReadJob, Want, WriteJob};
 use super::queue::Half;
 use super::reader::Reader;
+use super::write::parcel::Parcel;
 use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::Call;
-use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 
@@ -131,8 +131,7 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     read.then(move |result| shutdown.read(result));
 
     handle.link.ledger.leaving.set(true);
-    let (content, bufs) = (Content::End, Bufs::default());
-    let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer);
+    let write = WriteJob::new(Parcel::end(), deadline, write_completer);
     handle.writer.submit_some(write, usize::MAX);
     let read = ReadJob {
         want: Want::Rest(read_completer),

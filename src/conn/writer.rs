@@ -27,8 +27,8 @@ use std::net::Shutdown;
 use parking_lot::Mutex;
 
 use super::job::WriteJob;
-use super::outgoing::{Obstacle, Outgoing};
 use super::queue::{Direction, Half, Next};
+use super::write::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
 use crate::bufs::{SLICES, Slices};
@@ -65,7 +65,7 @@ impl Direction for Writer {
         loop {
             let (mut slices, mut bytes) = (0, 0);
             let joins = |job: &WriteJob| {
-                let (its_slices, its_bytes) = job.size();
+                let (its_slices, its_bytes) = job.parcel.size();
                 slices += its_slices + FRAME_SLICES;
                 bytes += its_bytes;
                 its_bytes <= SMALL && slices <= SLICES && bytes <= BATCH_BYTES
@@ -176,10 +176,11 @@ impl Half<Writer> {
                 Err(error) => failure(error),
             };
             if let Some(job) = batch.front_mut() {
-                job.hold(self.link.transport.is_mid_record());
+                job.parcel
+                    .set_mid_record(self.link.transport.is_mid_record());
             }
             let offered = batch.len();
-            while batch.front().is_some_and(WriteJob::is_complete) {
+            while batch.front().is_some_and(|job| job.parcel.is_complete()) {
                 notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
             }
             // All in one call, or, where each has its own, until one does not go whole.
@@ -215,8 +216,14 @@ impl Half<Writer> {
         loop {
             let mut ahead = *outgoing;
             let obstacle = batch.iter_mut().enumerate().find_map(|(place, job)| {
-                let admitted = ahead.admit(job, &self.link.ledger);
-                admitted.err().map(|obstacle| (place, obstacle))
+                match ahead.admit(&mut job.parcel, &self.link.ledger) {
+                    Ok(None) => None,
+                    Ok(number) => {
+                        job.number(number);
+                        None
+                    }
+                    Err(obstacle) => Some((place, obstacle)),
+                }
             });
             match obstacle {
                 None => return,
@@ -260,7 +267,7 @@ impl Half<Writer> {
 
     fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
         let was_closing = self.link.ledger.is_closing();
-        outgoing.complete(&job, &self.link.ledger);
+        outgoing.complete(&job.parcel, &self.link.ledger);
         if !was_closing && self.link.ledger.is_closing() {
             // A read of a message that cannot come any more may be waiting for it.
             self.link.transport.wake_reader();
@@ -274,12 +281,12 @@ impl Half<Writer> {
         let mut slices = Slices::new();
         if self.link.transport.record().is_some() {
             if let Some(job) = batch.front() {
-                job.gather(&mut slices, self.budget(job));
+                job.parcel.gather(&mut slices, self.budget(job));
             }
         } else {
             let mut room = CALL_BYTES;
             for job in batch {
-                room -= job.gather(&mut slices, room);
+                room -= job.parcel.gather(&mut slices, room);
             }
         }
         if slices.is_empty() {
@@ -294,7 +301,7 @@ impl Half<Writer> {
         if rest.is_empty() {
             return;
         }
-        for job in rest.iter().filter(|job| !job.is_begun()) {
+        for job in rest.iter().filter(|job| !job.parcel.is_begun()) {
             job.withdrawn();
         }
         let operations: Vec<_> = rest
@@ -322,8 +329,8 @@ impl Half<Writer> {
         outgoing: &mut Outgoing,
         notices: &mut Vec<Notice<Written>>,
     ) {
-        let mut in_flight = job.is_begun();
-        while !job.is_complete() {
+        let mut in_flight = job.parcel.is_begun();
+        while !job.parcel.is_complete() {
             let Some(operation) = job.completer.operation() else {
                 return;
             };
@@ -341,7 +348,8 @@ impl Half<Writer> {
             }
             in_flight = true;
             let result = self.call(&job, wait);
-            job.hold(self.link.transport.is_mid_record());
+            job.parcel
+                .set_mid_record(self.link.transport.is_mid_record());
             let ended = self.queue.leave();
             let failure = match result {
                 Ok(0) => Some(Error::from(io::Error::from(io::ErrorKind::WriteZero))),
@@ -354,7 +362,7 @@ impl Half<Writer> {
             if let Some(error) = ended.map(Error::new).or(failure) {
                 return self.end_with(job, error);
             }
-            if job.wants_some() && job.is_complete() {
+            if job.parcel.wants_some() && job.parcel.is_complete() {
                 self.add(&mut job);
             }
         }
@@ -365,14 +373,14 @@ impl Half<Writer> {
     /// wants some is given little.
     fn call(&self, job: &WriteJob, wait: Wait) -> io::Result<usize> {
         let mut slices = Slices::new();
-        job.gather(&mut slices, self.budget(job));
+        job.parcel.gather(&mut slices, self.budget(job));
         self.link.transport.write(&slices, wait)
     }
 
     /// Most bytes of a call for `job` alone. Of one that is content with some, no more than a record
     /// is made, so that nothing of it is held when it is complete.
     fn budget(&self, job: &WriteJob) -> usize {
-        if job.wants_some() {
+        if job.parcel.wants_some() {
             self.link.transport.record().unwrap_or(FIRST_BYTES)
         } else {
             CALL_BYTES
@@ -385,7 +393,7 @@ impl Half<Writer> {
             return;
         }
         let mut slices = Slices::new();
-        job.gather(&mut slices, CALL_BYTES);
+        job.parcel.gather(&mut slices, CALL_BYTES);
         if !slices.is_empty() {
             let result = self.link.transport.write(&slices, Wait::Never);
             drop(slices);

@@ -38,9 +38,11 @@ use smallvec::SmallVec;
 
 pub(crate) use self::ready::{Exchanges, is_poolable, is_reusable};
 use self::state::{Event, HeldBody, Progress, Sent, Steps};
-use super::job::{Content, Message, ReadJob, Role, Until, Want, WriteJob};
+use super::job::{ReadJob, Want, WriteJob};
 use super::queue::{Half, Submitted};
 use super::reader::Reader;
+use super::write::message::{Message, Role};
+use super::write::parcel::{Content, Parcel, Until};
 use super::writer::Writer;
 use super::{Conn, close};
 use crate::aio::habit::{Handling, Hold};
@@ -308,8 +310,8 @@ impl Exchange {
         let message = Message::new(Role::Request(request.method().into()), &encoded);
         let bufs: Bufs = [encoded.head, body].into_iter().collect();
         let content = Content::Message(Box::new(message));
-        WriteJob::new(content, bufs, Until::All, deadline, write_completer)
-            .part_of(Some(Arc::clone(self)))
+        let parcel = Parcel::new(content, bufs, Until::All);
+        WriteJob::new(parcel, deadline, write_completer).part_of(Some(Arc::clone(self)))
     }
 
     /// The read waits for who waits for the exchange.
@@ -493,8 +495,8 @@ impl Exchange {
         let canceller = write.canceller();
         let theirs = Arc::clone(&this);
         write.then(move |result| theirs.written(result));
-        let job = WriteJob::new(Content::Vector, body, Until::All, deadline, completer)
-            .part_of(Some(this));
+        let parcel = Parcel::new(Content::Vector, body, Until::All);
+        let job = WriteJob::new(parcel, deadline, completer).part_of(Some(this));
         let mut state = self.state.lock();
         state.writes.push(canceller.clone());
         let stopped = state.progress.is_stopped();

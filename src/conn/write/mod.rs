@@ -1,10 +1,16 @@
 //! Submitting writes.
 
+pub(super) mod message;
+pub(super) mod outgoing;
+pub(super) mod parcel;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+use self::message::{Message, Role};
+use self::parcel::{Content, Parcel, Until};
 use super::Conn;
-use super::job::{Content, Message, Role, Until, WriteJob};
+use super::job::WriteJob;
 use crate::aio::{Aio, InFlight, Interruption, Written, habit};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
@@ -251,7 +257,7 @@ impl Conn {
         };
         match content {
             Ok(content) => {
-                let job = WriteJob::new(content, bufs, until, deadline, completer);
+                let job = WriteJob::new(Parcel::new(content, bufs, until), deadline, completer);
                 let hold = habit::before();
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);

@@ -10,10 +10,9 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
-use http::StatusCode;
-
-use super::job::{Content, Frame, Message, Role, WriteJob};
-use super::ledger::{Ledger, announced};
+use super::message::Role;
+use super::parcel::{Content, Frame, Parcel};
+use crate::conn::ledger::{Ledger, announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyState;
 use crate::proto::chunked;
@@ -44,24 +43,30 @@ impl From<Error> for Obstacle {
 }
 
 impl Outgoing {
-    /// Frames `job` for this state and moves on as if it were complete.
+    /// Frames `parcel` for this state and moves on as if it were complete. Returns the number of the
+    /// request that it is.
     ///
     /// # Errors
     ///
     /// It must not be written, or not yet.
-    pub(crate) fn admit(&mut self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Obstacle> {
+    pub(crate) fn admit(
+        &mut self,
+        parcel: &mut Parcel,
+        ledger: &Ledger,
+    ) -> Result<Option<u64>, Obstacle> {
         self.heed(ledger);
-        if !job.is_begun() {
-            match &mut job.content {
-                Content::Vector => self.admit_vector(job)?,
-                Content::Message(_) => self.admit_message(job, ledger)?,
-                Content::Finish(_) => self.admit_finish(job)?,
+        let mut number = None;
+        if !parcel.is_begun() {
+            match &parcel.content {
+                Content::Vector => self.admit_vector(parcel)?,
+                Content::Message(_) => number = self.admit_message(parcel, ledger)?,
+                Content::Finish(_) => self.admit_finish(parcel)?,
                 Content::End => return Err(Obstacle::EndsStream),
             }
         }
-        let length = job.payload();
-        self.advance(job, length);
-        Ok(())
+        let length = parcel.payload();
+        self.advance(parcel, length);
+        Ok(number)
     }
 
     /// The other direction may have ended HTTP.
@@ -71,11 +76,11 @@ impl Outgoing {
         }
     }
 
-    /// Moves on: `job` is complete.
-    pub(crate) fn complete(&mut self, job: &WriteJob, ledger: &Ledger) {
+    /// Moves on: `parcel` is complete.
+    pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
         self.heed(ledger);
-        self.advance(job, job.counted());
-        if let Content::Message(message) = &job.content {
+        self.advance(parcel, parcel.counted());
+        if let Content::Message(message) = &parcel.content {
             ledger.written.sent(self.requests);
             ledger.read.answered(self.responses);
             match message.role {
@@ -90,8 +95,8 @@ impl Outgoing {
         ledger.writing.set(!self.body.is_between_messages());
     }
 
-    fn advance(&mut self, job: &WriteJob, written: u64) {
-        match &job.content {
+    fn advance(&mut self, parcel: &Parcel, written: u64) {
+        match &parcel.content {
             Content::Vector => self.body.advance(written),
             Content::Message(message) => {
                 self.body = message.then;
@@ -107,19 +112,19 @@ impl Outgoing {
         }
     }
 
-    fn admit_vector(&self, job: &mut WriteJob) -> Result<(), Error> {
-        let written = job.bufs.remaining();
+    fn admit_vector(&self, parcel: &mut Parcel) -> Result<(), Error> {
+        let written = parcel.bufs.remaining();
         let most = match self.body {
             BodyState::Raw | BodyState::UntilEnd => u64::MAX,
             BodyState::Complete => 0,
             BodyState::Length(left) => left,
             BodyState::Chunked(()) => {
                 // An empty chunk would end the body.
-                job.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
+                parcel.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
                 return Ok(());
             }
         };
-        job.frame = None;
+        parcel.frame = None;
         match written.checked_sub(most) {
             None | Some(0) => Ok(()),
             Some(over) if most == 0 => Err(refused(format!(
@@ -145,7 +150,7 @@ impl Outgoing {
         }
     }
 
-    fn admit_message(&self, job: &mut WriteJob, ledger: &Ledger) -> Result<(), Error> {
+    fn admit_message(&self, parcel: &mut Parcel, ledger: &Ledger) -> Result<Option<u64>, Error> {
         match self.body {
             BodyState::Raw | BodyState::Complete => {}
             BodyState::Length(left) => {
@@ -160,35 +165,35 @@ impl Outgoing {
                 return Err(refused("the body before it ends with the connection"));
             }
         }
-        let Content::Message(message) = &mut job.content else {
-            return Ok(());
+        let Content::Message(message) = &mut parcel.content else {
+            return Ok(None);
         };
         self.expect_open(message.role, ledger)?;
         match message.role {
             Role::Request(asked) => {
                 ledger.written.note(self.requests, asked);
-                message.then = message.declared.into();
-                job.number(Some(self.requests));
+                message.then = message.after_request();
+                Ok(Some(self.requests))
             }
             Role::Response(status) => {
                 let asked = ledger.read.look_up(self.responses);
                 let has_body = asked != Asked::Head;
                 message.then = message.after_response(status, asked);
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                job.bufs.show(if has_body { usize::MAX } else { 1 });
+                parcel.bufs.show(if has_body { usize::MAX } else { 1 });
+                Ok(None)
             }
         }
-        Ok(())
     }
 
-    fn admit_finish(&self, job: &mut WriteJob) -> Result<(), Obstacle> {
-        let Content::Finish(last) = &job.content else {
+    fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {
+        let Content::Finish(last) = &parcel.content else {
             return Ok(());
         };
-        job.frame = None;
+        parcel.frame = None;
         match self.body {
             BodyState::Chunked(()) => {
-                job.frame = Some(Box::new(Frame::last(last.clone())));
+                parcel.frame = Some(Box::new(Frame::last(last.clone())));
                 Ok(())
             }
             _ if last != chunked::LAST_CHUNK => {
@@ -202,33 +207,6 @@ impl Outgoing {
             ))
             .into()),
         }
-    }
-}
-
-impl Message {
-    /// What opens a tunnel says nothing about messages.
-    fn announces_close(&self) -> bool {
-        match self.then {
-            BodyState::Raw => false,
-            BodyState::UntilEnd => true,
-            BodyState::Complete | BodyState::Length(_) | BodyState::Chunked(()) => !self.persists,
-        }
-    }
-
-    fn after_response(&self, status: StatusCode, asked: Asked) -> BodyState {
-        let tunnels = status == StatusCode::SWITCHING_PROTOCOLS
-            || (asked == Asked::Connect && status.is_success());
-        match asked {
-            _ if tunnels => BodyState::Raw,
-            Asked::Head => BodyState::Complete,
-            _ => self.declared.into(),
-        }
-    }
-}
-
-impl Frame {
-    fn chunk(length: u64) -> Self {
-        Self::new(chunked::chunk_head(length), chunked::CHUNK_END.into())
     }
 }
 
