@@ -23,11 +23,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
-use super::exchange::{Answer, Extent};
 use super::incoming::{Available, Incoming, Search, unasked};
-use super::job::{ReadJob, Want};
 use super::ledger::Ledger;
 use super::queue::{Direction, Half, Job, Next};
+use super::read::answer::{Answer, Extent};
+use super::read::job::{ReadJob, Want};
 use crate::aio::{Completer, Operation};
 use crate::background::Call;
 use crate::error::{Error, ErrorKind};
@@ -479,15 +479,15 @@ impl Answer {
         completer: Completer<Response<Bytes>>,
     ) -> Looked<AnswerBack> {
         if self.head.is_none() {
-            let seen = |interim: &Response<Bytes>| self.exchange.saw_interim(interim.status());
+            let seen = |interim: &Response<Bytes>| self.observer.saw_interim(interim.status());
             match incoming.final_response(search, limits, ledger, seen) {
                 Ok(None) => return NotYet((self, completer), 0),
                 Err(error) => return finish(completer, Err(error)),
-                Ok(Some(_)) if !self.exchange.has_number(incoming.next_answer()) => {
+                Ok(Some(_)) if !self.observer.has_number(incoming.next_answer()) => {
                     return finish(completer, Err(unasked()));
                 }
                 Ok(Some(found)) => {
-                    self.exchange.saw_answer(found.head.status());
+                    self.observer.saw_answer(found.head.status());
                     if self.extent == Extent::Head {
                         return match hand_over(completer, found.size(), || {
                             incoming.take_response(found, ledger)

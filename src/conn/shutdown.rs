@@ -12,9 +12,10 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::job::{ReadJob, Want, WriteJob};
 use super::queue::Half;
+use super::read::job::{ReadJob, Want};
 use super::reader::Reader;
+use super::write::job::WriteJob;
 use super::write::parcel::Parcel;
 use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Hold};

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::Conn;
-use super::exchange::{self, Extent, Terms};
+use super::exchange::{self, Terms};
+use super::read::answer::Extent;
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, InFlight};
 #[cfg(doc)]

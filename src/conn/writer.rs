@@ -26,8 +26,8 @@ use std::net::Shutdown;
 
 use parking_lot::Mutex;
 
-use super::job::WriteJob;
 use super::queue::{Direction, Half, Next};
+use super::write::job::WriteJob;
 use super::write::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
@@ -219,7 +219,7 @@ impl Half<Writer> {
                 match ahead.admit(&mut job.parcel, &self.link.ledger) {
                     Ok(None) => None,
                     Ok(number) => {
-                        job.number(number);
+                        job.set_number(number);
                         None
                     }
                     Err(obstacle) => Some((place, obstacle)),
@@ -302,7 +302,7 @@ impl Half<Writer> {
             return;
         }
         for job in rest.iter().filter(|job| !job.parcel.is_begun()) {
-            job.withdrawn();
+            job.clear_number();
         }
         let operations: Vec<_> = rest
             .iter()
@@ -407,7 +407,7 @@ impl Half<Writer> {
         if in_flight {
             self.end_with(job, kind.into());
         } else {
-            job.withdrawn();
+            job.clear_number();
             self.fail(job, kind);
         }
     }

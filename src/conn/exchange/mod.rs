@@ -38,9 +38,11 @@ use smallvec::SmallVec;
 
 pub(crate) use self::ready::{Exchanges, is_poolable, is_reusable};
 use self::state::{Event, HeldBody, Progress, Sent, Steps};
-use super::job::{ReadJob, Want, WriteJob};
 use super::queue::{Half, Submitted};
+use super::read::answer::{Answer, AnswerObserver, Extent};
+use super::read::job::{ReadJob, Want};
 use super::reader::Reader;
+use super::write::job::{RequestObserver, WriteJob};
 use super::write::message::{Message, Role};
 use super::write::parcel::{Content, Parcel, Until};
 use super::writer::Writer;
@@ -57,22 +59,7 @@ use crate::proto::limits::Limits;
 use crate::timer::{self, Alarm, Expire};
 
 /// No request has this number.
-const NONE: u64 = u64::MAX;
-
-/// How much of the response an exchange reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    Head,
-    Whole,
-}
-
-/// The read of a response, with the request it belongs to.
-pub(crate) struct Answer {
-    pub(crate) exchange: Arc<Exchange>,
-    pub(crate) extent: Extent,
-    /// Taken already; the body is to come.
-    pub(crate) head: Option<Response<Bytes>>,
-}
+const NO_NUMBER: u64 = u64::MAX;
 
 pub(crate) struct Exchange {
     writer: Arc<Half<Writer>>,
@@ -199,11 +186,7 @@ pub(crate) fn submit(
     let write = exchange.begin(conn, request, encoded, completer, deadline);
     let theirs = Arc::clone(&exchange);
     read.then(move |result| theirs.answered(result));
-    let answer = Answer {
-        exchange: Arc::clone(&exchange),
-        extent: terms.extent,
-        head: None,
-    };
+    let answer = Answer::new(Arc::<Exchange>::clone(&exchange), terms.extent);
     let read = ReadJob {
         want: Want::Answer(Box::new(answer), read_completer),
         limits: conn.limits,
@@ -266,7 +249,7 @@ impl Exchange {
         Arc::new_cyclic(|this| Self {
             writer: Arc::clone(&conn.handle.writer),
             reader: Arc::clone(&conn.handle.reader),
-            number: AtomicU64::new(NONE),
+            number: AtomicU64::new(NO_NUMBER),
             head_timeout: terms.head_timeout,
             whole: terms.whole.clone(),
             head_deadline: Mutex::new(Deadline::Never),
@@ -311,7 +294,7 @@ impl Exchange {
         let bufs: Bufs = [encoded.head, body].into_iter().collect();
         let content = Content::Message(Box::new(message));
         let parcel = Parcel::new(content, bufs, Until::All);
-        WriteJob::new(parcel, deadline, write_completer).part_of(Some(Arc::clone(self)))
+        WriteJob::new(parcel, deadline, write_completer).observed_by(Arc::<Self>::clone(self))
     }
 
     /// The read waits for who waits for the exchange.
@@ -323,28 +306,44 @@ impl Exchange {
     }
 }
 
-/// What whoever works on the two operations tells meanwhile.
-impl Exchange {
-    /// The request has this number, or none, for it is not out.
-    pub(crate) fn number(&self, number: Option<u64>) {
-        self.number.store(number.unwrap_or(NONE), Ordering::Release);
+impl RequestObserver for Exchange {
+    fn set_number(&self, number: Option<u64>) {
+        self.number
+            .store(number.unwrap_or(NO_NUMBER), Ordering::Release);
     }
 
-    pub(crate) fn head_deadline(&self) -> Deadline {
-        *self.head_deadline.lock()
+    fn progress(&self, count: u64) {
+        let state = self.state.lock();
+        self.report_progress(&state, state.sent + count);
     }
+}
 
-    pub(crate) fn has_number(&self, number: u64) -> bool {
+impl AnswerObserver for Exchange {
+    fn has_number(&self, number: u64) -> bool {
         self.number.load(Ordering::Acquire) == number
     }
 
-    /// So much of the write under way is out.
-    pub(crate) fn progress(&self, sent: u64) {
-        let state = self.state.lock();
-        self.tell_progress(&state, state.sent + sent);
+    fn head_deadline(&self) -> Deadline {
+        *self.head_deadline.lock()
     }
 
-    fn tell_progress(&self, state: &State, sent: u64) {
+    fn saw_interim(&self, status: StatusCode) {
+        if status == StatusCode::CONTINUE {
+            self.meet(Event::Released);
+        }
+    }
+
+    /// Unless the answer is a success, the server has no use for the rest of the body (RFC 9112
+    /// section 9.5).
+    fn saw_answer(&self, status: StatusCode) {
+        let success = status.is_success();
+        self.meet(Event::Answered { success });
+    }
+}
+
+/// The events, and what they bring about.
+impl Exchange {
+    fn report_progress(&self, state: &State, sent: u64) {
         if let Some(completer) = &state.completer {
             completer.progress(sent);
         }
@@ -353,29 +352,13 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn saw_interim(&self, status: StatusCode) {
-        if status == StatusCode::CONTINUE {
-            self.meet(Event::Released);
-        }
-    }
-
-    /// The final head is there. Unless it is a success, the server has no use for the rest of the
-    /// body (RFC 9112 section 9.5).
-    pub(crate) fn saw_answer(&self, status: StatusCode) {
-        let success = status.is_success();
-        self.meet(Event::Answered { success });
-    }
-}
-
-/// The events, and what they bring about.
-impl Exchange {
     fn written(&self, result: Result<Written, Error>) {
         let mut state = self.state.lock();
         state.sent += match &result {
             Ok(written) => written.count(),
             Err(error) => error.count(),
         };
-        self.tell_progress(&state, state.sent);
+        self.report_progress(&state, state.sent);
         let sent = match &result {
             Ok(_) => Sent::Whole,
             Err(error) if error.kind() == ErrorKind::Reset => Sent::Reset,
@@ -496,7 +479,7 @@ impl Exchange {
         let theirs = Arc::clone(&this);
         write.then(move |result| theirs.written(result));
         let parcel = Parcel::new(Content::Vector, body, Until::All);
-        let job = WriteJob::new(parcel, deadline, completer).part_of(Some(this));
+        let job = WriteJob::new(parcel, deadline, completer).observed_by(this);
         let mut state = self.state.lock();
         state.writes.push(canceller.clone());
         let stopped = state.progress.is_stopped();

@@ -1,5 +1,6 @@
 //! Submitting writes.
 
+pub(super) mod job;
 pub(super) mod message;
 pub(super) mod outgoing;
 pub(super) mod parcel;
@@ -7,10 +8,10 @@ pub(super) mod parcel;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+use self::job::WriteJob;
 use self::message::{Message, Role};
 use self::parcel::{Content, Parcel, Until};
 use super::Conn;
-use super::job::WriteJob;
 use crate::aio::{Aio, InFlight, Interruption, Written, habit};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};

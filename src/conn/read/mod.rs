@@ -1,10 +1,13 @@
 //! Submitting reads.
 
+pub(super) mod answer;
+pub(super) mod job;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+use self::job::{ReadJob, Want};
 use super::Conn;
-use super::job::{ReadJob, Want};
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
