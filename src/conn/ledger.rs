@@ -6,7 +6,7 @@
 //! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -115,6 +115,34 @@ impl Default for Requests {
             answered: AtomicU64::new(0),
             end: AtomicU64::new(u64::MAX),
         }
+    }
+}
+
+/// The exchanges of a connection, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    running: AtomicUsize,
+    /// Exchanges so far.
+    begun: AtomicU64,
+}
+
+impl Exchanges {
+    pub(super) fn begin(&self) {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end(&self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn are_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) != 0
+    }
+
+    /// How many have begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
     }
 }
 

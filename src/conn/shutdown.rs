@@ -13,10 +13,8 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::queue::Half;
-use super::read::job::{ReadJob, Want};
-use super::reader::Reader;
-use super::write::job::WriteJob;
-use super::write::parcel::Parcel;
+use super::read::{ReadJob, Reader, Want};
+use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};

@@ -26,6 +26,7 @@
 
 mod ready;
 mod state;
+mod transact;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -36,16 +37,11 @@ use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub(crate) use self::ready::{Exchanges, is_poolable, is_reusable};
+pub(crate) use self::ready::{is_poolable, is_reusable};
 use self::state::{Event, HeldBody, Progress, Sent, Steps};
 use super::queue::{Half, Submitted};
-use super::read::answer::{Answer, AnswerObserver, Extent};
-use super::read::job::{ReadJob, Want};
-use super::reader::Reader;
-use super::write::job::{RequestObserver, WriteJob};
-use super::write::message::{Message, Role};
-use super::write::parcel::{Content, Parcel, Until};
-use super::writer::Writer;
+use super::read::{Answer, AnswerObserver, Extent, ReadJob, Reader, Want};
+use super::write::{Content, Message, Parcel, RequestObserver, Role, Until, WriteJob, Writer};
 use super::{Conn, close};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};

@@ -14,31 +14,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::conn::incoming::unasked;
 use crate::conn::ledger::announced;
+use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
-
-/// The exchanges of a connection, counted.
-#[derive(Debug, Default)]
-pub(crate) struct Exchanges {
-    running: AtomicUsize,
-    /// Exchanges so far.
-    begun: AtomicU64,
-}
-
-impl Exchanges {
-    pub(super) fn begin(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
-        self.begun.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn end(&self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
-    }
-}
 
 /// Why an exchange must not begin. While others are under way there is no telling, and what is found
 /// may be the doing of one that has begun meanwhile.
@@ -47,11 +27,11 @@ impl Exchanges {
 ///
 /// See the table.
 pub(super) fn expect_ready(conn: &Conn) -> Result<(), Error> {
-    let begun = &conn.handle.link.exchanges.begun;
+    let exchanges = &conn.handle.link.exchanges;
     loop {
-        let before = begun.load(Ordering::Acquire);
+        let before = exchanges.begun();
         let checked = check_ready(conn);
-        if checked.is_ok() || begun.load(Ordering::Acquire) == before {
+        if checked.is_ok() || exchanges.begun() == before {
             return checked;
         }
     }
@@ -74,9 +54,8 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         let detail = "the connection was upgraded";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
-    let at_rest = link.exchanges.running.load(Ordering::Acquire) == 0
-        && writer.queue.is_quiet()
-        && reader.queue.is_quiet();
+    let at_rest =
+        !link.exchanges.are_running() && writer.queue.is_quiet() && reader.queue.is_quiet();
     if at_rest { expect_idle(conn) } else { Ok(()) }
 }
 
@@ -93,8 +72,8 @@ fn expect_idle(conn: &Conn) -> Result<(), Error> {
         Err(error) => Err(error.into()),
         Ok(0) => Err(Error::end_of_stream()),
         // The end of a chunked body may be what is there.
-        Ok(_) if !reader.is_between(&conn.limits) => Ok(()),
-        Ok(_) => Err(unasked()),
+        Ok(_) if !reader.is_between_messages(&conn.limits) => Ok(()),
+        Ok(_) => Err(unsolicited()),
     }
 }
 
@@ -123,5 +102,5 @@ fn is_between_messages(conn: &Conn) -> bool {
         && reader.queue.is_quiet()
         && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
         && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
-        && reader.is_between(&conn.limits)
+        && reader.is_between_messages(&conn.limits)
 }

@@ -1,12 +1,25 @@
 //! Submitting reads.
 
-pub(super) mod answer;
-pub(super) mod job;
+mod answer;
+mod attempt;
+mod body;
+mod incoming;
+mod incoming_body;
+mod input;
+mod job;
+mod outcome;
+mod reader;
+mod search;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
-use self::job::{ReadJob, Want};
+pub(crate) use self::answer::Extent;
+pub(super) use self::answer::{Answer, AnswerObserver};
+pub use self::body::BodyReader;
+pub(crate) use self::incoming_body::unsolicited;
+pub(super) use self::job::{ReadJob, Want};
+pub(super) use self::reader::Reader;
 use super::Conn;
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption};

@@ -1,16 +1,18 @@
 //! Submitting writes.
 
-pub(super) mod job;
-pub(super) mod message;
-pub(super) mod outgoing;
-pub(super) mod parcel;
+mod job;
+mod message;
+mod outgoing;
+mod parcel;
+mod writer;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
-use self::job::WriteJob;
-use self::message::{Message, Role};
-use self::parcel::{Content, Parcel, Until};
+pub(super) use self::job::{RequestObserver, WriteJob};
+pub(super) use self::message::{Message, Role};
+pub(super) use self::parcel::{Content, Parcel, Until};
+pub(super) use self::writer::Writer;
 use super::Conn;
 use crate::aio::{Aio, InFlight, Interruption, Written, habit};
 use crate::bufs::Bufs;

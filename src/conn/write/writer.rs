@@ -26,12 +26,12 @@ use std::net::Shutdown;
 
 use parking_lot::Mutex;
 
-use super::queue::{Direction, Half, Next};
-use super::write::job::WriteJob;
-use super::write::outgoing::{Obstacle, Outgoing};
+use super::job::WriteJob;
+use super::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
 use crate::bufs::{SLICES, Slices};
+use crate::conn::queue::{Direction, Half, Next};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Wait, moved_nothing};
 
