@@ -1,5 +1,7 @@
 //! Submitting writes.
 
+mod call;
+mod in_flight;
 mod job;
 mod message;
 mod outgoing;

@@ -21,32 +21,17 @@
 //! 6. Over such a transport no call, be it one that blocks or not, carries two operations.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::Shutdown;
 
 use parking_lot::Mutex;
 
+use super::call::{self, BatchRoom};
 use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
-use crate::bufs::{SLICES, Slices};
 use crate::conn::queue::{Direction, Half, Next};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Wait, moved_nothing};
-
-/// Most bytes a call. Bounds how stale a live `count()` is, and stays below what macOS refuses.
-const CALL_BYTES: usize = 1 << 20;
-
-/// What an operation that wants to write some blocks for. Fits wherever there is any room.
-const FIRST_BYTES: usize = 512;
-
-/// Writes up to this size are coalesced, up to `BATCH_BYTES` a call.
-const SMALL: u64 = 16 << 10;
-const BATCH_BYTES: u64 = 256 << 10;
-
-/// A chunk has a slice before it and one behind it.
-const FRAME_SLICES: usize = 2;
 
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -63,14 +48,8 @@ impl Direction for Writer {
         let mut batch = VecDeque::new();
         let mut notices = Vec::new();
         loop {
-            let (mut slices, mut bytes) = (0, 0);
-            let joins = |job: &WriteJob| {
-                let (its_slices, its_bytes) = job.parcel.size();
-                slices += its_slices + FRAME_SLICES;
-                bytes += its_bytes;
-                its_bytes <= SMALL && slices <= SLICES && bytes <= BATCH_BYTES
-            };
-            match half.queue.next(&mut batch, joins) {
+            let mut room = BatchRoom::default();
+            match half.queue.next(&mut batch, |job| room.takes(&job.parcel)) {
                 Next::Jobs => {
                     half.write(&mut batch, &mut notices);
                     half.notify(&mut notices);
@@ -104,7 +83,7 @@ impl Half<Writer> {
         // expire and be cancelled.
         let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
         let first = if wait { None } else { batch.pop_front() };
-        self.put_off(batch);
+        self.requeue(batch);
         match (first, failure) {
             (Some(job), Some(error)) => self.end_with(job, error),
             (Some(job), None) => self.write_blocking(job, &mut outgoing, notices),
@@ -137,7 +116,7 @@ impl Half<Writer> {
                     half.end_with(job, error);
                 }
             }
-            half.put_off(&mut batch);
+            half.requeue(&mut batch);
         });
     }
 
@@ -168,12 +147,12 @@ impl Half<Writer> {
     ) -> Option<Error> {
         self.admit(outgoing, batch, notices);
         loop {
-            let failure = match self.offer(batch) {
+            let failure = match call::offer(&*self.link.transport, batch) {
                 Ok(count) => {
-                    accept(batch, count);
+                    call::accept(batch, count);
                     None
                 }
-                Err(error) => failure(error),
+                Err(error) => call::failure(error),
             };
             if let Some(job) = batch.front_mut() {
                 job.parcel
@@ -228,13 +207,13 @@ impl Half<Writer> {
             match obstacle {
                 None => return,
                 // What is before it comes first.
-                Some((place @ 1.., _)) => return self.put_off(&mut batch.split_off(place)),
+                Some((place @ 1.., _)) => return self.requeue(&mut batch.split_off(place)),
                 Some((0, obstacle)) => {
                     let Some(job) = batch.pop_front() else { return };
                     match obstacle {
                         Obstacle::Refused(error) => self.refuse(job, error),
                         Obstacle::EndsStream => {
-                            self.put_off(batch);
+                            self.requeue(batch);
                             return notices.extend(self.end_stream(job));
                         }
                     }
@@ -265,7 +244,7 @@ impl Half<Writer> {
         notice
     }
 
-    fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
+    pub(super) fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
         let was_closing = self.link.ledger.is_closing();
         outgoing.complete(&job.parcel, &self.link.ledger);
         if !was_closing && self.link.ledger.is_closing() {
@@ -276,28 +255,8 @@ impl Half<Writer> {
         job.succeed()
     }
 
-    /// One call that does not block, for all of them; for the first, where two cannot share a call.
-    fn offer(&self, batch: &VecDeque<WriteJob>) -> io::Result<usize> {
-        let mut slices = Slices::new();
-        if self.link.transport.record().is_some() {
-            if let Some(job) = batch.front() {
-                job.parcel.gather(&mut slices, self.budget(job));
-            }
-        } else {
-            let mut room = CALL_BYTES;
-            for job in batch {
-                room -= job.parcel.gather(&mut slices, room);
-            }
-        }
-        if slices.is_empty() {
-            Ok(0)
-        } else {
-            self.link.transport.write(&slices, Wait::Never)
-        }
-    }
-
     /// Back to the queue, in front.
-    fn put_off(&self, rest: &mut VecDeque<WriteJob>) {
+    fn requeue(&self, rest: &mut VecDeque<WriteJob>) {
         if rest.is_empty() {
             return;
         }
@@ -322,117 +281,11 @@ impl Half<Writer> {
         }
     }
 
-    /// The operation in flight, alone, until it is complete or fails.
-    fn write_blocking(
-        &self,
-        mut job: WriteJob,
-        outgoing: &mut Outgoing,
-        notices: &mut Vec<Notice<Written>>,
-    ) {
-        let mut in_flight = job.parcel.is_begun();
-        while !job.parcel.is_complete() {
-            let Some(operation) = job.completer.operation() else {
-                return;
-            };
-            let Some(wait) = job.deadline.wait() else {
-                return self.stop(job, ErrorKind::TimedOut, in_flight);
-            };
-            match self.queue.enter(operation) {
-                Ok(away) => self.see_to(&away),
-                Err(kind) => return self.stop(job, kind, in_flight),
-            }
-            // Recorded before the queue knew that this operation may block: nobody will wake it.
-            if let Some(cause) = job.completer.cause() {
-                let ended = self.queue.leave();
-                return self.stop(job, cause, in_flight || ended.is_some());
-            }
-            in_flight = true;
-            let result = self.call(&job, wait);
-            job.parcel
-                .set_mid_record(self.link.transport.is_mid_record());
-            let ended = self.queue.leave();
-            let failure = match result {
-                Ok(0) => Some(Error::from(io::Error::from(io::ErrorKind::WriteZero))),
-                Ok(count) => {
-                    job.accept(count);
-                    None
-                }
-                Err(error) => failure(error),
-            };
-            if let Some(error) = ended.map(Error::new).or(failure) {
-                return self.end_with(job, error);
-            }
-            if job.parcel.wants_some() && job.parcel.is_complete() {
-                self.add(&mut job);
-            }
-        }
-        notices.push(self.succeed(job, outgoing));
-    }
-
-    /// One call that may block. It returns when all that it was given is accepted: an operation that
-    /// wants some is given little.
-    fn call(&self, job: &WriteJob, wait: Wait) -> io::Result<usize> {
-        let mut slices = Slices::new();
-        job.parcel.gather(&mut slices, self.budget(job));
-        self.link.transport.write(&slices, wait)
-    }
-
-    /// Most bytes of a call for `job` alone. Of one that is content with some, no more than a record
-    /// is made, so that nothing of it is held when it is complete.
-    fn budget(&self, job: &WriteJob) -> usize {
-        if job.parcel.wants_some() {
-            self.link.transport.record().unwrap_or(FIRST_BYTES)
-        } else {
-            CALL_BYTES
-        }
-    }
-
-    /// What else goes without blocking, now that there is room. Not where a part of it might be held.
-    fn add(&self, job: &mut WriteJob) {
-        if self.link.transport.record().is_some() {
-            return;
-        }
-        let mut slices = Slices::new();
-        job.parcel.gather(&mut slices, CALL_BYTES);
-        if !slices.is_empty() {
-            let result = self.link.transport.write(&slices, Wait::Never);
-            drop(slices);
-            // A failure is for the next operation to find: this one has what it wanted.
-            job.accept(result.unwrap_or(0));
-        }
-    }
-
-    /// Fails the job; in flight, the write side with it.
-    fn stop(&self, job: WriteJob, kind: ErrorKind, in_flight: bool) {
-        if in_flight {
-            self.end_with(job, kind.into());
-        } else {
-            job.clear_number();
-            self.fail(job, kind);
-        }
-    }
-
     /// Runs the closures that are due.
     fn notify(&self, notices: &mut Vec<Notice<Written>>) {
         if notices.iter().any(|notice| !notice.is_none()) {
             self.run(|| notices.drain(..).for_each(Notice::run));
         }
         notices.clear();
-    }
-}
-
-/// What a call that moved nothing means; `None`: go round, the deadline alone decides.
-fn failure(error: io::Error) -> Option<Error> {
-    (!moved_nothing(&error)).then(|| Error::from(error))
-}
-
-/// Spreads what a call has accepted over the jobs that were offered, in their order.
-fn accept(batch: &mut VecDeque<WriteJob>, count: usize) {
-    let mut left = count;
-    for job in batch {
-        if left == 0 {
-            break;
-        }
-        left = job.accept(left);
     }
 }
