@@ -24,14 +24,14 @@ pub(crate) struct Ledger {
     /// The writer is in the middle of a message.
     pub(crate) writing: Flag,
     /// The connection is being shut down: nothing more is submitted.
-    pub(crate) leaving: Flag,
+    pub(crate) shutting_down: Flag,
 }
 
 impl Ledger {
     /// Whether no further exchange may begin: a message announced that the connection closes after it,
     /// or it is being shut down.
     pub(crate) fn is_closing(&self) -> bool {
-        self.written.are_limited() || self.read.are_limited() || self.leaving.is_set()
+        self.written.are_limited() || self.read.are_limited() || self.shutting_down.is_set()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The bytes that have arrived and were not handed out yet. Belongs to whoever serves a read, the
-//! reader's thread or a guest.
+//! The bytes that have arrived and were not handed out yet. They belong to whoever serves a
+//! read: the reader's thread, or a caller in its place.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::transport::{Transport, Wait};
 /// other, and little enough for a connection that is idle.
 const KEPT: usize = 16 << 10;
 
-/// So little is rather copied than left to hold memory that was handed out.
+/// A rest of this size is copied, because it would hold the memory of what was handed out.
 const SMALL_REST: usize = 4 << 10;
 
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
@@ -41,7 +41,7 @@ pub(crate) struct Input {
 #[derive(Debug)]
 enum End {
     OfStream,
-    /// Told again to each read, so shared.
+    /// Each read that follows fails with it, so it is shared.
     Broken(Arc<io::Error>),
 }
 
@@ -193,10 +193,10 @@ impl Input {
                     Some(ours) => ours.kind(),
                     None => Error::from(io::Error::from(error.kind())).kind(),
                 };
-                let told = Error::new(kind).with_source(Arc::clone(error));
+                let again = Error::new(kind).with_source(Arc::clone(error));
                 match ours.and_then(Error::detail) {
-                    Some(detail) => told.with_detail(detail.to_owned()),
-                    None => told,
+                    Some(detail) => again.with_detail(detail.to_owned()),
+                    None => again,
                 }
             }
         })

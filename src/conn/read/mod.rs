@@ -168,7 +168,7 @@ impl Conn {
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
-        if self.handle.link.ledger.leaving.is_set() {
+        if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(ErrorKind::Closed.into());
             return aio;
         }

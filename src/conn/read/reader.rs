@@ -1,7 +1,7 @@
 //! Reading: the reader's thread, and the caller that serves the read it waits for in its place.
 //!
-//! One read at a time: what has arrived already is handed out first; if it does not do, a call
-//! blocks for more. What arrives belongs to the connection, not to the read that waited for it;
+//! One read at a time is served. What has arrived already is handed out first; if that is not enough, a
+//! call blocks for more. What arrives belongs to the connection, not to the read that waited for it;
 //! `incoming` knows the messages it is made of.
 //!
 //! Invariants:
@@ -11,8 +11,8 @@
 //!    thread goes on with the next read.
 //! 3. No failure of a read ends anything but that read. An end of stream, and an error of the
 //!    socket, is found by every later read that needs more than there is.
-//! 4. The outcome of a read is told when `incoming` is back in its place, so that whoever is told
-//!    finds the connection at rest.
+//! 4. A read completes when `incoming` is back in its place, so that whoever learns of it finds the
+//!    connection at rest.
 
 use std::collections::VecDeque;
 use std::net::Shutdown;
@@ -70,7 +70,7 @@ impl Direction for Reader {
         }
     }
 
-    /// Whoever waits for a read may as well do it.
+    /// A caller that waits for a read serves it itself.
     fn awaited(half: &Half<Self>, operation: &dyn Operation) -> bool {
         half.serve_inline(operation)
     }
@@ -94,7 +94,7 @@ impl Direction for Reader {
 }
 
 impl Half<Reader> {
-    /// Serves one read to its end; returns the closure that is to be told.
+    /// Serves one read to its end; returns the closure that is to run.
     fn serve(&self, job: ReadJob) -> Option<Call> {
         let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
         let outcome = self.read(job, &mut incoming);
@@ -103,8 +103,8 @@ impl Half<Reader> {
         outcome.notify()
     }
 
-    /// Serves a read in place of the thread, for the caller, who waits for it, so that its
-    /// closure, if it has one, is one of ours. False if somebody else is to serve it.
+    /// Serves a read in place of the thread, for the caller, which waits for it. So the closure, if
+    /// there is one, is one of the library's own. False if somebody else is to serve the read.
     pub(crate) fn serve_inline(&self, operation: &dyn Operation) -> bool {
         let Some(job) = self.queue.claim(operation) else {
             return false;
@@ -115,15 +115,15 @@ impl Half<Reader> {
         true
     }
 
-    /// The deadline of the read in the call may have come nearer.
-    pub(crate) fn look_again(&self) {
+    /// The deadline of the read that is in a call may have come nearer: has the call come back to look.
+    pub(crate) fn recheck_deadline(&self) {
         if self.queue.is_in_call() {
             self.link.transport.wake_reader();
         }
     }
 
-    /// Whether all reads are finished. One that an interruption has told may still be on its way out of
-    /// its call: that is waited for, because whoever was told may ask for the stream at once.
+    /// Whether all reads are finished. One that an interruption has settled may still be on its way out
+    /// of its call. This waits for it, because whoever learned of the end may ask for the stream at once.
     pub(crate) fn comes_to_rest(&self) -> bool {
         let until = Instant::now() + SETTLING;
         loop {
@@ -191,12 +191,12 @@ impl Half<Reader> {
                 Ok(away) => self.see_to(&away),
                 Err(kind) => return job.fail_at(kind.into(), incoming),
             }
-            // Settled, or given up, before the queue knew of it: nobody would wake the call.
+            // It was settled, or given up, before the queue knew of it: nobody would wake the call.
             if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
                 self.queue.leave();
                 return job.fail_at(ErrorKind::Canceled.into(), incoming);
             }
-            // After that, so that whoever shortens it either is heard or wakes the call.
+            // The deadline is read after that, so that whoever shortens it is seen here or wakes the call.
             let Some(wait) = job.call_deadline().wait() else {
                 self.queue.leave();
                 return job.fail_at(ErrorKind::TimedOut.into(), incoming);

@@ -256,7 +256,7 @@ impl Conn {
         until: Until,
     ) -> Aio<Written, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
-        let content = match self.handle.link.ledger.leaving.is_set() {
+        let content = match self.handle.link.ledger.shutting_down.is_set() {
             true => Err(ErrorKind::Closed.into()),
             false => content,
         };

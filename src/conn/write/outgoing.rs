@@ -6,7 +6,7 @@
 //! 1. The state moves when an operation completes, not when it is submitted: what was cancelled in
 //!    the queue has changed nothing.
 //! 2. Before an operation is offered it is *admitted*, against the state that holds if all before
-//!    it in the batch complete. One that must not be written is refused only when it is the first,
+//!    it in the batch complete. One that must not be written fails only when it is the first,
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
@@ -31,14 +31,14 @@ pub(crate) struct Outgoing {
 
 /// Why an operation cannot be offered.
 pub(crate) enum Obstacle {
-    Refused(Error),
+    NotAllowed(Error),
     /// It ends the body by ending the stream, after all that is before it.
     EndsStream,
 }
 
 impl From<Error> for Obstacle {
     fn from(error: Error) -> Self {
-        Self::Refused(error)
+        Self::NotAllowed(error)
     }
 }
 
@@ -54,7 +54,7 @@ impl Outgoing {
         parcel: &mut Parcel,
         ledger: &Ledger,
     ) -> Result<Option<u64>, Obstacle> {
-        self.heed(ledger);
+        self.observe_upgrade(ledger);
         let mut number = None;
         if !parcel.is_begun() {
             match &parcel.content {
@@ -70,15 +70,15 @@ impl Outgoing {
     }
 
     /// The other direction may have ended HTTP.
-    fn heed(&mut self, ledger: &Ledger) {
+    fn observe_upgrade(&mut self, ledger: &Ledger) {
         if ledger.upgraded.is_set() {
             self.body.upgrade();
         }
     }
 
-    /// Moves on: `parcel` is complete.
+    /// Moves on, because `parcel` is complete.
     pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
-        self.heed(ledger);
+        self.observe_upgrade(ledger);
         self.advance(parcel, parcel.counted());
         if let Content::Message(message) = &parcel.content {
             ledger.written.sent(self.requests);
@@ -127,10 +127,10 @@ impl Outgoing {
         parcel.frame = None;
         match written.checked_sub(most) {
             None | Some(0) => Ok(()),
-            Some(over) if most == 0 => Err(refused(format!(
+            Some(over) if most == 0 => Err(invalid_input(format!(
                 "no body is left to be written, and this is {over} bytes of it"
             ))),
-            Some(over) => Err(refused(format!(
+            Some(over) => Err(invalid_input(format!(
                 "{over} bytes more than the declared Content-Length leaves, which is {most}"
             ))),
         }
@@ -154,15 +154,15 @@ impl Outgoing {
         match self.body {
             BodyState::Raw | BodyState::Complete => {}
             BodyState::Length(left) => {
-                return Err(refused(format!(
+                return Err(invalid_input(format!(
                     "{left} bytes of the body before it are not written yet"
                 )));
             }
             BodyState::Chunked(()) => {
-                return Err(refused("the chunked body before it is not finished"));
+                return Err(invalid_input("the chunked body before it is not finished"));
             }
             BodyState::UntilEnd => {
-                return Err(refused("the body before it ends with the connection"));
+                return Err(invalid_input("the body before it ends with the connection"));
             }
         }
         let Content::Message(message) = &mut parcel.content else {
@@ -197,12 +197,12 @@ impl Outgoing {
                 Ok(())
             }
             _ if last != chunked::LAST_CHUNK => {
-                Err(refused("only a chunked body has trailers").into())
+                Err(invalid_input("only a chunked body has trailers").into())
             }
             BodyState::Complete => Ok(()),
             BodyState::UntilEnd => Err(Obstacle::EndsStream),
-            BodyState::Raw => Err(refused("no message is being written").into()),
-            BodyState::Length(left) => Err(refused(format!(
+            BodyState::Raw => Err(invalid_input("no message is being written").into()),
+            BodyState::Length(left) => Err(invalid_input(format!(
                 "{left} bytes of the declared Content-Length are missing"
             ))
             .into()),
@@ -210,6 +210,6 @@ impl Outgoing {
     }
 }
 
-fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+fn invalid_input(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidInput).with_detail(detail)
 }

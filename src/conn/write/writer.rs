@@ -14,7 +14,7 @@
 //!    middle of it: `abort(Write)` first, then the completion, then `Closed` for those behind it.
 //! 3. An operation is in flight once a blocking call has offered it, or a part of it is out or
 //!    *held*; before that it is queued, whatever is done to it.
-//! 4. What a job has `moved` is the sum of what the calls have returned, so every count is exact.
+//! 4. What a parcel has `moved` is the sum of what the calls have returned, so every count is exact.
 //! 5. A transport that makes records may hold more of an operation than it has counted, and is asked
 //!    after each call that carried one (`is_mid_record`). What is held may go back to the queue, in
 //!    front, but not out of it without a cut; and it is what the next call begins with.
@@ -61,7 +61,7 @@ impl Direction for Writer {
         }
     }
 
-    /// Whoever waits for a write may as well do it.
+    /// A caller that waits for a write serves it itself.
     fn awaited(half: &Half<Self>, operation: &dyn Operation) -> bool {
         half.write_awaited(operation)
     }
@@ -92,8 +92,8 @@ impl Half<Writer> {
         *self.direction.outgoing.lock() = outgoing;
     }
 
-    /// Serves a write in place of the thread, for the caller, who waits for it, so that its closure, if
-    /// it has one, is one of ours. False if somebody else is to serve it.
+    /// Serves a write in place of the thread, for the caller, which waits for it. So the closure, if
+    /// there is one, is one of the library's own. False if somebody else is to serve the write.
     fn write_awaited(&self, operation: &dyn Operation) -> bool {
         let Some(job) = self.queue.claim(operation) else {
             return false;
@@ -102,9 +102,9 @@ impl Half<Writer> {
         true
     }
 
-    /// Writes what can be written of `job` without blocking, in place of the thread, which is left
-    /// the rest. The caller has claimed the queue. The closure of the operation, if that completes, is
-    /// run here: it must be one of ours.
+    /// Writes what can be written of `job` without blocking, in place of the thread, to which the rest is
+    /// left. The caller has claimed the queue. If the operation completes, its closure runs here, so it
+    /// must be one of the library's own.
     pub(crate) fn write_some_inline(&self, job: WriteJob) {
         self.write_inline(|half, notices| {
             let mut batch = VecDeque::from([job]);
@@ -120,7 +120,7 @@ impl Half<Writer> {
         });
     }
 
-    /// Submits a write and makes what can be made of it without blocking, if nobody is writing.
+    /// Submits a write, and writes what can be written of it without blocking, if nobody is writing.
     pub(crate) fn submit_some(&self, job: WriteJob, limit: usize) {
         if job.deadline.is_past() {
             return self.reject(job, ErrorKind::TimedOut);
@@ -185,7 +185,7 @@ impl Half<Writer> {
         }
     }
 
-    /// Leaves in the batch what may be offered as it is, and puts the rest off.
+    /// Leaves in the batch what may be offered as it is, and puts the rest back into the queue.
     fn admit(
         &self,
         outgoing: &Outgoing,
@@ -211,7 +211,7 @@ impl Half<Writer> {
                 Some((0, obstacle)) => {
                     let Some(job) = batch.pop_front() else { return };
                     match obstacle {
-                        Obstacle::Refused(error) => self.refuse(job, error),
+                        Obstacle::NotAllowed(error) => self.refuse(job, error),
                         Obstacle::EndsStream => {
                             self.requeue(batch);
                             return notices.extend(self.end_stream(job));
@@ -222,7 +222,7 @@ impl Half<Writer> {
         }
     }
 
-    /// The body ends with the stream, and the write side with it.
+    /// Ends the body with the stream, and the write side with it.
     fn end_stream(&self, job: WriteJob) -> Option<Notice<Written>> {
         let ended = self.queue.end();
         let result = self.link.transport.shutdown(Shutdown::Write);
@@ -248,14 +248,14 @@ impl Half<Writer> {
         let was_closing = self.link.ledger.is_closing();
         outgoing.complete(&job.parcel, &self.link.ledger);
         if !was_closing && self.link.ledger.is_closing() {
-            // A read of a message that cannot come any more may be waiting for it.
+            // A read may be waiting for a message that cannot come any more.
             self.link.transport.wake_reader();
         }
         self.queue.finished();
         job.succeed()
     }
 
-    /// Back to the queue, in front.
+    /// Puts jobs back into the queue, in front.
     fn requeue(&self, rest: &mut VecDeque<WriteJob>) {
         if rest.is_empty() {
             return;
@@ -272,7 +272,7 @@ impl Half<Writer> {
                 self.fail(job, kind);
             }
         }
-        // Whoever interrupted one of them meanwhile did not find it in the queue.
+        // An interruption of one of them that came meanwhile did not find it in the queue.
         for operation in operations
             .iter()
             .filter(|operation| operation.cause().is_some())
