@@ -3,7 +3,8 @@
 //! close neither goes on.
 //!
 //! Requests and responses are counted, from 0, each where it is written and where it is read, so
-//! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
+//! that an entry cannot be mistaken for another's. Only the requests that matter are kept. The exchanges
+//! of the connection are counted besides.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +54,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// So many are out, or in.
+    /// The heads of so many are out, or have been read.
     pub(crate) fn sent(&self, count: u64) {
         self.sent.store(count, Ordering::Release);
     }
@@ -99,7 +100,7 @@ impl Requests {
         }
     }
 
-    /// What the request with this number asked for. May be asked again, until it is answered.
+    /// What the request with this number asked for, as long as it is not answered.
     pub(crate) fn look_up(&self, number: u64) -> Asked {
         let notes = self.notes.lock();
         let note = notes.iter().find(|(noted, _)| *noted == number);

@@ -8,7 +8,7 @@
 //! | operations are under way | allowed: it is queued | no | no |
 //! | a message of ours is not complete | refused when it is written | no | no |
 //! | a response is owed, or content was not read | refused: `InvalidInput` | no | no |
-//! | something came unasked | refused: `Protocol` | no | no, as far as has been read |
+//! | something unsolicited came | refused: `Protocol` | no | no, as far as has been read |
 //! | the peer's stream has ended | refused: `Reset` | no | no, as far as has been read |
 //! | other handles exist | allowed | yes | no |
 
@@ -20,8 +20,8 @@ use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
 
-/// Why an exchange must not begin. While others are under way there is no telling, and what is found
-/// may be the doing of one that has begun meanwhile.
+/// Why an exchange must not begin. While others are under way that cannot be known, and what is found
+/// may come from one that has begun meanwhile.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub(crate) fn is_reusable(conn: &Conn) -> bool {
     is_between_messages(conn) && expect_idle(conn).is_ok()
 }
 
-/// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
+/// As `is_reusable`, without asking the socket, and only if there are no handles but these.
 pub(crate) fn is_poolable(conn: &Conn, handles: usize) -> bool {
     let ledger = &conn.handle.link.ledger;
     let unused = Arc::strong_count(&conn.handle) == handles && is_between_messages(conn);

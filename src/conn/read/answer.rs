@@ -24,7 +24,7 @@ pub(crate) trait AnswerObserver: Send + Sync {
     /// Until when the head of the response must have come.
     fn head_deadline(&self) -> Deadline;
 
-    /// An interim response is there. May be said again of the same one.
+    /// An interim response is there.
     fn saw_interim(&self, status: StatusCode);
 
     /// The final head is there.
@@ -42,7 +42,7 @@ pub(crate) enum Extent {
 pub(crate) struct Answer {
     observer: Arc<dyn AnswerObserver>,
     extent: Extent,
-    /// Taken already; the body is to come.
+    /// It was taken already, and the body is to come.
     head: Option<Response<Bytes>>,
 }
 
@@ -62,6 +62,7 @@ impl Answer {
         }
     }
 
+    /// Completes the read if the answer is there as far as it is wanted.
     pub(super) fn attempt(
         mut self: Box<Self>,
         incoming: &mut Incoming,
@@ -85,7 +86,7 @@ impl Answer {
                             incoming.take_response(found, ledger)
                         }));
                     }
-                    // Taken for good: an exchange that fails from here on closes the connection.
+                    // Nothing gives it back: an exchange that fails from here on closes the connection.
                     self.head = Some(incoming.take_response(found, ledger));
                 }
             }
@@ -93,6 +94,7 @@ impl Answer {
         self.collect(&mut incoming.body, limits, completer)
     }
 
+    /// Completes the read if the whole body is there.
     fn collect(
         self: Box<Self>,
         body: &mut IncomingBody,

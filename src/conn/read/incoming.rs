@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //!
-//! 1. What is handed out is taken here or by the body and nowhere else, and only when the read has
-//!    committed. Framing in between is consumed as soon as it is seen: nobody can want it back.
+//! 1. What is handed out is taken here or by the body, and nowhere else. Framing in between is consumed as
+//!    soon as it is seen, because nobody can want it back.
 //! 2. Bytes beyond the end of a body are not touched: they belong to the next message.
 //! 3. A stream that ends in the middle of a message is an error, and says so.
 
@@ -79,8 +79,8 @@ impl Incoming {
         }
     }
 
-    /// The next final response, as `request`. The interim ones before it stay too until it is
-    /// taken; each is shown to `seen`, once a search.
+    /// The next final response, as `request`. The interim ones before it stay too until it is taken.
+    /// Each is shown to `seen` once in a search.
     pub(super) fn final_response(
         &mut self,
         search: &mut Search,
@@ -106,6 +106,7 @@ impl Incoming {
         }
     }
 
+    /// The next head, which stays until it is taken.
     fn find<H: Head>(
         &mut self,
         search: &mut Search,

@@ -1,4 +1,4 @@
-//! Everything that one read needs, in one value that travels.
+//! Everything that one read needs, in one value that travels: nothing of it is stored on the connection.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(crate) enum Want {
     AnyResponse(Completer<Response<Bytes>>),
     /// The response to one request of ours.
     Answer(Box<Answer>, Completer<Response<Bytes>>),
-    /// All that comes, to the end of the stream; nobody gets it.
+    /// All that comes, to the end of the stream. It is thrown away.
     Rest(Completer<()>),
 }
 
@@ -77,6 +77,7 @@ impl Want {
         )
     }
 
+    /// See `ReadJob::attempt`.
     fn attempt(
         self,
         incoming: &mut Incoming,

@@ -179,7 +179,7 @@ impl Conn {
         };
         habit::before();
         self.handle.writer.hand_over();
-        // Always: nothing is delayed by it, because what arrives meanwhile waits in the kernel.
+        // Any read may be held back: nothing is delayed, because what arrives meanwhile waits in the kernel.
         let hold = Hold::Allowed;
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
         aio.submitted(handling)

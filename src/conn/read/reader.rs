@@ -6,7 +6,9 @@
 //!
 //! Invariants:
 //!
-//! 1. Bytes are taken only after `commit`, when no interruption can settle the read any more.
+//! 1. Bytes are taken only after `commit`, when no interruption can settle the read any more, with two
+//!    exceptions: the read of a whole answer takes the head first, because an exchange that fails after
+//!    that closes the connection; and the read of a `shutdown` throws away what arrives.
 //! 2. An interruption settles a read at once, and wakes its call: nothing is shut down, and the
 //!    thread goes on with the next read.
 //! 3. No failure of a read ends anything but that read. An end of stream, and an error of the
@@ -43,7 +45,7 @@ const SETTLING: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// With whoever serves a read, here in between; none before the first.
+    /// Whoever serves a read takes it out, and puts it back. There is none before the first read.
     incoming: Mutex<Option<Box<Incoming>>>,
 }
 
@@ -75,7 +77,7 @@ impl Direction for Reader {
         half.serve_inline(operation)
     }
 
-    /// What has arrived waits for the read that is next.
+    /// Counts what has arrived, which waits for the read that is next.
     fn moved(half: &Half<Self>, job: &ReadJob) -> u64 {
         match &mut *half.direction.incoming.lock() {
             Some(incoming) => job.progress(incoming),
@@ -87,7 +89,8 @@ impl Direction for Reader {
         half.queue.unwanted(ReadJob::operation)
     }
 
-    /// The read is settled. If the call is another's by now, that one goes round.
+    /// The read is settled. If another read is in the call by now, it looks at what is there and calls
+    /// again.
     fn interrupt_call(half: &Half<Self>, _: &dyn Operation) {
         half.link.transport.wake_reader();
     }
@@ -169,6 +172,7 @@ impl Half<Reader> {
         }
     }
 
+    /// Serves one read, and returns what it ends with, for when the connection is at rest.
     fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Outcome {
         if job.deadline.is_past() {
             return job.fail_at(ErrorKind::TimedOut.into(), incoming);

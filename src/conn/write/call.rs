@@ -9,10 +9,10 @@ use crate::bufs::{SLICES, Slices};
 use crate::error::Error;
 use crate::transport::{Transport, Wait, moved_nothing};
 
-/// Most bytes a call. Bounds how stale a live `count()` is, and stays below what macOS refuses.
+/// Most bytes of a call. This bounds how stale a live `count()` is, and stays below what macOS refuses.
 const CALL_BYTES: usize = 1 << 20;
 
-/// What an operation that wants to write some blocks for. Fits wherever there is any room.
+/// What an operation that is content with some bytes blocks for. It fits wherever there is any room.
 const FIRST_BYTES: usize = 512;
 
 /// Writes up to this size are coalesced, up to `BATCH_BYTES` a call.
@@ -39,7 +39,7 @@ impl BatchRoom {
     }
 }
 
-/// Makes one call that does not block, for all of them; for the first, where two cannot share a call.
+/// Makes one call that does not block, for all of them, or for the first where two cannot share a call.
 pub(super) fn offer(transport: &dyn Transport, batch: &VecDeque<WriteJob>) -> io::Result<usize> {
     let mut slices = Slices::new();
     if transport.record().is_some() {
@@ -83,7 +83,7 @@ pub(super) fn write_blocking(
     transport.write(&slices, wait)
 }
 
-/// Writes what else goes without blocking, now that there is room. Not where a part of it might be held
+/// Writes what else goes without blocking, now that there is room; nothing where a part of it might stay
 /// in a record.
 pub(super) fn write_more(transport: &dyn Transport, job: &mut WriteJob) {
     if transport.record().is_some() {
@@ -99,8 +99,8 @@ pub(super) fn write_more(transport: &dyn Transport, job: &mut WriteJob) {
     }
 }
 
-/// Most bytes of a call for `parcel` alone. Of one that is content with some, no more than a record is
-/// made, so that nothing of it is held when it is complete.
+/// Most bytes of a call for `parcel` alone. Of one that is content with some bytes, no more than one
+/// record is made, so that no part of it stays in a record when it is complete.
 fn budget(transport: &dyn Transport, parcel: &Parcel) -> usize {
     if parcel.wants_some() {
         transport.record().unwrap_or(FIRST_BYTES)

@@ -31,7 +31,7 @@ impl Half<Writer> {
                 Ok(away) => self.see_to(&away),
                 Err(kind) => return self.stop(job, kind, in_flight),
             }
-            // Recorded before the queue knew that this operation may block: nobody will wake it.
+            // A cause that was recorded before the queue knew of this call does not wake it.
             if let Some(cause) = job.completer.cause() {
                 let ended = self.queue.leave();
                 return self.stop(job, cause, in_flight || ended.is_some());
@@ -58,7 +58,7 @@ impl Half<Writer> {
         notices.push(self.succeed(job, outgoing));
     }
 
-    /// Fails the job; in flight, the write side with it.
+    /// Fails the job, and the write side with it if the job is in flight.
     fn stop(&self, job: WriteJob, kind: ErrorKind, in_flight: bool) {
         if in_flight {
             self.end_with(job, kind.into());

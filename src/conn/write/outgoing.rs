@@ -25,7 +25,7 @@ pub(crate) struct Outgoing {
     requests: u64,
     /// Final responses whose heads are out.
     responses: u64,
-    /// The last of them announced the close: no other follows.
+    /// The last message announced the close: no other follows.
     closing: bool,
 }
 
@@ -136,8 +136,8 @@ impl Outgoing {
         }
     }
 
-    /// Nothing follows a message that announced the close, be it ours or the peer's; but whatever was
-    /// asked before it is answered (RFC 9112 section 9.6). In a tunnel it is not for us to say.
+    /// Nothing follows a message that announced the close, whichever side sent it, but requests from
+    /// before are answered (RFC 9112 section 9.6). In a tunnel there are no messages.
     fn expect_open(&self, role: Role, ledger: &Ledger) -> Result<(), Error> {
         let admitted = match role {
             Role::Request(_) => ledger.written.admit(self.requests),

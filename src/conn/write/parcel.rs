@@ -11,11 +11,11 @@ pub(crate) struct Parcel {
     pub(super) content: Content,
     pub(super) bufs: Bufs,
     until: Until,
-    /// What goes around `bufs` and does not count.
+    /// Framing, which goes around `bufs` and does not count.
     pub(super) frame: Option<Box<Frame>>,
     /// Bytes that the transport has counted, those of the frame included.
     moved: u64,
-    /// The transport has made records of more than that, and cannot give it back.
+    /// The transport has encrypted more than that into a record, and cannot give it back.
     is_mid_record: bool,
 }
 

@@ -1,10 +1,11 @@
 //! Writing: the writer's thread, and the caller that works in its place.
 //!
-//! A round: take what is queued, as many small writes as fit in one call; frame each for the message
-//! that is being written (`outgoing`); offer them to the kernel without blocking, in one call, or in
-//! one for each where the transport makes records; complete what it has accepted. If it has not
-//! accepted all, the first write that is left is in flight, alone, in calls that may block; those
-//! behind it go back to the queue. If closures are due, all go back until these have run.
+//! A round takes what is queued, as many small writes as fit in one call; frames each for the message
+//! that is being written (`outgoing`); offers them to the kernel without blocking, in one call, or in
+//! one for each where the transport makes records (`call`); and completes what the kernel has accepted.
+//! If that is not all, the first write that is left is in flight, alone, in calls that may block
+//! (`in_flight`); those behind it go back to the queue. If closures are due, all go back until these
+//! have run.
 //!
 //! Invariants:
 //!
@@ -12,12 +13,12 @@
 //!    that one and no other.
 //! 2. An operation that fails in flight ends the write side, because the stream is cut in the
 //!    middle of it: `abort(Write)` first, then the completion, then `Closed` for those behind it.
-//! 3. An operation is in flight once a blocking call has offered it, or a part of it is out or
-//!    *held*; before that it is queued, whatever is done to it.
+//! 3. An operation is in flight once a blocking call has offered it, or a part of it is out or in a
+//!    record of the transport; before that it is queued, whatever is done to it.
 //! 4. What a parcel has `moved` is the sum of what the calls have returned, so every count is exact.
 //! 5. A transport that makes records may hold more of an operation than it has counted, and is asked
-//!    after each call that carried one (`is_mid_record`). What is held may go back to the queue, in
-//!    front, but not out of it without a cut; and it is what the next call begins with.
+//!    after each call that carried one (`is_mid_record`). An operation that is in the middle of a record
+//!    may go back to the queue, in front, but not out of it without a cut; the next call begins with it.
 //! 6. Over such a transport no call, be it one that blocks or not, carries two operations.
 
 use std::collections::VecDeque;
@@ -35,7 +36,7 @@ use crate::error::{Error, ErrorKind};
 
 #[derive(Default)]
 pub(crate) struct Writer {
-    /// With whoever writes, here in between.
+    /// Whoever writes works on a copy, and puts it back here.
     outgoing: Mutex<Outgoing>,
 }
 
@@ -66,7 +67,7 @@ impl Direction for Writer {
         half.write_awaited(operation)
     }
 
-    /// The cause is recorded; wake the call and let whoever makes it finish with the exact count.
+    /// The cause is recorded. This wakes the call, and whoever makes it finishes with the exact count.
     fn interrupt_call(half: &Half<Self>, operation: &dyn Operation) {
         if half.queue.end_in_call(operation.id()) {
             let _ = half.link.transport.abort(Shutdown::Write);
@@ -75,12 +76,13 @@ impl Direction for Writer {
 }
 
 impl Half<Writer> {
+    /// One round.
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
         let mut outgoing = *self.direction.outgoing.lock();
         self.expire(batch);
         let failure = self.start_batch(&mut outgoing, batch, notices);
-        // Closures may take their time: what is left waits for them in the queue, where it can
-        // expire and be cancelled.
+        // Closures may take their time. What is left waits for them in the queue, where it can expire
+        // and be cancelled.
         let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
         let first = if wait { None } else { batch.pop_front() };
         self.requeue(batch);
@@ -162,7 +164,7 @@ impl Half<Writer> {
             while batch.front().is_some_and(|job| job.parcel.is_complete()) {
                 notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
             }
-            // All in one call, or, where each has its own, until one does not go whole.
+            // All went in one call. Where each has its own, this goes on until one does not go whole.
             let went = batch.len() < offered && self.link.transport.record().is_some();
             if !went || failure.is_some() || batch.is_empty() {
                 return failure;
@@ -206,7 +208,7 @@ impl Half<Writer> {
             });
             match obstacle {
                 None => return,
-                // What is before it comes first.
+                // What is in front of it goes first.
                 Some((place @ 1.., _)) => return self.requeue(&mut batch.split_off(place)),
                 Some((0, obstacle)) => {
                     let Some(job) = batch.pop_front() else { return };
@@ -244,6 +246,7 @@ impl Half<Writer> {
         notice
     }
 
+    /// Completes a write, and moves on in the message that it is a part of.
     pub(super) fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
         let was_closing = self.link.ledger.is_closing();
         outgoing.complete(&job.parcel, &self.link.ledger);
