@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-
-use super::answer::Answer;
-use super::attempt::Attempt::{Completed, NotYet};
-use super::attempt::{Attempt, complete_all, complete_some, take_head};
+use super::attempt::Attempt;
 use super::incoming::Incoming;
 use super::outcome::Outcome;
-use super::search::{Found, Search};
-use crate::aio::{Completer, Operation};
+use super::search::Search;
+use super::want::Want;
+use crate::aio::Operation;
 use crate::background::Call;
 use crate::conn::ledger::Ledger;
 use crate::conn::queue::Job;
@@ -19,122 +15,10 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::proto::limits::Limits;
 
-/// Room for what is thrown away.
-const DISCARDED: usize = 64 << 10;
-
 pub(crate) struct ReadJob {
     pub(crate) want: Want,
     pub(crate) limits: Limits,
     pub(crate) deadline: Deadline,
-}
-
-/// What a read asks for, with the completer that takes it.
-pub(crate) enum Want {
-    /// At least one byte of content and at most this many; none at the end of a body.
-    Some(usize, Completer<Bytes>),
-    /// Exactly this many.
-    All(usize, Completer<Bytes>),
-    Trailers(Completer<HeaderMap>),
-    Request(Completer<Request<Bytes>>),
-    /// The next final response.
-    Response(Completer<Response<Bytes>>),
-    /// The next response, interim ones too.
-    AnyResponse(Completer<Response<Bytes>>),
-    /// The response to one request of ours.
-    Answer(Box<Answer>, Completer<Response<Bytes>>),
-    /// All that comes, to the end of the stream. It is thrown away.
-    Rest(Completer<()>),
-}
-
-/// Does the same to the completer of whatever type.
-macro_rules! with_completer {
-    ($want:expr, $completer:ident => $body:expr) => {
-        match $want {
-            Want::Some(_, $completer) | Want::All(_, $completer) => $body,
-            Want::Trailers($completer) => $body,
-            Want::Request($completer) => $body,
-            Want::Response($completer) | Want::AnyResponse($completer) => $body,
-            Want::Answer(_, $completer) => $body,
-            Want::Rest($completer) => $body,
-        }
-    };
-}
-
-impl Want {
-    pub(super) fn is_settled(&self) -> bool {
-        with_completer!(self, completer => completer.is_settled())
-    }
-
-    fn progress(&self, moved: u64) {
-        with_completer!(self, completer => completer.progress(moved));
-    }
-
-    /// Whether it asks for a head.
-    pub(super) fn is_head(&self) -> bool {
-        !matches!(
-            self,
-            Self::Some(..) | Self::All(..) | Self::Trailers(_) | Self::Rest(_)
-        )
-    }
-
-    /// See `ReadJob::attempt`.
-    fn attempt(
-        self,
-        incoming: &mut Incoming,
-        search: &mut Search,
-        limits: &Limits,
-        ledger: &Ledger,
-    ) -> Attempt<Self> {
-        if self.is_settled() {
-            return Completed(Outcome::Settled);
-        }
-        match self {
-            Self::Some(most, completer) => {
-                let available = incoming.body.available_now(most, limits);
-                complete_some(&mut incoming.body, available, most, completer)
-                    .map(|completer| Self::Some(most, completer))
-            }
-            Self::All(count, completer) => {
-                let available = incoming.body.available(count, limits);
-                complete_all(&mut incoming.body, available, count, completer)
-                    .map(|completer| Self::All(count, completer))
-            }
-            Self::Trailers(completer) => match incoming.body.trailers(limits) {
-                Ok(None) => NotYet(Self::Trailers(completer), 0),
-                Ok(Some(trailers)) => Completed(Outcome::new(completer, Ok(trailers))),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
-            Self::Request(completer) => match incoming.request(search, limits, ledger) {
-                Ok(None) => NotYet(Self::Request(completer), 0),
-                Ok(Some(found)) => Completed(take_head(completer, found.size, || {
-                    incoming.take_request(found, ledger)
-                })),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
-            Self::AnyResponse(completer) => match incoming.response(search, limits, ledger) {
-                Ok(None) => NotYet(Self::AnyResponse(completer), 0),
-                Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
-            Self::Response(completer) => {
-                match incoming.final_response(search, limits, ledger, |_| ()) {
-                    Ok(None) => NotYet(Self::Response(completer), 0),
-                    Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
-                    Err(error) => Completed(Outcome::new(completer, Err(error))),
-                }
-            }
-            Self::Answer(answer, completer) => answer
-                .attempt(incoming, search, limits, ledger, completer)
-                .map(|(answer, completer)| Self::Answer(answer, completer)),
-            Self::Rest(completer) => {
-                incoming.body.discard();
-                match incoming.body.input.has_ended() {
-                    true => Completed(Outcome::new(completer, Ok(()))),
-                    false => NotYet(Self::Rest(completer), DISCARDED),
-                }
-            }
-        }
-    }
 }
 
 impl ReadJob {
@@ -146,8 +30,7 @@ impl ReadJob {
         }
     }
 
-    /// Completes the read if there is what it wants, or what it cannot want, or if it has been
-    /// settled meanwhile.
+    /// Completes the read, if that is possible with what has arrived.
     pub(super) fn attempt(
         self,
         incoming: &mut Incoming,
@@ -170,36 +53,23 @@ impl ReadJob {
 
     /// Notes how many bytes have arrived towards this read, and returns the number.
     pub(super) fn progress(&self, incoming: &mut Incoming) -> u64 {
-        let body = &mut incoming.body;
-        let mut content = |want| match body.available(want, &self.limits) {
-            Ok(available) => available.count.min(want) as u64,
-            Err(error) => error.count(),
-        };
-        let count = match &self.want {
-            Want::Some(count, _) | Want::All(count, _) => content(*count),
-            Want::Trailers(_) | Want::Rest(_) => 0,
-            Want::Request(_) | Want::Response(_) | Want::AnyResponse(_) | Want::Answer(..) => {
-                body.input.raw().len() as u64
-            }
-        };
-        self.want.progress(count);
-        count
+        self.want.progress(incoming, &self.limits)
     }
 
     /// Fails the read, with what has arrived for it as the count. That stays for the next.
     pub(super) fn fail_at(self, error: Error, incoming: &mut Incoming) -> Outcome {
         let error = error.with_count(self.progress(incoming));
-        with_completer!(self.want, completer => Outcome::new(completer, Err(error)))
+        self.want.fail(error)
     }
 
     pub(super) fn operation(&self) -> Option<Arc<dyn Operation>> {
-        with_completer!(&self.want, completer => completer.operation())
+        self.want.operation()
     }
 }
 
 impl Job for ReadJob {
     fn id(&self) -> usize {
-        with_completer!(&self.want, completer => completer.id())
+        self.want.id()
     }
 
     fn deadline(&self) -> Deadline {
@@ -207,15 +77,15 @@ impl Job for ReadJob {
     }
 
     fn set_place(&self, place: u64) {
-        with_completer!(&self.want, completer => completer.set_place(place));
+        self.want.set_place(place);
     }
 
     fn set_held(&self, held: bool) {
-        with_completer!(&self.want, completer => completer.set_held(held));
+        self.want.set_held(held);
     }
 
     fn is_wanted(&self) -> bool {
-        with_completer!(&self.want, completer => completer.is_wanted())
+        self.want.is_wanted()
     }
 
     fn is_cut(&self) -> bool {
@@ -223,17 +93,6 @@ impl Job for ReadJob {
     }
 
     fn fail(self, error: Error) -> Option<Call> {
-        with_completer!(self.want, completer => completer.finish(Err(error)).into_call())
+        self.want.fail(error).notify()
     }
-}
-
-fn take_response(
-    completer: Completer<Response<Bytes>>,
-    found: Found<Response<Bytes>>,
-    incoming: &mut Incoming,
-    ledger: &Ledger,
-) -> Outcome {
-    take_head(completer, found.size, || {
-        incoming.take_response(found, ledger)
-    })
 }

@@ -10,6 +10,7 @@ mod job;
 mod outcome;
 mod reader;
 mod search;
+mod want;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -18,8 +19,9 @@ pub(crate) use self::answer::Extent;
 pub(super) use self::answer::{Answer, AnswerObserver};
 pub use self::body::BodyReader;
 pub(crate) use self::incoming_body::unsolicited;
-pub(super) use self::job::{ReadJob, Want};
+pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
+pub(super) use self::want::Want;
 use super::Conn;
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
