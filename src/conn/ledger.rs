@@ -37,7 +37,7 @@ impl Ledger {
 }
 
 /// Why no message follows one that announced the close (RFC 9112 section 9.6).
-pub(crate) fn announced() -> Error {
+pub(crate) fn close_announced() -> Error {
     let detail = "a message announced that the connection closes after it";
     Error::new(ErrorKind::Closed).with_detail(detail)
 }

@@ -5,8 +5,8 @@
 //! are submitted together, because a peer may read only when it has been read from. The caller's
 //! operation completes when both have.
 //!
-//! Nothing is submitted on the connection any more once this is (`shutting_down`), so that nobody gets what
-//! is left of a stream of which some was thrown away.
+//! After it nothing is accepted on the connection any more (`shutting_down`), so that nobody gets the rest
+//! of a stream of which a part was thrown away.
 
 use std::sync::{Arc, Weak};
 

@@ -15,7 +15,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::conn::ledger::announced;
+use crate::conn::ledger::close_announced;
 use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
@@ -48,7 +48,7 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         return Err(ErrorKind::Closed.into());
     }
     if link.ledger.is_closing() {
-        return Err(announced());
+        return Err(close_announced());
     }
     if link.ledger.upgraded.is_set() {
         let detail = "the connection was upgraded";

@@ -13,7 +13,7 @@ use http::{Method, Request, Response};
 
 use super::incoming_body::IncomingBody;
 use super::search::{Found, Search};
-use crate::conn::ledger::{Ledger, Requests, announced};
+use crate::conn::ledger::{Ledger, Requests, close_announced};
 use crate::error::Error;
 use crate::proto::framing::{self, Asked, Framing};
 use crate::proto::limits::Limits;
@@ -75,7 +75,7 @@ impl Incoming {
         if requests.admit(self.heads) || ledger.upgraded.is_set() {
             Ok(())
         } else {
-            Err(announced())
+            Err(close_announced())
         }
     }
 

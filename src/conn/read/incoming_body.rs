@@ -135,7 +135,7 @@ impl IncomingBody {
         }
         let available = self.available(1, limits)?;
         if available.count > 0 {
-            return Err(unread());
+            return Err(unread_body());
         }
         Ok(available.ended.then(|| self.trailers.clone()))
     }
@@ -153,7 +153,7 @@ impl IncomingBody {
             return Ok(true);
         }
         match self.available(1, limits)? {
-            Available { count: 1.., .. } => Err(unread()),
+            Available { count: 1.., .. } => Err(unread_body()),
             Available { ended, .. } => Ok(ended),
         }
     }
@@ -177,7 +177,7 @@ impl IncomingBody {
         self.state = BodyState::Raw;
     }
 
-    /// What follows is no message.
+    /// Whether what follows is no message.
     pub(super) fn is_raw(&self) -> bool {
         self.state.is_raw()
     }
@@ -187,8 +187,8 @@ impl IncomingBody {
     }
 
     /// Why a read that needs more than there is fails, if no more will come.
-    pub(super) fn end(&self, reads_head: bool) -> Option<Error> {
-        let error = self.input.end()?;
+    pub(super) fn end_error(&self, reads_head: bool) -> Option<Error> {
+        let error = self.input.end_error()?;
         let in_message = match self.state {
             // Blank lines before a head are nothing (RFC 9112 section 2.2).
             BodyState::Raw | BodyState::Complete => {
@@ -214,12 +214,12 @@ impl IncomingBody {
         if matches!(self.state, BodyState::Length(_) | BodyState::UntilEnd)
             || self.available(1, limits)?.count > 0 && !self.state.is_raw()
         {
-            return Err(unread());
+            return Err(unread_body());
         }
         if !self.is_between_messages() {
             return Ok(()); // Of a chunked body, no more than the end is left to come.
         }
-        match self.input.end() {
+        match self.input.end_error() {
             _ if !self.input.raw().is_empty() => Err(unsolicited()),
             Some(error) => Err(error),
             None => Ok(()),
@@ -270,7 +270,7 @@ pub(crate) fn unsolicited() -> Error {
     Error::new(ErrorKind::Protocol).with_detail("something came that was not asked for")
 }
 
-fn unread() -> Error {
+fn unread_body() -> Error {
     invalid_input("the body before it has not been read to its end")
 }
 

@@ -46,7 +46,7 @@ enum End {
 }
 
 impl Input {
-    /// What nobody has looked into yet.
+    /// The bytes behind the content, as they arrived.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.buffer[self.content + self.gap..self.filled]
     }
@@ -56,14 +56,14 @@ impl Input {
         self.content
     }
 
-    /// The front of what is raw is framing.
+    /// Skips framing at the front of what is raw.
     pub(crate) fn skip(&mut self, count: usize) {
         self.gap += count;
         self.close_gap();
     }
 
-    /// The front of what is raw is content: it goes behind the content that is there. Moves bytes
-    /// only if there is some already, with framing in between.
+    /// Puts content at the front of what is raw behind the content that is there. This moves bytes only
+    /// if there is framing in between.
     pub(crate) fn admit(&mut self, count: usize) {
         if self.gap > 0 {
             let from = self.content + self.gap;
@@ -96,7 +96,7 @@ impl Input {
         taken
     }
 
-    /// Drops what is raw, a head for example. As `take_raw`, where nobody wants it.
+    /// Drops what is raw, a head for example: as `take_raw`, where nobody wants the bytes.
     pub(crate) fn discard(&mut self, count: usize) {
         if self.content == 0 {
             self.skip(count.min(self.filled));
@@ -169,11 +169,11 @@ impl Input {
         &mut self.buffer[self.filled..]
     }
 
-    pub(crate) fn ended(&mut self) {
+    pub(crate) fn mark_ended(&mut self) {
         self.end = Some(End::OfStream);
     }
 
-    pub(crate) fn broke(&mut self, error: io::Error) {
+    pub(crate) fn mark_broken(&mut self, error: io::Error) {
         self.end = Some(End::Broken(Arc::new(error)));
     }
 
@@ -183,7 +183,7 @@ impl Input {
     }
 
     /// The error of a read for which there is not enough, if no more will come.
-    pub(crate) fn end(&self) -> Option<Error> {
+    pub(crate) fn end_error(&self) -> Option<Error> {
         self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
             End::Broken(error) => {
@@ -203,7 +203,7 @@ impl Input {
     }
 }
 
-/// At the front of a small buffer.
+/// A copy at the front of a small buffer.
 fn small_copy(filled: &[u8]) -> BytesMut {
     let mut copy = BytesMut::zeroed(KEPT);
     copy[..filled.len()].copy_from_slice(filled);

@@ -185,7 +185,7 @@ impl Half<Reader> {
                 Attempt::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
             job.progress(incoming);
-            if let Some(error) = incoming.body.end(job.want.is_head()) {
+            if let Some(error) = incoming.body.end_error(job.want.is_head()) {
                 return job.fail_at(error, incoming);
             }
             let Some(operation) = job.operation() else {
@@ -209,10 +209,10 @@ impl Half<Reader> {
             let result = input.receive(&*self.link.transport, room, wait);
             let ended = self.queue.leave();
             match result {
-                Ok(0) => input.ended(),
+                Ok(0) => input.mark_ended(),
                 Ok(_) => {}
                 Err(error) if moved_nothing(&error) => {}
-                Err(error) => input.broke(error),
+                Err(error) => input.mark_broken(error),
             }
             if let Some(kind) = ended {
                 return job.fail_at(kind.into(), incoming);

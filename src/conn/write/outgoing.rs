@@ -12,7 +12,7 @@
 
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
-use crate::conn::ledger::{Ledger, announced};
+use crate::conn::ledger::{Ledger, close_announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyState;
 use crate::proto::chunked;
@@ -146,7 +146,7 @@ impl Outgoing {
         if (admitted && !self.closing) || ledger.upgraded.is_set() {
             Ok(())
         } else {
-            Err(announced())
+            Err(close_announced())
         }
     }
 
