@@ -37,6 +37,10 @@ const LOOK: usize = 4 << 10;
 /// Reads of one socket a round, so that one peer that sends fast does not hold up the others.
 const READS: usize = 4;
 
+/// How long a round takes at least if there was more on a socket: what is thrown away need not be
+/// thrown away fast.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// How much is done for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -173,7 +177,11 @@ impl Lingerer {
                         return;
                     }
                 }
-                Ok(ready) => self.work(&mut present, &ready, &mut scrap),
+                Ok(ready) => {
+                    if self.work(&mut present, &ready, &mut scrap) {
+                        pause(waker);
+                    }
+                }
                 Err(Errno::INTR) => {}
                 // It cannot be polled: nobody can be waited for.
                 Err(_) => present.drain(..).for_each(Departure::let_go),
@@ -199,12 +207,18 @@ impl Lingerer {
         present.drain(..too_many).for_each(Departure::let_go);
     }
 
-    /// One round: a bounded amount of work on each socket that is ready.
-    fn work(&self, present: &mut Vec<Departure>, ready: &[bool], scrap: &mut [MaybeUninit<u8>]) {
+    /// One round: a bounded amount of work on each socket that is ready. True if there was more on one.
+    fn work(
+        &self,
+        present: &mut Vec<Departure>,
+        ready: &[bool],
+        scrap: &mut [MaybeUninit<u8>],
+    ) -> bool {
+        let mut is_more = false;
         for (departure, ready) in present.iter_mut().zip(ready) {
             if *ready {
                 departure.send();
-                departure.read(scrap, READS);
+                is_more |= departure.read(scrap, READS);
             }
             departure.expire(Instant::now(), &self.bounds);
         }
@@ -214,6 +228,7 @@ impl Lingerer {
             *present = left;
             over.into_iter().for_each(Departure::let_go);
         }
+        is_more
     }
 
     /// False: something has come.
@@ -232,6 +247,14 @@ fn affordable() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     limit.map_or(usize::MAX, |limit| limit / 4).max(1)
+}
+
+/// Waits a little, so that a peer that sends without end costs no processor. Its own window holds it up
+/// meanwhile.
+fn pause(waker: &Waker) {
+    let timeout = Timespec::try_from(PAUSE).ok();
+    // Whoever hands a socket over ends it.
+    let _ = poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout.as_ref());
 }
 
 /// Which of the sockets are ready; empty if none is, and the time has passed.
