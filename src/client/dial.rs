@@ -16,7 +16,7 @@ use super::route::{Route, Security, Way};
 use crate::aio::habit::Hold;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
-use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unasked};
+use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unsolicited};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Stream;
@@ -169,7 +169,7 @@ fn stream(conn: Conn) -> Result<Stream, Error> {
     match conn.take_apart() {
         Ok(parts) if parts.unread.is_empty() => Ok(parts.stream),
         // The server must not speak before the client.
-        Ok(_) => Err(unasked()),
+        Ok(_) => Err(unsolicited()),
         Err((_, error)) => Err(error),
     }
 }

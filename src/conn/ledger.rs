@@ -3,10 +3,11 @@
 //! close neither goes on.
 //!
 //! Requests and responses are counted, from 0, each where it is written and where it is read, so
-//! that an entry cannot be mistaken for another's. Only the requests that matter are kept.
+//! that an entry cannot be mistaken for another's. Only the requests that matter are kept. The exchanges
+//! of the connection are counted besides.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -26,19 +27,19 @@ pub(crate) struct Ledger {
     /// Whoever reads, and waits for more, is in the middle of a message, or has input for nobody.
     pub(crate) reading: Flag,
     /// The connection is being shut down: nothing more is submitted.
-    pub(crate) leaving: Flag,
+    pub(crate) shutting_down: Flag,
 }
 
 impl Ledger {
     /// Whether no further exchange may begin: a message announced that the connection closes after it,
     /// or it is being shut down.
     pub(crate) fn is_closing(&self) -> bool {
-        self.written.are_limited() || self.read.are_limited() || self.leaving.is_set()
+        self.written.are_limited() || self.read.are_limited() || self.shutting_down.is_set()
     }
 }
 
 /// Why no message follows one that announced the close (RFC 9112 section 9.6).
-pub(crate) fn announced() -> Error {
+pub(crate) fn close_announced() -> Error {
     let detail = "a message announced that the connection closes after it";
     Error::new(ErrorKind::Closed).with_detail(detail)
 }
@@ -55,7 +56,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// So many are out, or in.
+    /// The heads of so many are out, or have been read.
     pub(crate) fn sent(&self, count: u64) {
         self.sent.store(count, Ordering::Release);
     }
@@ -101,7 +102,7 @@ impl Requests {
         }
     }
 
-    /// What the request with this number asked for. May be asked again, until it is answered.
+    /// What the request with this number asked for, as long as it is not answered.
     pub(crate) fn look_up(&self, number: u64) -> Asked {
         let notes = self.notes.lock();
         let note = notes.iter().find(|(noted, _)| *noted == number);
@@ -117,6 +118,34 @@ impl Default for Requests {
             answered: AtomicU64::new(0),
             end: AtomicU64::new(u64::MAX),
         }
+    }
+}
+
+/// The exchanges of a connection, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    running: AtomicUsize,
+    /// Exchanges so far.
+    begun: AtomicU64,
+}
+
+impl Exchanges {
+    pub(super) fn begin(&self) {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end(&self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn are_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) != 0
+    }
+
+    /// How many have begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
     }
 }
 

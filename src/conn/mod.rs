@@ -1,24 +1,16 @@
 //! The connection: a handle, and one lazy thread for each direction behind it.
 
 mod blocking;
-mod body;
 mod connect;
 pub(crate) mod exchange;
-mod incoming;
-mod input;
-mod job;
 mod ledger;
-mod outgoing;
 mod queue;
 mod read;
-mod reader;
 #[cfg(feature = "tls")]
 mod secure;
 mod shutdown;
 mod thread;
-mod transact;
 mod write;
-mod writer;
 
 use std::fmt;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -29,15 +21,14 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-pub use self::body::BodyReader;
-use self::exchange::Exchanges;
-pub(crate) use self::exchange::{Check, Extent, Terms};
-pub(crate) use self::incoming::unasked;
-use self::ledger::Ledger;
+pub(crate) use self::exchange::{Check, Terms};
+use self::ledger::{Exchanges, Ledger};
 use self::queue::{Half, Link};
-use self::reader::Reader;
+pub use self::read::BodyReader;
+use self::read::Reader;
+pub(crate) use self::read::{Extent, unsolicited};
 use self::thread::Owner;
-use self::writer::Writer;
+use self::write::Writer;
 use crate::aio::{Aio, InFlight, Provider};
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
@@ -301,13 +292,7 @@ impl Conn {
             Ok(stream) => stream,
             Err(error) => return back(Arc::new(handle), not_duplicated(error)),
         };
-        let mut incoming = handle.reader.direction.incoming.lock();
-        let unread = match &mut *incoming {
-            Some(incoming) => incoming.take_unread(),
-            None => Some(Bytes::new()),
-        };
-        drop(incoming);
-        match unread {
+        match handle.reader.take_unread() {
             Some(unread) => {
                 handle.link.released.store(true, Ordering::Relaxed);
                 Ok(Parts { stream, unread })

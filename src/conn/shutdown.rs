@@ -5,21 +5,20 @@
 //! are submitted together, because a peer may read only when it has been read from. The caller's
 //! operation completes when both have.
 //!
-//! Nothing is submitted on the connection any more once this is (`leaving`), so that nobody gets what
-//! is left of a stream of which some was thrown away.
+//! After it nothing is accepted on the connection any more (`shutting_down`), so that nobody gets the rest
+//! of a stream of which a part was thrown away.
 
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::job::{Content, ReadJob, Until, Want, WriteJob};
 use super::queue::Half;
-use super::reader::Reader;
+use super::read::{ReadJob, Reader, Want};
+use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Hold};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
-use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 
@@ -130,9 +129,8 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     let this = Arc::clone(&shutdown);
     read.then(move |result| shutdown.read(result));
 
-    handle.link.ledger.leaving.set(true);
-    let (content, bufs) = (Content::End, Bufs::default());
-    let write = WriteJob::new(content, bufs, Until::All, deadline, write_completer);
+    handle.link.ledger.shutting_down.set(true);
+    let write = WriteJob::new(Parcel::end(), deadline, write_completer);
     handle.writer.submit_some(write, usize::MAX);
     let read = ReadJob {
         want: Want::Rest(read_completer),
@@ -142,14 +140,14 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     // What comes meanwhile waits in the kernel.
     let handling = handle.reader.submit(read, usize::MAX, Hold::Allowed);
     if handling == Handling::HeldBack {
-        this.is_held_back();
+        this.mark_held_back();
     }
     aio.submitted(handling)
 }
 
 impl Shutdown {
-    /// The read waits for who waits for the whole.
-    fn is_held_back(&self) {
+    /// The read is held back for the caller that waits for the whole.
+    fn mark_held_back(&self) {
         if let Some(completer) = &self.state.lock().completer {
             completer.set_held(true);
         }

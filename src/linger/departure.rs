@@ -143,27 +143,28 @@ impl Departure {
         self.output = Output::Ended { at: Instant::now() };
     }
 
-    /// Throws away what has arrived, in so many reads at most.
-    pub(super) fn read(&mut self, scrap: &mut [MaybeUninit<u8>], most: usize) {
+    /// Throws away what has arrived, in so many reads at most. True if there is probably more.
+    pub(super) fn read(&mut self, scrap: &mut [MaybeUninit<u8>], most: usize) -> bool {
         let Input::Discarding { heard } = &mut self.input else {
-            return;
+            return false;
         };
         for _ in 0..most {
             match self.socket.recv_with_flags(scrap, libc::MSG_DONTWAIT) {
                 Ok(count @ 1..) => {
                     *heard = Instant::now();
                     if count < scrap.len() {
-                        return; // Probably nothing is left.
+                        return false; // Probably nothing is left.
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Ok(0) | Err(_) => {
                     self.input = Input::Ended;
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     /// Ends it in both directions, even if a handle of it is left, and closes it if none is.

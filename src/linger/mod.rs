@@ -39,6 +39,10 @@ const LOOK: usize = 4 << 10;
 /// Reads of one socket a round, so that one peer that sends fast does not hold up the others.
 const READS: usize = 4;
 
+/// How long a round takes at least if there was more on a socket: what is thrown away need not be
+/// thrown away fast.
+const PAUSE: Duration = Duration::from_millis(10);
+
 static LINGERER: Lingerer = Lingerer::new(Bounds::USUAL);
 
 /// Reads and throws away what still arrives on a socket whose write side has ended.
@@ -149,7 +153,11 @@ impl Lingerer {
                         return;
                     }
                 }
-                Ok(ready) => self.work(&mut present, &ready, &mut scrap),
+                Ok(ready) => {
+                    if self.work(&mut present, &ready, &mut scrap) {
+                        pause(waker);
+                    }
+                }
                 Err(Errno::INTR) => {}
                 // The sockets cannot be polled, so none can be waited for.
                 Err(_) => present.drain(..).for_each(Departure::let_go),
@@ -175,12 +183,18 @@ impl Lingerer {
         present.drain(..too_many).for_each(Departure::let_go);
     }
 
-    /// One round: a bounded amount of work on each socket that is ready.
-    fn work(&self, present: &mut Vec<Departure>, ready: &[bool], scrap: &mut [MaybeUninit<u8>]) {
+    /// One round: a bounded amount of work on each socket that is ready. True if there was more on one.
+    fn work(
+        &self,
+        present: &mut Vec<Departure>,
+        ready: &[bool],
+        scrap: &mut [MaybeUninit<u8>],
+    ) -> bool {
+        let mut is_more = false;
         for (departure, ready) in present.iter_mut().zip(ready) {
             if *ready {
                 departure.send();
-                departure.read(scrap, READS);
+                is_more |= departure.read(scrap, READS);
             }
             departure.expire(Instant::now(), &self.bounds);
         }
@@ -190,6 +204,7 @@ impl Lingerer {
             *present = left;
             over.into_iter().for_each(Departure::let_go);
         }
+        is_more
     }
 
     /// Ends the thread's part in the mailbox. False if something has arrived, so that it must stay.
@@ -210,6 +225,14 @@ fn affordable() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     limit.map_or(usize::MAX, |limit| limit / 4).max(1)
+}
+
+/// Waits a little, so that a peer that sends without end costs no processor. Its own window holds it up
+/// meanwhile.
+fn pause(waker: &Waker) {
+    let timeout = Timespec::try_from(PAUSE).ok();
+    // Whoever brings a socket ends the pause.
+    let _ = poll(&mut [PollFd::new(waker, PollFlags::IN)], timeout.as_ref());
 }
 
 /// Which of the sockets are ready; empty if none is, and the time has passed.

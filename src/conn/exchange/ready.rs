@@ -8,50 +8,30 @@
 //! | operations are under way | allowed: it is queued | no | no |
 //! | a message of ours is not complete | refused when it is written | no | no |
 //! | a response is owed, or content was not read | refused: `InvalidInput` | no | no |
-//! | something came unasked | refused: `Protocol` | no | no, as far as has been read |
+//! | something unsolicited came | refused: `Protocol` | no | no, as far as has been read |
 //! | the peer's stream has ended | refused: `Reset` | no | no, as far as has been read |
 //! | other handles exist | allowed | yes | no |
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::conn::incoming::unasked;
-use crate::conn::ledger::announced;
+use crate::conn::ledger::close_announced;
+use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
 
-/// The exchanges of a connection, counted.
-#[derive(Debug, Default)]
-pub(crate) struct Exchanges {
-    running: AtomicUsize,
-    /// Exchanges so far.
-    begun: AtomicU64,
-}
-
-impl Exchanges {
-    pub(super) fn begin(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
-        self.begun.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn end(&self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Why an exchange must not begin. While others are under way there is no telling, and what is found
-/// may be the doing of one that has begun meanwhile.
+/// Why an exchange must not begin. While others are under way that cannot be known, and what is found
+/// may come from one that has begun meanwhile.
 ///
 /// # Errors
 ///
 /// See the table.
 pub(super) fn expect_ready(conn: &Conn) -> Result<(), Error> {
-    let begun = &conn.handle.link.exchanges.begun;
+    let exchanges = &conn.handle.link.exchanges;
     loop {
-        let before = begun.load(Ordering::Acquire);
+        let before = exchanges.begun();
         let checked = check_ready(conn);
-        if checked.is_ok() || begun.load(Ordering::Acquire) == before {
+        if checked.is_ok() || exchanges.begun() == before {
             return checked;
         }
     }
@@ -68,15 +48,14 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         return Err(ErrorKind::Closed.into());
     }
     if link.ledger.is_closing() {
-        return Err(announced());
+        return Err(close_announced());
     }
     if link.ledger.upgraded.is_set() {
         let detail = "the connection was upgraded";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
-    let at_rest = link.exchanges.running.load(Ordering::Acquire) == 0
-        && writer.queue.is_quiet()
-        && reader.queue.is_quiet();
+    let at_rest =
+        !link.exchanges.are_running() && writer.queue.is_quiet() && reader.queue.is_quiet();
     if at_rest { expect_idle(conn) } else { Ok(()) }
 }
 
@@ -93,8 +72,8 @@ fn expect_idle(conn: &Conn) -> Result<(), Error> {
         Err(error) => Err(error.into()),
         Ok(0) => Err(Error::end_of_stream()),
         // The end of a chunked body may be what is there.
-        Ok(_) if !reader.is_between(&conn.limits) => Ok(()),
-        Ok(_) => Err(unasked()),
+        Ok(_) if !reader.is_between_messages(&conn.limits) => Ok(()),
+        Ok(_) => Err(unsolicited()),
     }
 }
 
@@ -103,7 +82,7 @@ pub(crate) fn is_reusable(conn: &Conn) -> bool {
     is_between_messages(conn) && expect_idle(conn).is_ok()
 }
 
-/// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
+/// As `is_reusable`, without asking the socket, and only if there are no handles but these.
 pub(crate) fn is_poolable(conn: &Conn, handles: usize) -> bool {
     let ledger = &conn.handle.link.ledger;
     let unused = Arc::strong_count(&conn.handle) == handles && is_between_messages(conn);
@@ -123,5 +102,5 @@ fn is_between_messages(conn: &Conn) -> bool {
         && reader.is_settled()
         && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
         && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
-        && reader.is_between(&conn.limits)
+        && reader.is_between_messages(&conn.limits)
 }

@@ -2,7 +2,7 @@
 //!
 //! | what happens | what follows |
 //! |---|---|
-//! | the head is out, and its body is held | the server's word is waited for |
+//! | the head is out, and its body is held | the server is waited for |
 //! | 100 (Continue), or the timer | the body goes out |
 //! | the peer resets the write | the read goes on: an early answer may be there |
 //! | the write fails otherwise | the read is cancelled |
@@ -10,7 +10,7 @@
 //! | an answer that is no success, while the body goes out | the write is cancelled |
 //! | the read fails | the write is cancelled |
 //! | the caller cancels | both are cancelled |
-//! | both have ended | the outcome is told |
+//! | both have ended | the exchange completes |
 
 /// How far both directions have got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Write {
     /// The head is going out; its body is held.
     Head,
     /// The head is out; its body is held.
-    Held,
+    BodyHeld,
     /// This many operations are going out, and nothing is held.
     Running(u8),
     /// They are cancelled and have not ended yet.
@@ -41,9 +41,9 @@ pub(super) enum Read {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A write has ended.
-    Written(Sent),
+    WriteDone(WriteEnd),
     /// The body need not wait any longer.
-    Released,
+    BodyReleased,
     /// The final head is there; whether it is a success.
     Answered {
         success: bool,
@@ -56,7 +56,7 @@ pub(super) enum Event {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum WriteEnd {
     Whole,
     /// The peer has reset it.
     Reset,
@@ -68,8 +68,8 @@ pub(super) enum Sent {
 pub(super) struct Steps {
     pub(super) cancel_writes: bool,
     pub(super) cancel_read: bool,
-    pub(super) body: Body,
-    /// The whole request is out: the server's time begins.
+    pub(super) held_body: HeldBody,
+    /// The whole request is out: the time for the head of the response begins.
     pub(super) request_is_out: bool,
     /// Both directions have ended just now.
     pub(super) is_over: bool,
@@ -77,10 +77,10 @@ pub(super) struct Steps {
 
 /// What is to be done with the held body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum HeldBody {
     #[default]
     Leave,
-    /// Wait for the server's word, for a while.
+    /// Wait for the server to ask for it, for a while.
     Wait,
     Send,
     Drop,
@@ -108,15 +108,15 @@ impl Progress {
         let before = *self;
         let mut steps = Steps::default();
         match event {
-            Event::Written(sent) => self.written(sent, &mut steps),
-            Event::Released => self.release(&mut steps),
-            Event::Answered { success } => self.keep_body(success, &mut steps),
+            Event::WriteDone(end) => self.write_done(end, &mut steps),
+            Event::BodyReleased => self.release_body(&mut steps),
+            Event::Answered { success } => self.withhold_body(success, &mut steps),
             Event::ReadDone { success } => {
                 self.read = Read::Done;
-                self.keep_body(success, &mut steps);
+                self.withhold_body(success, &mut steps);
             }
             Event::Interrupted => {
-                self.keep_body(false, &mut steps);
+                self.withhold_body(false, &mut steps);
                 steps.cancel_read = self.read == Read::Running;
             }
         }
@@ -128,45 +128,45 @@ impl Progress {
         self.write == Write::Done && self.read == Read::Done
     }
 
-    fn written(&mut self, sent: Sent, steps: &mut Steps) {
+    fn write_done(&mut self, end: WriteEnd, steps: &mut Steps) {
         let was_stopped = self.is_stopped();
-        self.write = match (self.write, sent) {
-            (Write::Head, Sent::Whole) => {
-                steps.body = Body::Wait;
-                Write::Held
+        self.write = match (self.write, end) {
+            (Write::Head, WriteEnd::Whole) => {
+                steps.held_body = HeldBody::Wait;
+                Write::BodyHeld
             }
-            (Write::Head, Sent::Reset | Sent::Failed) => {
-                steps.body = Body::Drop;
+            (Write::Head, WriteEnd::Reset | WriteEnd::Failed) => {
+                steps.held_body = HeldBody::Drop;
                 Write::Done
             }
             (Write::Running(2..), _) => Write::Running(1),
             (Write::Stopped(2..), _) => Write::Stopped(1),
-            (Write::Held, _) => Write::Held, // Nothing was under way.
+            (Write::BodyHeld, _) => Write::BodyHeld, // Nothing was under way.
             (Write::Running(_) | Write::Stopped(_) | Write::Done, _) => Write::Done,
         };
         let is_reading = self.read == Read::Running;
-        steps.cancel_read = sent == Sent::Failed && !was_stopped && is_reading;
+        steps.cancel_read = end == WriteEnd::Failed && !was_stopped && is_reading;
         steps.request_is_out =
-            sent == Sent::Whole && self.write == Write::Done && !was_stopped && is_reading;
+            end == WriteEnd::Whole && self.write == Write::Done && !was_stopped && is_reading;
     }
 
-    fn release(&mut self, steps: &mut Steps) {
+    fn release_body(&mut self, steps: &mut Steps) {
         self.write = match self.write {
             Write::Head => Write::Running(2),
-            Write::Held => Write::Running(1),
+            Write::BodyHeld => Write::Running(1),
             Write::Running(_) | Write::Stopped(_) | Write::Done => return,
         };
-        steps.body = Body::Send;
+        steps.held_body = HeldBody::Send;
     }
 
-    /// A held body is not sent any more. What is going out goes on only if that `may_go_on`.
-    fn keep_body(&mut self, may_go_on: bool, steps: &mut Steps) {
-        if matches!(self.write, Write::Head | Write::Held) {
-            steps.body = Body::Drop;
+    /// A held body is not sent any more. A write that is under way goes on only if it `may_go_on`.
+    fn withhold_body(&mut self, may_go_on: bool, steps: &mut Steps) {
+        if matches!(self.write, Write::Head | Write::BodyHeld) {
+            steps.held_body = HeldBody::Drop;
         }
         self.write = match self.write {
             Write::Head => Write::Running(1),
-            Write::Held => Write::Done,
+            Write::BodyHeld => Write::Done,
             other => other,
         };
         if let Write::Running(count) = self.write {
@@ -184,7 +184,7 @@ mod tests {
 
     const WRITES: [Write; 7] = [
         Write::Head,
-        Write::Held,
+        Write::BodyHeld,
         Write::Running(1),
         Write::Running(2),
         Write::Stopped(1),
@@ -193,10 +193,10 @@ mod tests {
     ];
 
     const EVENTS: [Event; 9] = [
-        Event::Written(Sent::Whole),
-        Event::Written(Sent::Reset),
-        Event::Written(Sent::Failed),
-        Event::Released,
+        Event::WriteDone(WriteEnd::Whole),
+        Event::WriteDone(WriteEnd::Reset),
+        Event::WriteDone(WriteEnd::Failed),
+        Event::BodyReleased,
         Event::Answered { success: true },
         Event::Answered { success: false },
         Event::ReadDone { success: true },
@@ -209,20 +209,20 @@ mod tests {
         match write {
             Write::Head => 1,
             Write::Running(count) | Write::Stopped(count) => count,
-            Write::Held | Write::Done => 0,
+            Write::BodyHeld | Write::Done => 0,
         }
     }
 
     fn holds(write: Write) -> bool {
-        matches!(write, Write::Head | Write::Held)
+        matches!(write, Write::Head | Write::BodyHeld)
     }
 
     /// Whether the event can happen there at all.
     fn is_possible(at: Progress, event: Event) -> bool {
         match event {
-            Event::Written(_) => under_way(at.write) > 0,
+            Event::WriteDone(_) => under_way(at.write) > 0,
             Event::Answered { .. } | Event::ReadDone { .. } => at.read == Read::Running,
-            Event::Released | Event::Interrupted => true,
+            Event::BodyReleased | Event::Interrupted => true,
         }
     }
 
@@ -246,12 +246,12 @@ mod tests {
     }
 
     fn check_counts(before: Progress, after: Progress, event: Event, steps: Steps, what: &str) {
-        let ended = u8::from(matches!(event, Event::Written(_)));
-        let begun = u8::from(steps.body == Body::Send);
+        let ended = u8::from(matches!(event, Event::WriteDone(_)));
+        let begun = u8::from(steps.held_body == HeldBody::Send);
         let expected = under_way(before.write) + begun - ended;
         assert_eq!(under_way(after.write), expected, "{what}");
         // The body is kept, sent or dropped: exactly one of them.
-        let leaves = matches!(steps.body, Body::Send | Body::Drop);
+        let leaves = matches!(steps.held_body, HeldBody::Send | HeldBody::Drop);
         assert_eq!(holds(before.write) && !holds(after.write), leaves, "{what}");
         assert!(!holds(after.write) || holds(before.write), "{what}");
         assert!(
@@ -269,7 +269,7 @@ mod tests {
         );
         assert!(!steps.cancel_read || before.read == Read::Running, "{what}");
         let ends_read = matches!(event, Event::Interrupted)
-            || (event == Event::Written(Sent::Failed) && !stopped(before));
+            || (event == Event::WriteDone(WriteEnd::Failed) && !stopped(before));
         let expected = ends_read && before.read == Read::Running;
         assert_eq!(steps.cancel_read, expected, "{what}");
         assert_eq!(
@@ -277,12 +277,12 @@ mod tests {
             after.is_over() && !before.is_over(),
             "{what}"
         );
-        let was_out = event == Event::Written(Sent::Whole) && after.write == Write::Done;
+        let was_out = event == Event::WriteDone(WriteEnd::Whole) && after.write == Write::Done;
         let expected = was_out && !stopped(before) && before.read == Read::Running;
         assert_eq!(steps.request_is_out, expected, "{what}");
         assert_eq!(
-            steps.body == Body::Wait,
-            before.write == Write::Head && after.write == Write::Held
+            steps.held_body == HeldBody::Wait,
+            before.write == Write::Head && after.write == Write::BodyHeld
         );
     }
 
@@ -304,7 +304,7 @@ mod tests {
         explore(Progress::begin(true), 0, 6);
         let mut at = Progress::begin(true);
         at.step(Event::Interrupted);
-        at.step(Event::Written(Sent::Failed));
+        at.step(Event::WriteDone(WriteEnd::Failed));
         assert!(at.step(Event::ReadDone { success: false }).is_over);
     }
 }

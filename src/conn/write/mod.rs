@@ -1,10 +1,21 @@
 //! Submitting writes.
 
+mod call;
+mod in_flight;
+mod job;
+mod message;
+mod outgoing;
+mod parcel;
+mod writer;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+pub(super) use self::job::{RequestObserver, WriteJob};
+pub(super) use self::message::{Message, Role};
+pub(super) use self::parcel::{Content, Parcel, Until};
+pub(super) use self::writer::Writer;
 use super::Conn;
-use super::job::{Content, Message, Role, Until, WriteJob};
 use crate::aio::{Aio, InFlight, Interruption, Written, habit};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
@@ -245,13 +256,13 @@ impl Conn {
         until: Until,
     ) -> Aio<Written, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
-        let content = match self.handle.link.ledger.leaving.is_set() {
+        let content = match self.handle.link.ledger.shutting_down.is_set() {
             true => Err(ErrorKind::Closed.into()),
             false => content,
         };
         match content {
             Ok(content) => {
-                let job = WriteJob::new(content, bufs, until, deadline, completer);
+                let job = WriteJob::new(Parcel::new(content, bufs, until), deadline, completer);
                 let hold = habit::before();
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);

@@ -1,5 +1,5 @@
-//! The bytes that have arrived and were not handed out yet. Belongs to whoever serves a read, the
-//! reader's thread or a caller in its place.
+//! The bytes that have arrived and were not handed out yet. They belong to whoever serves a
+//! read: the reader's thread, or a caller in its place.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::transport::{Transport, Wait};
 /// other, and little enough for a connection that is idle.
 const KEPT: usize = 16 << 10;
 
-/// So little is rather copied than left to hold memory that was handed out.
+/// A rest of this size is copied, because it would hold the memory of what was handed out.
 const SMALL_REST: usize = 4 << 10;
 
 /// Bytes leave it only as the result of a read that succeeds; a read that fails takes nothing.
@@ -41,12 +41,12 @@ pub(crate) struct Input {
 #[derive(Debug)]
 enum End {
     OfStream,
-    /// Told again to each read, so shared.
+    /// Each read that follows fails with it, so it is shared.
     Broken(Arc<io::Error>),
 }
 
 impl Input {
-    /// What nobody has looked into yet.
+    /// The bytes behind the content, as they arrived.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.buffer[self.content + self.gap..self.filled]
     }
@@ -56,14 +56,14 @@ impl Input {
         self.content
     }
 
-    /// The front of what is raw is framing.
+    /// Skips framing at the front of what is raw.
     pub(crate) fn skip(&mut self, count: usize) {
         self.gap += count;
         self.close_gap();
     }
 
-    /// The front of what is raw is content: it goes behind the content that is there. Moves bytes
-    /// only if there is some already, with framing in between.
+    /// Puts content at the front of what is raw behind the content that is there. This moves bytes only
+    /// if there is framing in between.
     pub(crate) fn admit(&mut self, count: usize) {
         if self.gap > 0 {
             let from = self.content + self.gap;
@@ -96,7 +96,7 @@ impl Input {
         taken
     }
 
-    /// Drops what is raw, a head for example. As `take_raw`, where nobody wants it.
+    /// Drops what is raw, a head for example: as `take_raw`, where nobody wants the bytes.
     pub(crate) fn discard(&mut self, count: usize) {
         if self.content == 0 {
             self.skip(count.min(self.filled));
@@ -169,11 +169,11 @@ impl Input {
         &mut self.buffer[self.filled..]
     }
 
-    pub(crate) fn ended(&mut self) {
+    pub(crate) fn mark_ended(&mut self) {
         self.end = Some(End::OfStream);
     }
 
-    pub(crate) fn broke(&mut self, error: io::Error) {
+    pub(crate) fn mark_broken(&mut self, error: io::Error) {
         self.end = Some(End::Broken(Arc::new(error)));
     }
 
@@ -183,7 +183,7 @@ impl Input {
     }
 
     /// The error of a read for which there is not enough, if no more will come.
-    pub(crate) fn end(&self) -> Option<Error> {
+    pub(crate) fn end_error(&self) -> Option<Error> {
         self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
             End::Broken(error) => {
@@ -193,17 +193,17 @@ impl Input {
                     Some(ours) => ours.kind(),
                     None => Error::from(io::Error::from(error.kind())).kind(),
                 };
-                let told = Error::new(kind).with_source(Arc::clone(error));
+                let again = Error::new(kind).with_source(Arc::clone(error));
                 match ours.and_then(Error::detail) {
-                    Some(detail) => told.with_detail(detail.to_owned()),
-                    None => told,
+                    Some(detail) => again.with_detail(detail.to_owned()),
+                    None => again,
                 }
             }
         })
     }
 }
 
-/// At the front of a small buffer.
+/// A copy at the front of a small buffer.
 fn small_copy(filled: &[u8]) -> BytesMut {
     let mut copy = BytesMut::zeroed(KEPT);
     copy[..filled.len()].copy_from_slice(filled);

@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use super::Conn;
 use crate::aio::Aio;
+use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::Conn;
-use super::exchange::{self, Extent, Terms};
+use super::{Terms, submit};
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, InFlight};
+use crate::conn::Conn;
+use crate::conn::read::Extent;
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};
 
@@ -112,7 +113,7 @@ impl Conn {
         habit::before();
         // Only the read of the answer is held back, and what arrives meanwhile waits in the kernel.
         let terms = Terms::of(extent, Hold::Allowed);
-        let (aio, handling) = exchange::submit(self, aio, request, terms);
+        let (aio, handling) = submit(self, aio, request, terms);
         aio.submitted(handling)
     }
 }

@@ -1,10 +1,28 @@
 //! Submitting reads.
 
+mod answer;
+mod attempt;
+mod body;
+mod incoming;
+mod incoming_body;
+mod input;
+mod job;
+mod outcome;
+mod reader;
+mod search;
+mod want;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+pub(crate) use self::answer::Extent;
+pub(super) use self::answer::{Answer, AnswerObserver};
+pub use self::body::BodyReader;
+pub(crate) use self::incoming_body::unsolicited;
+pub(super) use self::job::ReadJob;
+pub(super) use self::reader::Reader;
+pub(super) use self::want::Want;
 use super::Conn;
-use super::job::{ReadJob, Want};
 use crate::aio::habit::{self, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
@@ -152,7 +170,7 @@ impl Conn {
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
-        if self.handle.link.ledger.leaving.is_set() {
+        if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(ErrorKind::Closed.into());
             return aio;
         }
@@ -163,7 +181,7 @@ impl Conn {
         };
         habit::before();
         self.handle.writer.hand_over();
-        // Always: nothing is delayed by it, because what arrives meanwhile waits in the kernel.
+        // Any read may be held back: nothing is delayed, because what arrives meanwhile waits in the kernel.
         let hold = Hold::Allowed;
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
         aio.submitted(handling)

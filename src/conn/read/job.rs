@@ -1,0 +1,98 @@
+//! Everything that one read needs, in one value that travels: nothing of it is stored on the connection.
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::incoming::Incoming;
+use super::outcome::Outcome;
+use super::search::Search;
+use super::want::Want;
+use crate::aio::Operation;
+use crate::background::UserCode;
+use crate::conn::ledger::Ledger;
+use crate::conn::queue::Job;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::proto::limits::Limits;
+
+pub(crate) struct ReadJob {
+    pub(crate) want: Want,
+    pub(crate) limits: Limits,
+    pub(crate) deadline: Deadline,
+}
+
+impl ReadJob {
+    /// Until when the next call may wait.
+    pub(super) fn call_deadline(&self) -> Deadline {
+        match &self.want {
+            Want::Answer(answer, _) => self.deadline.earlier(answer.call_deadline()),
+            _ => self.deadline,
+        }
+    }
+
+    /// Completes the read, if that is possible with what has arrived.
+    pub(super) fn attempt(
+        self,
+        incoming: &mut Incoming,
+        search: &mut Search,
+        ledger: &Ledger,
+    ) -> Attempt<Self> {
+        let Self {
+            want,
+            limits,
+            deadline,
+        } = self;
+        incoming.body.observe_upgrade(ledger);
+        let attempt = want.attempt(incoming, search, &limits, ledger);
+        attempt.map(|want| Self {
+            want,
+            limits,
+            deadline,
+        })
+    }
+
+    /// Notes how many bytes have arrived towards this read, and returns the number.
+    pub(super) fn progress(&self, incoming: &mut Incoming) -> u64 {
+        self.want.progress(incoming, &self.limits)
+    }
+
+    /// Fails the read, with what has arrived for it as the count. That stays for the next.
+    pub(super) fn fail_at(self, error: Error, incoming: &mut Incoming) -> Outcome {
+        let error = error.with_count(self.progress(incoming));
+        self.want.fail(error)
+    }
+
+    pub(super) fn operation(&self) -> Option<Arc<dyn Operation>> {
+        self.want.operation()
+    }
+}
+
+impl Job for ReadJob {
+    fn id(&self) -> usize {
+        self.want.id()
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    fn set_place(&self, place: u64) {
+        self.want.set_place(place);
+    }
+
+    fn set_held(&self, held: bool) {
+        self.want.set_held(held);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.want.is_wanted()
+    }
+
+    fn is_cut(&self) -> bool {
+        false
+    }
+
+    fn fail(self, error: Error) -> Option<UserCode> {
+        self.want.fail(error).notify()
+    }
+}

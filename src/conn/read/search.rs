@@ -1,0 +1,53 @@
+//! Finding a head among what has arrived.
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::error::{Error, ErrorKind};
+use crate::proto::framing::{self, Framing};
+use crate::proto::limits::Limits;
+use crate::proto::parse::HeadSearch;
+
+/// How far one read has got in finding its head.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    pub(super) head: HeadSearch,
+    /// Interim responses before the head, and their bytes.
+    pub(super) interim: Vec<Response<()>>,
+    pub(super) skipped: usize,
+    /// One of them was ambiguous.
+    pub(super) skipped_ambiguous: bool,
+}
+
+impl Search {
+    pub(super) fn skip(
+        &mut self,
+        found: Found<Response<Bytes>>,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        if self.interim.len() >= limits.interim {
+            return Err(Error::new(ErrorKind::TooLarge).with_detail("too many interim responses"));
+        }
+        self.head = HeadSearch::default();
+        self.skipped = found.size;
+        self.skipped_ambiguous = found.is_ambiguous;
+        self.interim.push(found.head.map(drop));
+        Ok(())
+    }
+}
+
+/// A head that is there and was not taken yet.
+pub(super) struct Found<H> {
+    pub(super) head: H,
+    pub(super) size: usize,
+    pub(super) framing: Framing,
+    /// The message has no body, but contradicts itself about that, or one before it did: what follows
+    /// could be the next message or such a body.
+    pub(super) is_ambiguous: bool,
+}
+
+impl Found<Response<Bytes>> {
+    pub(super) fn is_interim(&self) -> bool {
+        framing::is_interim(self.head.status())
+    }
+}

@@ -1,0 +1,185 @@
+//! What a read asks for, and the completion of it from what has arrived.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+
+use super::answer::Answer;
+use super::attempt::Attempt::{self, Completed, NotYet};
+use super::attempt::{complete_all, complete_some, take_head};
+use super::incoming::Incoming;
+use super::outcome::Outcome;
+use super::search::{Found, Search};
+use crate::aio::{Completer, Operation};
+use crate::conn::ledger::Ledger;
+use crate::error::{Error, ErrorKind};
+use crate::proto::limits::Limits;
+
+/// Room for what is thrown away.
+const DISCARDED: usize = 64 << 10;
+
+/// What a read asks for, with the completer that takes it.
+pub(crate) enum Want {
+    /// At least one byte of content and at most this many; none at the end of a body.
+    Some(usize, Completer<Bytes>),
+    /// Exactly this many.
+    All(usize, Completer<Bytes>),
+    Trailers(Completer<HeaderMap>),
+    Request(Completer<Request<Bytes>>),
+    /// The next final response.
+    Response(Completer<Response<Bytes>>),
+    /// The next response, interim ones too.
+    AnyResponse(Completer<Response<Bytes>>),
+    /// The response to one request of ours.
+    Answer(Box<Answer>, Completer<Response<Bytes>>),
+    /// All that comes, to the end of the stream. It is thrown away.
+    Rest(Completer<()>),
+}
+
+/// Does the same to the completer of whatever type.
+macro_rules! with_completer {
+    ($want:expr, $completer:ident => $body:expr) => {
+        match $want {
+            Want::Some(_, $completer) | Want::All(_, $completer) => $body,
+            Want::Trailers($completer) => $body,
+            Want::Request($completer) => $body,
+            Want::Response($completer) | Want::AnyResponse($completer) => $body,
+            Want::Answer(_, $completer) => $body,
+            Want::Rest($completer) => $body,
+        }
+    };
+}
+
+impl Want {
+    pub(super) fn is_settled(&self) -> bool {
+        with_completer!(self, completer => completer.is_settled())
+    }
+
+    /// What an interruption has left to whoever serves it.
+    pub(super) fn cause(&self) -> Option<ErrorKind> {
+        with_completer!(self, completer => completer.cause())
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        with_completer!(self, completer => completer.is_wanted())
+    }
+
+    pub(super) fn id(&self) -> usize {
+        with_completer!(self, completer => completer.id())
+    }
+
+    pub(super) fn operation(&self) -> Option<Arc<dyn Operation>> {
+        with_completer!(self, completer => completer.operation())
+    }
+
+    pub(super) fn set_place(&self, place: u64) {
+        with_completer!(self, completer => completer.set_place(place));
+    }
+
+    pub(super) fn set_held(&self, held: bool) {
+        with_completer!(self, completer => completer.set_held(held));
+    }
+
+    /// What it ends with if it fails.
+    pub(super) fn fail(self, error: Error) -> Outcome {
+        with_completer!(self, completer => Outcome::new(completer, Err(error)))
+    }
+
+    /// Notes how many bytes have arrived towards it, and returns the number.
+    pub(super) fn progress(&self, incoming: &mut Incoming, limits: &Limits) -> u64 {
+        let body = &mut incoming.body;
+        let mut content = |want| match body.available(want, limits) {
+            Ok(available) => available.count.min(want) as u64,
+            Err(error) => error.count(),
+        };
+        let count = match self {
+            Self::Some(count, _) | Self::All(count, _) => content(*count),
+            Self::Trailers(_) | Self::Rest(_) => 0,
+            Self::Request(_) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
+                body.input.raw().len() as u64
+            }
+        };
+        with_completer!(self, completer => completer.progress(count));
+        count
+    }
+
+    /// Whether it asks for a head.
+    pub(super) fn is_head(&self) -> bool {
+        !matches!(
+            self,
+            Self::Some(..) | Self::All(..) | Self::Trailers(_) | Self::Rest(_)
+        )
+    }
+
+    /// Completes the read if there is what it wants, or what it cannot want, or if it has been settled
+    /// meanwhile.
+    pub(super) fn attempt(
+        self,
+        incoming: &mut Incoming,
+        search: &mut Search,
+        limits: &Limits,
+        ledger: &Ledger,
+    ) -> Attempt<Self> {
+        if self.is_settled() {
+            return Completed(Outcome::Settled);
+        }
+        match self {
+            Self::Some(most, completer) => {
+                let available = incoming.body.available_now(most, limits);
+                complete_some(&mut incoming.body, available, most, completer)
+                    .map(|completer| Self::Some(most, completer))
+            }
+            Self::All(count, completer) => {
+                let available = incoming.body.available(count, limits);
+                complete_all(&mut incoming.body, available, count, completer)
+                    .map(|completer| Self::All(count, completer))
+            }
+            Self::Trailers(completer) => match incoming.body.trailers(limits) {
+                Ok(None) => NotYet(Self::Trailers(completer), 0),
+                Ok(Some(trailers)) => Completed(Outcome::new(completer, Ok(trailers))),
+                Err(error) => Completed(Outcome::new(completer, Err(error))),
+            },
+            Self::Request(completer) => match incoming.request(search, limits, ledger) {
+                Ok(None) => NotYet(Self::Request(completer), 0),
+                Ok(Some(found)) => Completed(take_head(completer, found.size, || {
+                    incoming.take_request(found, ledger)
+                })),
+                Err(error) => Completed(Outcome::new(completer, Err(error))),
+            },
+            Self::AnyResponse(completer) => match incoming.response(search, limits, ledger) {
+                Ok(None) => NotYet(Self::AnyResponse(completer), 0),
+                Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
+                Err(error) => Completed(Outcome::new(completer, Err(error))),
+            },
+            Self::Response(completer) => {
+                match incoming.final_response(search, limits, ledger, |_| ()) {
+                    Ok(None) => NotYet(Self::Response(completer), 0),
+                    Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
+                    Err(error) => Completed(Outcome::new(completer, Err(error))),
+                }
+            }
+            Self::Answer(answer, completer) => answer
+                .attempt(incoming, search, limits, ledger, completer)
+                .map(|(answer, completer)| Self::Answer(answer, completer)),
+            Self::Rest(completer) => {
+                incoming.body.discard();
+                match incoming.body.input.has_ended() {
+                    true => Completed(Outcome::new(completer, Ok(()))),
+                    false => NotYet(Self::Rest(completer), DISCARDED),
+                }
+            }
+        }
+    }
+}
+
+fn take_response(
+    completer: Completer<Response<Bytes>>,
+    found: Found<Response<Bytes>>,
+    incoming: &mut Incoming,
+    ledger: &Ledger,
+) -> Outcome {
+    take_head(completer, found.size, || {
+        incoming.take_response(found, ledger)
+    })
+}

@@ -1,0 +1,215 @@
+//! What the writer may write next: the framing that the last head declared, and how much of its
+//! body is out.
+//!
+//! Invariants:
+//!
+//! 1. The state moves when an operation completes, not when it is submitted: what was cancelled in
+//!    the queue has changed nothing.
+//! 2. Before an operation is offered it is *admitted*, against the state that holds if all before
+//!    it in the batch complete. One that must not be written fails only when it is the first,
+//!    so that what was before it has really happened.
+//! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
+
+use super::message::Role;
+use super::parcel::{Content, Frame, Parcel};
+use crate::conn::ledger::{Ledger, close_announced};
+use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyState;
+use crate::proto::chunked;
+use crate::proto::framing::{self, Asked};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outgoing {
+    body: BodyState,
+    /// Requests whose heads are out.
+    requests: u64,
+    /// Final responses whose heads are out.
+    responses: u64,
+    /// The last message announced the close: no other follows.
+    closing: bool,
+}
+
+/// Why an operation cannot be offered.
+pub(crate) enum Obstacle {
+    NotAllowed(Error),
+    /// It ends the body by ending the stream, after all that is before it.
+    EndsStream,
+}
+
+impl From<Error> for Obstacle {
+    fn from(error: Error) -> Self {
+        Self::NotAllowed(error)
+    }
+}
+
+impl Outgoing {
+    /// Frames `parcel` for this state and moves on as if it were complete. Returns the number of the
+    /// request that it is.
+    ///
+    /// # Errors
+    ///
+    /// It must not be written, or not yet.
+    pub(crate) fn admit(
+        &mut self,
+        parcel: &mut Parcel,
+        ledger: &Ledger,
+    ) -> Result<Option<u64>, Obstacle> {
+        self.observe_upgrade(ledger);
+        let mut number = None;
+        if !parcel.is_begun() {
+            match &parcel.content {
+                Content::Vector => self.admit_vector(parcel)?,
+                Content::Message(_) => number = self.admit_message(parcel, ledger)?,
+                Content::Finish(_) => self.admit_finish(parcel)?,
+                Content::End => return Err(Obstacle::EndsStream),
+            }
+        }
+        let length = parcel.payload();
+        self.advance(parcel, length);
+        Ok(number)
+    }
+
+    /// The other direction may have ended HTTP.
+    fn observe_upgrade(&mut self, ledger: &Ledger) {
+        if ledger.upgraded.is_set() {
+            self.body.upgrade();
+        }
+    }
+
+    /// Moves on, because `parcel` is complete.
+    pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
+        self.observe_upgrade(ledger);
+        self.advance(parcel, parcel.counted());
+        if let Content::Message(message) = &parcel.content {
+            ledger.written.sent(self.requests);
+            ledger.read.answered(self.responses);
+            match message.role {
+                _ if !message.announces_close() => {}
+                Role::Request(_) => ledger.written.end_at(self.requests),
+                Role::Response(_) => ledger.read.end_at(0),
+            }
+            if message.then.is_raw() {
+                ledger.upgraded.set(true);
+            }
+        }
+        ledger.writing.set(!self.body.is_between_messages());
+    }
+
+    fn advance(&mut self, parcel: &Parcel, written: u64) {
+        match &parcel.content {
+            Content::Vector => self.body.advance(written),
+            Content::Message(message) => {
+                self.body = message.then;
+                self.closing |= message.announces_close();
+                match message.role {
+                    Role::Request(_) => self.requests += 1,
+                    Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
+                    Role::Response(_) => {}
+                }
+            }
+            Content::Finish(_) => self.body = BodyState::Complete,
+            Content::End => {}
+        }
+    }
+
+    fn admit_vector(&self, parcel: &mut Parcel) -> Result<(), Error> {
+        let written = parcel.bufs.remaining();
+        let most = match self.body {
+            BodyState::Raw | BodyState::UntilEnd => u64::MAX,
+            BodyState::Complete => 0,
+            BodyState::Length(left) => left,
+            BodyState::Chunked(()) => {
+                // An empty chunk would end the body.
+                parcel.frame = (written > 0).then(|| Box::new(Frame::chunk(written)));
+                return Ok(());
+            }
+        };
+        parcel.frame = None;
+        match written.checked_sub(most) {
+            None | Some(0) => Ok(()),
+            Some(over) if most == 0 => Err(invalid_input(format!(
+                "no body is left to be written, and this is {over} bytes of it"
+            ))),
+            Some(over) => Err(invalid_input(format!(
+                "{over} bytes more than the declared Content-Length leaves, which is {most}"
+            ))),
+        }
+    }
+
+    /// Nothing follows a message that announced the close, whichever side sent it, but requests from
+    /// before are answered (RFC 9112 section 9.6). In a tunnel there are no messages.
+    fn expect_open(&self, role: Role, ledger: &Ledger) -> Result<(), Error> {
+        let admitted = match role {
+            Role::Request(_) => ledger.written.admit(self.requests),
+            Role::Response(_) => ledger.read.admit(self.responses),
+        };
+        if (admitted && !self.closing) || ledger.upgraded.is_set() {
+            Ok(())
+        } else {
+            Err(close_announced())
+        }
+    }
+
+    fn admit_message(&self, parcel: &mut Parcel, ledger: &Ledger) -> Result<Option<u64>, Error> {
+        match self.body {
+            BodyState::Raw | BodyState::Complete => {}
+            BodyState::Length(left) => {
+                return Err(invalid_input(format!(
+                    "{left} bytes of the body before it are not written yet"
+                )));
+            }
+            BodyState::Chunked(()) => {
+                return Err(invalid_input("the chunked body before it is not finished"));
+            }
+            BodyState::UntilEnd => {
+                return Err(invalid_input("the body before it ends with the connection"));
+            }
+        }
+        let Content::Message(message) = &mut parcel.content else {
+            return Ok(None);
+        };
+        self.expect_open(message.role, ledger)?;
+        match message.role {
+            Role::Request(asked) => {
+                ledger.written.note(self.requests, asked);
+                message.then = message.after_request();
+                Ok(Some(self.requests))
+            }
+            Role::Response(status) => {
+                let asked = ledger.read.look_up(self.responses);
+                let has_body = asked != Asked::Head;
+                message.then = message.after_response(status, asked);
+                // What was asked for is the head alone (RFC 9110 section 9.3.2).
+                parcel.bufs.show(if has_body { usize::MAX } else { 1 });
+                Ok(None)
+            }
+        }
+    }
+
+    fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {
+        let Content::Finish(last) = &parcel.content else {
+            return Ok(());
+        };
+        parcel.frame = None;
+        match self.body {
+            BodyState::Chunked(()) => {
+                parcel.frame = Some(Box::new(Frame::last(last.clone())));
+                Ok(())
+            }
+            _ if last != chunked::LAST_CHUNK => {
+                Err(invalid_input("only a chunked body has trailers").into())
+            }
+            BodyState::Complete => Ok(()),
+            BodyState::UntilEnd => Err(Obstacle::EndsStream),
+            BodyState::Raw => Err(invalid_input("no message is being written").into()),
+            BodyState::Length(left) => Err(invalid_input(format!(
+                "{left} bytes of the declared Content-Length are missing"
+            ))
+            .into()),
+        }
+    }
+}
+
+fn invalid_input(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+}
