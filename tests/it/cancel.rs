@@ -1,4 +1,4 @@
-//! Proves what cancelling does (design section 4, rule 7) to an operation that is queued, in
+//! Proves what cancelling does to an operation that is queued, in
 //! flight, or completed, and that a cancel which races with completion is won by exactly one of
 //! the two, with the true count, and strands nobody.
 

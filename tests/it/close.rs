@@ -1,4 +1,4 @@
-//! Proves how a connection ends (design section 4, rule 10): `close` aborts everything at once with
+//! Proves how a connection ends: `close` aborts everything at once with
 //! `Closed` and exact counts, the last handle that is dropped lets submitted operations finish, and
 //! nothing is left behind: no waiter, no thread, no descriptor.
 
@@ -470,7 +470,7 @@ fn threads_and_descriptors_are_gone() {
     wait_until("the threads end", || threads_of_ours().is_empty());
 }
 
-/// Rule 12: no thread before it is needed, and then only the one that is. They carry names.
+/// No thread before it is needed, and then only the one that is. They carry names.
 #[test]
 fn threads_come_when_they_are_needed() {
     if !cfg!(target_os = "linux") || !alone("close::threads_come_when_they_are_needed") {

@@ -1,4 +1,4 @@
-//! Proves that costs grow with what happens, not with what waits (design section 4, rule 14): what one
+//! Proves that costs grow with what happens, not with what waits: what one
 //! of 60,000 costs is compared with what one of 1,000 does, in the same process.
 
 use std::io::{Read, Write};
@@ -208,7 +208,7 @@ fn expire(count: u32, connections: u32) -> Duration {
     latest
 }
 
-/// The contract says 50 ms (rule 6); the machine may have other things to do.
+/// The contract says 50 ms; the machine may have other things to do.
 const LATE: Duration = Duration::from_millis(150);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Proves that a deadline is total (design section 4, rules 5 to 7): neither a dripping peer nor a
+//! Proves that a deadline is total: neither a dripping peer nor a
 //! place in the queue stretches it, one that passes in the queue harms nobody else, and one that
 //! passes in flight ends the write side and nothing more.
 

@@ -1,5 +1,5 @@
-//! Proves that a read whose result nobody can receive keeps nothing open (design section 4, rule 10),
-//! and that one which is given up says what had arrived (section 5).
+//! Proves that a read whose result nobody can receive keeps nothing open, and that one which is given up
+//! says what had arrived.
 
 use std::io::Read;
 use std::time::{Duration, Instant};

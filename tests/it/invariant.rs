@@ -1,4 +1,4 @@
-//! Proves the count invariant (design section 4, rule 4): whatever ends an upload, and wherever, a
+//! Proves the count invariant: whatever ends an upload, and wherever, a
 //! peer that drains the stream receives exactly the sum of the counts of all operations, and
 //! exactly the right bytes.
 //!
@@ -136,7 +136,7 @@ fn panic_at_every_call() {
     });
 }
 
-/// Rule 2 holds for failures too: closures are told in the order of submission, those that
+/// The order holds for failures too: closures are told in the order of submission, those that
 /// succeeded, the one that failed, and those behind it.
 #[test]
 fn closures_are_told_in_order_when_a_call_fails() {
@@ -444,7 +444,7 @@ fn close_with_a_dripping_peer() {
     check_sockets(Ending::Close, Reading::Drips);
 }
 
-/// Rule 2 again, on sockets, with many closures behind the one in flight: first it, then they, in
+/// The order again, on sockets, with many closures behind the one in flight: first it, then they, in
 /// order. A close aborts those that are queued itself, and does not wait for the one in flight.
 #[test]
 fn closures_are_told_in_order_when_an_upload_ends() {

@@ -1,5 +1,5 @@
-//! Proves that nothing that comes after a write destroys what was counted (design section 4, rule
-//! 4): not the end of the connection, whatever the peer says to it, and whenever it reads.
+//! Proves that nothing that comes after a write destroys what was counted: not the end of the connection,
+//! whatever the peer says to it, and whenever it reads.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! Proves that nobody is kept waiting to learn whether a connection is at rest: what is told of it is
-//! told at once, whatever its threads are doing (design section 4, rule 1).
+//! told at once, whatever its threads are doing.
 
 use std::time::{Duration, Instant};
 

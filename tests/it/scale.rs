@@ -1,5 +1,4 @@
-//! Proves that many connections at once are no special case, and that a lost thread strands nobody
-//! (design section 4, rule 10).
+//! Proves that many connections at once are no special case, and that a lost thread strands nobody.
 
 use http_aio::{Aio, Conn};
 

@@ -1,5 +1,5 @@
-//! Proves what threads a connection has, and that whoever waits needs none of them (design section 4,
-//! rule 12); and that one can see whose they are.
+//! Proves what threads a connection has, that whoever waits needs none of them, and that one can see
+//! whose they are.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,5 @@
 //! Proves that the thread which looks after deadlines runs no code of users: neither destructors nor
-//! closures. All connections depend on it (design section 4, rules 6 and 9).
+//! closures. All connections depend on it.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::thread;

@@ -1,6 +1,5 @@
-//! Proves what `write_all` promises when nothing goes wrong (design section 4, rules 1 to 3, 8 and
-//! 13): it returns at once, success means all of it, operations keep their order and never mix, and
-//! a vector may have any shape.
+//! Proves what `write_all` promises when nothing goes wrong: it returns at once, success means all of
+//! it, operations keep their order and never mix, and a vector may have any shape.
 
 use std::future::{Future, IntoFuture};
 use std::io::{self, IoSlice, Read, Write};
@@ -297,7 +296,7 @@ fn completed_in_the_order_of_submission() {
 
 // ----------------------------------------------------------------------------------- what is small
 
-/// Rule 13, in memory where the calls can be counted: what was queued shares one call, and a call
+/// In memory where the calls can be counted: what was queued shares one call, and a call
 /// that may block carries one operation only.
 #[cfg(feature = "test-util")]
 #[test]
@@ -339,7 +338,7 @@ fn small_writes_share_a_call_that_does_not_block() {
 
 // ----------------------------------------------------------------------------------------- at once
 
-/// Rule 1, whatever the connection is busy with.
+/// Whatever the connection is busy with.
 #[test]
 fn submitting_returns_at_once() {
     in_time(|| {
@@ -469,7 +468,7 @@ fn write_some_completes_with_the_first_bytes() {
     }
 }
 
-/// Rule 3: each operation carries its own mode; one of another mode behind it changes nothing.
+/// Each operation carries its own mode; one of another mode behind it changes nothing.
 #[test]
 fn modes_do_not_mix() {
     for family in FAMILIES {

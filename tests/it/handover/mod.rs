@@ -1,6 +1,6 @@
-//! Proves when an operation that its caller may do himself is handed over to the connection's thread
-//! (design section 4, rule 12): at once, but for one that is merely held after a run of others that
-//! were all waited for; and that a caller who does the work loses nothing by it.
+//! Proves when an operation that its caller may serve itself is handed over to the connection's thread:
+//! at once, but for one that is merely held after a run of others that were all waited for; and that
+//! a caller who does the work loses nothing by it.
 
 mod reads;
 mod writes;
