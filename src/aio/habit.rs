@@ -13,6 +13,9 @@
 //! A submission may be held back while the run is `RUN`, with which every thread begins: a new thread is
 //! expected to wait, so that a program that only waits never starts a second thread. A thread that submits
 //! something else while one is held back has that one handed over first.
+//!
+//! Writes and reads have a run each, because a thread may wait for its reads at once and for its writes
+//! later: one that writes a request, and then waits for the answer, does.
 
 use std::cell::RefCell;
 use std::sync::Weak;
@@ -25,6 +28,13 @@ const RUN: u8 = 4;
 
 /// A wait that comes later than this was not at once.
 const AT_ONCE: Duration = Duration::from_micros(50);
+
+/// What is submitted. Whatever ends with a read, as an exchange does, is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Write,
+    Read,
+}
 
 struct Habit {
     run: u8,
@@ -49,10 +59,47 @@ impl Last {
     }
 }
 
-thread_local! {
-    static HABIT: RefCell<Habit> = const {
-        RefCell::new(Habit { run: RUN, last: None })
+impl Habit {
+    const FIRST: Self = Self {
+        run: RUN,
+        last: None,
     };
+
+    /// The last submission was not waited for before the next.
+    fn miss(&mut self) -> Option<Last> {
+        self.run = 0;
+        self.last.replace(Last::Overlapped)
+    }
+
+    fn is_held_back(&self) -> bool {
+        matches!(self.last, Some(Last::HeldBack(..)))
+    }
+
+    fn is_last(&self, id: usize) -> bool {
+        self.last.as_ref().is_some_and(|last| last.is(id))
+    }
+}
+
+/// The habits of a thread, by kind.
+struct Habits([Habit; 2]);
+
+impl Habits {
+    fn of(&mut self, kind: Kind) -> &mut Habit {
+        &mut self.0[kind as usize]
+    }
+}
+
+impl Kind {
+    fn other(self) -> Self {
+        match self {
+            Self::Write => Self::Read,
+            Self::Read => Self::Write,
+        }
+    }
+}
+
+thread_local! {
+    static HABITS: RefCell<Habits> = const { RefCell::new(Habits([Habit::FIRST; 2])) };
 }
 
 /// What may be done with a submission.
@@ -72,33 +119,46 @@ pub(crate) enum Handling {
 }
 
 /// Comes before a submission of the current thread.
-pub(crate) fn before() -> Hold {
-    let unawaited = with(|habit| match &habit.last {
-        None => Ok(habit.run),
-        Some(_) => {
-            habit.run = 0;
-            Err(habit.last.replace(Last::Overlapped))
-        }
+pub(crate) fn before(kind: Kind) -> Hold {
+    let decided = with(|habits| {
+        let other = habits.of(kind.other());
+        let other = match other.is_held_back() {
+            true => other.miss(),
+            false => None,
+        };
+        let habit = habits.of(kind);
+        let own = match habit.last {
+            Some(_) => habit.miss(),
+            None => None,
+        };
+        let hold = match habit.run {
+            RUN => Hold::Allowed,
+            _ => Hold::Never,
+        };
+        (hold, [own, other])
     });
-    match unawaited {
-        Some(Ok(RUN)) => Hold::Allowed,
-        Some(Err(Some(Last::HeldBack(_, operation)))) => {
+    let Some((hold, unawaited)) = decided else {
+        return Hold::Never;
+    };
+    for last in unawaited.into_iter().flatten() {
+        if let Last::HeldBack(_, operation) = last {
             if let Some(operation) = operation.upgrade() {
                 operation.hand_over();
             }
-            Hold::Never
         }
-        _ => Hold::Never,
     }
+    hold
 }
 
 /// Comes after it.
 pub(super) fn after(
+    kind: Kind,
     handling: Handling,
     id: usize,
     operation: impl FnOnce() -> Weak<dyn Operation>,
 ) {
-    let last = with(|habit| {
+    let last = with(|habits| {
+        let habit = habits.of(kind);
         let last = match (handling, &habit.last) {
             (Handling::HeldBack, _) => Last::HeldBack(id, operation()),
             (Handling::HandedOver, None) => Last::HandedOver(id, Instant::now()),
@@ -111,16 +171,17 @@ pub(super) fn after(
 
 /// The current thread waits for an operation, and may serve it meanwhile: says whether it has.
 pub(super) fn wait(id: usize, serve: impl FnOnce() -> bool) {
-    let last = with(|habit| match &habit.last {
-        Some(last) if last.is(id) => habit.last.take(),
-        // The current thread waits for one of several: the next submission counts as a single one.
-        Some(Last::Overlapped) => {
-            habit.last = None;
-            None
+    let found = with(|habits| {
+        let place = habits.0.iter().position(|habit| habit.is_last(id));
+        if place.is_none() {
+            // The current thread waits for one of several: the next submission counts as a single one.
+            for habit in &mut habits.0 {
+                habit.last.take_if(|last| matches!(last, Last::Overlapped));
+            }
         }
-        _ => None,
+        place.and_then(|place| Some((place, habits.0[place].last.take()?)))
     });
-    let Some(last) = last.flatten() else {
+    let Some((place, last)) = found.flatten() else {
         serve();
         return;
     };
@@ -133,25 +194,31 @@ pub(super) fn wait(id: usize, serve: impl FnOnce() -> bool) {
         }
         Last::Overlapped => false,
     };
-    with(|habit| habit.run = if in_time { RUN.min(habit.run + 1) } else { 0 });
+    with(|habits| {
+        let habit = &mut habits.0[place];
+        habit.run = if in_time { RUN.min(habit.run + 1) } else { 0 };
+    });
 }
 
 /// The current thread does something else with an operation than to wait for it.
 pub(super) fn do_not_wait(id: usize) {
-    let last = with(|habit| {
-        let is_last = habit.last.as_ref().is_some_and(|last| last.is(id));
-        is_last.then(|| {
-            habit.run = 0;
-            habit.last.take()
-        })
+    let last = with(|habits| {
+        let habit = habits.0.iter_mut().find(|habit| habit.is_last(id))?;
+        habit.run = 0;
+        habit.last.take()
     });
     drop(last);
 }
 
 /// `None` while the thread's locals are dropped.
-fn with<T>(f: impl FnOnce(&mut Habit) -> T) -> Option<T> {
-    HABIT
-        .try_with(|habit| habit.try_borrow_mut().ok().map(|mut habit| f(&mut habit)))
+fn with<T>(f: impl FnOnce(&mut Habits) -> T) -> Option<T> {
+    HABITS
+        .try_with(|habits| {
+            habits
+                .try_borrow_mut()
+                .ok()
+                .map(|mut habits| f(&mut habits))
+        })
         .ok()
         .flatten()
 }

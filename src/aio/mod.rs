@@ -23,7 +23,7 @@ use bytes::Bytes;
 pub use self::canceller::Canceller;
 pub(crate) use self::completer::Completer;
 pub use self::future::AioFuture;
-use self::habit::Handling;
+use self::habit::{Handling, Kind};
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::provider::{Operation, Provider, TakenBack};
@@ -290,9 +290,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Tells what was done with the submission, which the current thread has just made.
-    pub(crate) fn submitted(self, handling: Handling) -> Self {
+    pub(crate) fn submitted(self, kind: Kind, handling: Handling) -> Self {
         let slot = self.handle.slot();
-        habit::after(handling, slot.id(), || {
+        habit::after(kind, handling, slot.id(), || {
             Arc::downgrade(slot) as Weak<dyn Operation>
         });
         self

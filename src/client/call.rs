@@ -35,7 +35,7 @@ use super::current::Current;
 use super::dial::{dial, finish as tell};
 use super::route::{Key, Route, Way};
 use super::{Shared, redirect};
-use crate::aio::habit::{Handling, Hold};
+use crate::aio::habit::{Handling, Hold, Kind};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, habit};
 use crate::background;
 use crate::conn::{Check, Conn, Extent, Terms, exchange, is_ours};
@@ -114,13 +114,16 @@ pub(crate) fn submit<T: Outcome>(
     state.completer = Some(completer);
     state.deadline = deadline;
     drop(state);
-    habit::before();
-    call.helped(|| call.begin());
+    match habit::before(Kind::Read) {
+        Hold::Allowed => call.helped(|| call.begin()),
+        Hold::Never => call.begin(),
+    }
     let is_held = call.state.lock().held.is_some();
-    aio.submitted(match is_held {
+    let handling = match is_held {
         true => Handling::HeldBack,
         false => Handling::HandedOver,
-    })
+    };
+    aio.submitted(Kind::Read, handling)
 }
 
 impl<T: Outcome> Call<T> {

@@ -16,7 +16,7 @@ use super::queue::Half;
 use super::read::{ReadJob, Reader, Want};
 use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle};
-use crate::aio::habit::{self, Handling, Hold};
+use crate::aio::habit::{self, Handling, Kind};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::error::{Error, ErrorKind};
@@ -106,7 +106,7 @@ enum Part {
 }
 
 fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
-    habit::before();
+    let hold = habit::before(Kind::Read);
     let (write, write_completer, _) = Aio::new().start(&handle.writes, Interruption::Recorded);
     let (read, read_completer, _) = Aio::new().start(&handle.reads, Interruption::Finishes);
     let shutdown = Arc::new(Shutdown {
@@ -137,12 +137,11 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
         limits,
         deadline,
     };
-    // What comes meanwhile waits in the kernel.
-    let handling = handle.reader.submit(read, usize::MAX, Hold::Allowed);
+    let handling = handle.reader.submit(read, usize::MAX, hold);
     if handling == Handling::HeldBack {
         this.mark_held_back();
     }
-    aio.submitted(handling)
+    aio.submitted(Kind::Read, handling)
 }
 
 impl Shutdown {

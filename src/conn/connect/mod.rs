@@ -27,7 +27,8 @@ use self::resolve::{RESOLVER, Ticket};
 use self::target::Target;
 use super::Conn;
 use super::thread::Owner;
-use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider, habit};
+use crate::aio::habit::{self, Kind};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
@@ -88,7 +89,7 @@ type Started = (Arc<Connector>, Deadline);
 
 /// Lends the aio to a connector. None, and the operation is over, if its deadline has passed.
 fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
-    habit::before();
+    habit::before(Kind::Read);
     let connector = Arc::new(Connector {
         owner: Owner::new(),
         phase: Mutex::new(Phase::Over),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::{Terms, submit};
-use crate::aio::habit::{self, Hold};
+use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::conn::read::Extent;
@@ -110,10 +110,9 @@ impl Conn {
         request: &Request<Bytes>,
         extent: Extent,
     ) -> Aio<Response<Bytes>, InFlight> {
-        habit::before();
-        // Only the read of the answer is held back, and what arrives meanwhile waits in the kernel.
-        let terms = Terms::of(extent, Hold::Allowed);
+        // Only the read of the answer may be held back.
+        let terms = Terms::of(extent, habit::before(Kind::Read));
         let (aio, handling) = submit(self, aio, request, terms);
-        aio.submitted(handling)
+        aio.submitted(Kind::Read, handling)
     }
 }

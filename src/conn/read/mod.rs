@@ -23,7 +23,7 @@ pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
 pub(super) use self::want::Want;
 use super::Conn;
-use crate::aio::habit::{self, Hold};
+use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
 use crate::error::Error;
@@ -179,11 +179,9 @@ impl Conn {
             limits: self.limits,
             deadline,
         };
-        habit::before();
+        let hold = habit::before(Kind::Read);
         self.handle.writer.hand_over();
-        // Any read may be held back: nothing is delayed, because what arrives meanwhile waits in the kernel.
-        let hold = Hold::Allowed;
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
-        aio.submitted(handling)
+        aio.submitted(Kind::Read, handling)
     }
 }

@@ -16,7 +16,8 @@ pub(super) use self::message::{Message, Role};
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
 use super::Conn;
-use crate::aio::{Aio, InFlight, Interruption, Written, habit};
+use crate::aio::habit::{self, Kind};
+use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::proto::chunked;
@@ -263,10 +264,10 @@ impl Conn {
         match content {
             Ok(content) => {
                 let job = WriteJob::new(Parcel::new(content, bufs, until), deadline, completer);
-                let hold = habit::before();
+                let hold = habit::before(Kind::Write);
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);
-                aio.submitted(handling)
+                aio.submitted(Kind::Write, handling)
             }
             Err(error) => {
                 completer.refuse(error);
