@@ -203,9 +203,9 @@ impl<T> Default for Aio<T> {
 impl<T: Send + 'static> Aio<T, InFlight> {
     /// Blocks until the operation has completed.
     ///
-    /// A thread that waits for a read, a write or an exchange does the work: if nobody has begun the
-    /// operation, and it is next in its queue, this thread serves it, with the same deadline,
-    /// cancellation and count.
+    /// A thread that waits for a read, a write, an exchange or a `shutdown` does the work: if nobody has
+    /// begun the operation, and it is next in its queue, this thread serves it, with the same
+    /// deadline, cancellation and count.
     ///
     /// # Errors
     ///

@@ -54,6 +54,7 @@ impl Answer {
             head: None,
         }
     }
+
     /// Until when the next call may wait, besides the deadline of the read.
     pub(super) fn call_deadline(&self) -> Deadline {
         match self.head {
