@@ -110,6 +110,11 @@ impl<J> State<J> {
             return false;
         }
         self.posted.patience = None;
-        self.worker.is_away() && !self.posted.is_empty() && matches!(self.runner(), Runner::StandIn)
+        self.worker.is_away() && self.must_stand_in()
+    }
+
+    /// Whether a thread must stand in for what was posted, which it does from now on.
+    pub(super) fn must_stand_in(&mut self) -> bool {
+        !self.posted.is_empty() && matches!(self.runner(), Runner::StandIn)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Away, Job, Phase, Queue, Runner};
+use super::{Away, Job, Phase, Queue};
 use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::error::ErrorKind;
@@ -208,7 +208,7 @@ impl<J: Job> Queue<J> {
             return Err(kind);
         }
         let last = state.worker.set(Work::Blocked(operation));
-        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = state.must_stand_in();
         let arm = state.time_to_arm();
         drop(state);
         drop(last);
@@ -246,7 +246,7 @@ impl<J: Job> Queue<J> {
             Worker::Thread(thread) => *thread = Thread::Unstarted,
         }
         let jobs = state.places.take_all();
-        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = state.must_stand_in();
         (jobs, stand_in)
     }
 
@@ -262,7 +262,7 @@ impl<J: Job> Queue<J> {
         }
         state.hand_over(&self.holds);
         let jobs = state.places.take_all();
-        let stand_in = !state.posted.is_empty() && matches!(state.runner(), Runner::StandIn);
+        let stand_in = state.must_stand_in();
         drop(state);
         drop(last);
         if parked {
