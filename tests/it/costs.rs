@@ -1,6 +1,7 @@
 //! Proves that costs grow with what happens, not with what waits: what one
 //! of 60,000 costs is compared with what one of 1,000 does, in the same process.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::{Aio, Canceller, Conn, ErrorKind};
+use http_aio::{Aio, Canceller, Conn, ErrorKind, InFlight};
 
 use crate::support::*;
 
@@ -61,42 +62,32 @@ fn cancelling_what_is_queued() {
     costs_the_same_each("cancel of a queued write", |count| {
         let (conn, _peer) = pair(Family::Unix);
         let _stuck = jam(&conn, Aio::new());
-        let queued: Vec<_> = (0..count)
-            .map(|_| conn.write_all(Aio::new().iov(["queued"])))
-            .collect();
-        let cancellers: Vec<Canceller> = queued.iter().map(|aio| aio.canceller()).collect();
-        let cancellers = shuffled(cancellers);
-        let took = timed(|| cancellers.iter().for_each(Canceller::cancel));
-        for aio in queued {
-            assert_eq!(failure(aio.wait()), (ErrorKind::Canceled, 0));
-        }
-        took
+        cancel_each_of(count, || conn.write_all(Aio::new().iov(["queued"])))
     });
     costs_the_same_each("cancel of a queued read", |count| {
         let (conn, _peer) = pair(Family::Unix);
-        let queued: Vec<_> = (0..count).map(|_| conn.read(Aio::new(), 1)).collect();
-        let cancellers: Vec<Canceller> = queued.iter().map(|aio| aio.canceller()).collect();
-        let cancellers = shuffled(cancellers);
-        let took = timed(|| cancellers.iter().for_each(Canceller::cancel));
-        for aio in queued {
-            assert_eq!(failure(aio.wait()), (ErrorKind::Canceled, 0));
-        }
-        took
+        cancel_each_of(count, || conn.read(Aio::new(), 1))
     });
     costs_the_same_each("cancel of a pipelined exchange", |count| {
         let (conn, _peer) = pair(Family::Unix);
         let _stuck = jam(&conn, Aio::new());
-        let queued: Vec<_> = (0..count)
-            .map(|_| conn.transact(Aio::new(), get()))
-            .collect();
-        let cancellers: Vec<Canceller> = queued.iter().map(|aio| aio.canceller()).collect();
-        let cancellers = shuffled(cancellers);
-        let took = timed(|| cancellers.iter().for_each(Canceller::cancel));
-        for aio in queued {
-            assert_eq!(failure(settle(aio)), (ErrorKind::Canceled, 0));
-        }
-        took
+        cancel_each_of(count, || conn.transact(Aio::new(), get()))
     });
+}
+
+/// Submits so many, cancels them in no order, and says how long the cancelling took.
+#[track_caller]
+fn cancel_each_of<T: fmt::Debug + Send + 'static>(
+    count: u32,
+    submit: impl Fn() -> Aio<T, InFlight>,
+) -> Duration {
+    let queued: Vec<_> = (0..count).map(|_| submit()).collect();
+    let cancellers = shuffled(queued.iter().map(Aio::canceller).collect());
+    let took = timed(|| cancellers.iter().for_each(Canceller::cancel));
+    for aio in queued {
+        assert_eq!(failure(settle(aio)), (ErrorKind::Canceled, 0));
+    }
+    took
 }
 
 fn get() -> Request<Bytes> {

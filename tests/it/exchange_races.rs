@@ -12,7 +12,7 @@ use http_aio::transport::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
 
-use super::support::hooks::{Hooks, get, hooked_pair, say};
+use super::support::hooks::{Hooks, get, head, hooked_pair, say};
 use super::support::*;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -29,20 +29,6 @@ fn expecting(body: Bytes) -> Request<Bytes> {
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// Reads a head, and says what it was.
-#[track_caller]
-fn head(peer: &MemoryStream) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        match peer.read(&mut byte, Wait::For(PATIENCE)) {
-            Ok(1..) => head.push(byte[0]),
-            other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
-        }
-    }
-    String::from_utf8(head).expect("ASCII")
-}
 
 #[track_caller]
 fn take(peer: &MemoryStream, count: usize) {

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::transport::memory::{Faults, MemoryStream};
-use http_aio::transport::{Transport, Wait};
+use http_aio::transport::memory::Faults;
 use http_aio::{Aio, Client, Conn, ErrorKind, Limits};
 
 use crate::site::BlackHole;
-use crate::support::hooks::{Hooks, hooked_pair};
+use crate::support::hooks::{Hooks, head, hooked_pair};
 use crate::support::*;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -109,7 +108,7 @@ fn a_body_that_was_held_in_vain_is_dropped_elsewhere() {
     let request = Request::put("http://h/").header("expect", "100-continue");
     let request = request.body(bytes).expect("valid");
     let exchange = conn.transact(Aio::new().timeout(PATIENCE), request);
-    read_head(&peer);
+    head(&peer);
     // A part of the body by other means: it gets stuck, and its end is that of the write side.
     let stuck = conn.write_all(Aio::new().iov([vec![b'x'; SIZE / 2]]));
     wait_until("it is stuck", || stuck.count() == ROOM as u64);
@@ -117,18 +116,6 @@ fn a_body_that_was_held_in_vain_is_dropped_elsewhere() {
     assert_eq!(failure(settle(stuck)).0, ErrorKind::Canceled);
     assert_not_on_timer(&dropped, "a body that waited for 100 (Continue)");
     assert!(settle(exchange).is_err());
-}
-
-#[track_caller]
-fn read_head(peer: &MemoryStream) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        match peer.read(&mut byte, Wait::For(PATIENCE)) {
-            Ok(1..) => head.push(byte[0]),
-            other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
-        }
-    }
 }
 
 /// Calls of a client whose connects expire: their requests go with them.

@@ -125,6 +125,20 @@ impl Transport for Hooked {
     }
 }
 
+/// Reads a head, and says what it was.
+#[track_caller]
+pub(crate) fn head(peer: &MemoryStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match peer.read(&mut byte, Wait::For(PATIENCE)) {
+            Ok(1..) => head.push(byte[0]),
+            other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
+        }
+    }
+    String::from_utf8(head).expect("ASCII")
+}
+
 /// The raw peer speaks.
 #[track_caller]
 pub(crate) fn say(peer: &MemoryStream, bytes: impl AsRef<[u8]>) {

@@ -24,19 +24,7 @@ pub(crate) fn alone(test: &str) -> bool {
     if std::env::var_os(MARK).is_some() {
         return true;
     }
-    let itself = std::env::current_exe().expect("a test binary");
-    let output = Command::new(itself)
-        .args([test, "--exact", "--test-threads=1", "--nocapture"])
-        .env(MARK, "1")
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{test} alone: {}\n{said}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    run_alone(test, &[(MARK, "1")]);
     false
 }
 
@@ -106,11 +94,18 @@ pub(crate) fn alone_with_large_threads(test: &str) -> bool {
     if std::env::var_os(MARK).is_some() {
         return true;
     }
+    let large = (256 << 20).to_string();
+    run_alone(test, &[(MARK, "1"), ("RUST_MIN_STACK", &large)]);
+    false
+}
+
+/// Runs `test` in a process of its own, where these variables are set.
+#[track_caller]
+fn run_alone(test: &str, variables: &[(&str, &str)]) {
     let itself = std::env::current_exe().expect("a test binary");
     let output = Command::new(itself)
         .args([test, "--exact", "--test-threads=1", "--nocapture"])
-        .env(MARK, "1")
-        .env("RUST_MIN_STACK", (256 << 20).to_string())
+        .envs(variables.iter().copied())
         .output()
         .expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -120,7 +115,6 @@ pub(crate) fn alone_with_large_threads(test: &str) -> bool {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    false
 }
 
 fn limit_memory(bytes: &str) {
