@@ -185,6 +185,10 @@ fn a_burst_of_hosts_is_slowed_down_and_not_refused() {
     let canceled = Conn::connect(Aio::new(), ("canceled.test", there.port()));
     wait_until("some are looked up", || asked.all() == AT_ONCE);
     assert_eq!(failure(settle(late)).0, ErrorKind::TimedOut);
+    // It is told before it leaves its lookup. The timer looks at one after the other, so it has left
+    // when the timer has come to another, which joins a lookup that is under way.
+    let fence = Conn::connect(Aio::new().timeout(ONE_MS), ("h0.test", there.port()));
+    assert_eq!(failure(settle(fence)).0, ErrorKind::TimedOut);
     canceled.cancel();
     assert_eq!(failure(settle(canceled)).0, ErrorKind::Canceled);
     drop(let_go);
