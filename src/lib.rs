@@ -46,7 +46,7 @@
 //!   can, so a program that only waits normally starts no other thread for its connections.
 //! * **Be called back**: [`on_complete`](Aio::on_complete), on the connection's thread, with the aio,
 //!   idle again, ready to be submitted once more.
-//! * **Await**: it is [`IntoFuture`], for programs that have an executor.
+//! * **Await**: it is a [`Future`], for programs that have an executor.
 //!
 //! An operation can be cancelled ([`cancel`](Aio::cancel)) and its progress read
 //! ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
@@ -114,7 +114,7 @@ pub use http;
 #[cfg(feature = "tls")]
 pub use rustls;
 
-pub use self::aio::{Aio, AioFuture, Canceller, Idle, InFlight, Written};
+pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
 pub use self::client::{Body, Client, ClientBuilder, Proxies};
 pub use self::conn::{BodyReader, Conn, Parts};
 pub use self::error::{Error, ErrorKind};
@@ -136,7 +136,7 @@ mod tests {
         check::<Conn>();
         check::<Aio<Written>>();
         check::<Aio<bytes::Bytes, InFlight>>();
-        check::<AioFuture<Conn>>();
+        check::<CancelToken>();
         check::<Canceller>();
         check::<Error>();
     }

@@ -65,7 +65,7 @@ impl<T: Send + 'static> Completer<T> {
 
     /// Fails an operation whose handle has not been returned to its owner yet: nobody can listen.
     pub(crate) fn refuse(self, error: Error) {
-        drop(self.finish(Err(error)));
+        drop(self.finish_for_cause(Err(error)));
     }
 
     /// Finishes it as `finish` does, but a cause that an interruption has recorded goes before the kind of

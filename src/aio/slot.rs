@@ -219,6 +219,9 @@ impl<T> Slot<T> {
     pub(super) fn poll(&self, waker: &Waker) -> Poll<Result<T, Error>> {
         let listener = Listener::Waker(waker.clone());
         let mut state = self.state.lock();
+        if state.is_taken() {
+            return Poll::Pending;
+        }
         if let Some(result) = state.take() {
             drop(state);
             return Poll::Ready(result);

@@ -17,7 +17,8 @@
 //! | Pending, `Committed` | Done | no effect: it is about to be finished |
 //! | Done, Taken | no effect | no effect |
 //!
-//! Where a closure is attached, Done is skipped: the closure takes the result with it.
+//! Where a closure is attached, Done is skipped: the closure takes the result with it. Who takes the
+//! outcome of what is Taken gets an error, and a poll stays pending.
 
 use std::task::Waker;
 
@@ -105,6 +106,11 @@ impl<T, C> State<T, C> {
         matches!(self.phase, Phase::Pending { .. })
     }
 
+    /// Whether its outcome has reached the owner.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self.phase, Phase::Taken)
+    }
+
     /// What an interruption would do now.
     pub(super) fn interruption(&self) -> Option<Interruption> {
         match self.phase {
@@ -186,6 +192,9 @@ impl<T, C> State<T, C> {
     pub(super) fn take(&mut self) -> Option<Result<T, Error>> {
         match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Done(result) => Some(result),
+            // The owner has polled it to its end, and asks again in another way: it must not wait forever.
+            Phase::Taken => Some(Err(Error::new(ErrorKind::InvalidInput)
+                .with_detail("the outcome was taken by a poll before"))),
             other => {
                 self.phase = other;
                 None

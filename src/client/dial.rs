@@ -190,7 +190,7 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
         Ok(route) => dial(shared, &route, deadline, &dialing.current, done),
         Err(error) => done(Err(error)),
     }
-    aio
+    aio.registered()
 }
 
 #[derive(Default)]

@@ -613,10 +613,10 @@ fn a_waker_that_panics_hurts_nobody_else() {
     let waker = Waker::from(Arc::clone(&woken));
     let mut context = Context::from_waker(&waker);
     // On the reader's thread, and on one that stands in for it.
-    let mut read = pin!(conn.read(Aio::new(), 1).into_future());
+    let mut read = pin!(conn.read(Aio::new(), 1));
     let queued = conn.read(Aio::new(), 1);
     let canceller = queued.canceller();
-    let mut queued = pin!(queued.into_future());
+    let mut queued = pin!(queued);
     assert!(read.as_mut().poll(&mut context).is_pending());
     assert!(queued.as_mut().poll(&mut context).is_pending());
     canceller.cancel();

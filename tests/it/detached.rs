@@ -228,9 +228,8 @@ fn a_read_that_somebody_can_receive_goes_on() {
                     Box::new(move || read.wait())
                 }
                 _ => {
-                    let future = async { read.await };
                     drop(conn);
-                    Box::new(move || block_on(future))
+                    Box::new(move || block_on(read))
                 }
             };
             // It has had the time to end, if it were to.

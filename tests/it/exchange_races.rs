@@ -176,7 +176,7 @@ fn what_has_been_told_is_over() {
         match round % 4 {
             0 => drop(exchange.wait().unwrap()),
             1 => drop(settle(exchange).unwrap()),
-            2 => drop(block_on(async { exchange.await }).unwrap()),
+            2 => drop(block_on(exchange).unwrap()),
             _ => drop(receive(&tell(exchange).0).result.unwrap()),
         }
         assert!(conn.is_reusable(), "round {round}");
@@ -409,7 +409,7 @@ fn mixture(seed: u64, round: u64) {
                     3 => {
                         let ended = Arc::clone(&ended);
                         waits.push(thread::spawn(move || {
-                            let _ = block_on(async { exchange.await });
+                            let _ = block_on(exchange);
                             ended.fetch_add(1, Ordering::SeqCst);
                         }));
                     }

@@ -207,7 +207,7 @@ fn a_held_read_that_nobody_waits_for_is_served() {
     assert!(completes(&read, PATIENCE));
     assert_eq!(read.wait().unwrap(), "c");
     let read = conn.read(Aio::new(), 1);
-    assert_eq!(block_on(async { read.await }).unwrap(), "d");
+    assert_eq!(block_on(read).unwrap(), "d");
     let read = conn.read(Aio::new(), 1);
     assert_eq!(join(thread::spawn(move || read.wait())).unwrap(), "e");
     assert_eq!(settle(conn.read(Aio::new(), 1)).unwrap(), "f");
@@ -436,7 +436,7 @@ fn round_of_reads(dice: &mut Dice) {
                                 ends(result);
                             });
                         }
-                        1 => ends(block_on(async { read.await })),
+                        1 => ends(block_on(read)),
                         2 => match read.wait_timeout(Duration::from_micros(dice.roll(300))) {
                             Ok(result) => ends(result),
                             Err(read) => ends(read.wait()),

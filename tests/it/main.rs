@@ -6,6 +6,7 @@ mod announced;
 mod bodies;
 mod callback;
 mod cancel;
+mod cancel_token;
 mod client;
 mod close;
 mod connect;

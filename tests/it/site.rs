@@ -384,7 +384,7 @@ pub(crate) const WAYS: [Way; 4] = [
     |aio| aio.wait(),
     |aio| settle(aio),
     |aio| receive(&tell(aio).0).result,
-    |aio| block_on(async { aio.await }),
+    |aio| block_on(aio),
 ];
 
 #[track_caller]

@@ -1,7 +1,7 @@
 //! Proves what `write_all` promises when nothing goes wrong: it returns at once, success means all of
 //! it, operations keep their order and never mix, and a vector may have any shape.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::pin;
 use std::sync::Arc;
@@ -555,7 +555,7 @@ fn awaited_in_a_tiny_executor() {
     // Complete before the first poll.
     let aio = conn.write_all(Aio::new().iov(["x"]));
     wait_until("it is written", || aio.is_done());
-    block_on(aio.into_future()).expect("there is room");
+    block_on(aio).expect("there is room");
     // And a failure.
     let aio = write_pattern(
         &conn,
@@ -563,7 +563,7 @@ fn awaited_in_a_tiny_executor() {
         0,
         MORE_THAN_FITS,
     );
-    let error = block_on(aio.into_future()).expect_err("nobody reads");
+    let error = block_on(aio).expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(conn);
     assert_eq!(peer.drain().count(), 1 + error.count());
@@ -574,7 +574,7 @@ fn awaited_in_a_tiny_executor() {
 fn awaited_by_another_waker_than_at_first() {
     let (conn, mut peer) = pair(Family::Tcp);
     let stuck = jam(&conn, Aio::new());
-    let mut future = pin!(stuck.into_future());
+    let mut future = pin!(stuck);
     let wakers = [Arc::new(Counting::default()), Arc::new(Counting::default())];
     let [first, last] = wakers.clone().map(Waker::from);
     let mut poll = |waker: &Waker| future.as_mut().poll(&mut Context::from_waker(waker));
@@ -595,13 +595,32 @@ fn awaited_by_another_waker_than_at_first() {
     assert_eq!(wakers.map(|waker| waker.wakes()), [0, 1]);
 }
 
+/// Whoever polls an operation to its end and asks again gets an answer, in whatever way.
+#[test]
+fn awaited_to_the_end_and_asked_again() {
+    let (conn, _peer) = pair(Family::Unix);
+    let polled = || {
+        let mut aio = conn.write_all(Aio::new().iov(["x"]));
+        block_on(&mut aio).expect("there is room");
+        aio
+    };
+    assert_eq!(failure(polled().wait()), (ErrorKind::InvalidInput, 0));
+    let result = polled().wait_timeout(PATIENCE).expect("it is over");
+    assert_eq!(failure(result), (ErrorKind::InvalidInput, 0));
+    let (told, _) = tell(polled());
+    assert_eq!(failure(receive(&told).result), (ErrorKind::InvalidInput, 0));
+    // The aio itself is as good as before.
+    let (_, aio) = polled().reclaim();
+    settle(conn.write_all(aio.iov(["y"]))).expect("there is room");
+}
+
 /// A lost `select!` must not cut the stream.
 #[test]
 fn awaited_and_dropped_is_detached() {
     let (conn, mut peer) = pair(Family::Unix);
     let waker = Arc::new(Counting::default());
     {
-        let mut future = pin!(jam(&conn, Aio::new()).into_future());
+        let mut future = pin!(jam(&conn, Aio::new()));
         let here = Waker::from(Arc::clone(&waker));
         let polled = future.as_mut().poll(&mut Context::from_waker(&here));
         assert!(polled.is_pending());

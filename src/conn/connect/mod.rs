@@ -82,7 +82,7 @@ where
             Err(error) => connector.fail(error),
         },
     }
-    aio
+    aio.registered()
 }
 
 type Started = (Arc<Connector>, Deadline);
@@ -120,7 +120,7 @@ where
     if let Some((connector, _)) = started {
         connector.spawn(name, work);
     }
-    aio
+    aio.registered()
 }
 
 /// What the thread must know of the connect that it works on.

@@ -1,6 +1,6 @@
 //! Reads.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::thread;
@@ -84,7 +84,7 @@ const WAYS: [(&str, Way); 7] = [
         Box::new(())
     }),
     ("an executor", |reading| {
-        let mut future = Box::pin(reading.read().into_future());
+        let mut future = Box::pin(reading.read());
         let mut context = Context::from_waker(Waker::noop());
         let _ = pin!(&mut future).poll(&mut context);
         Box::new(future)

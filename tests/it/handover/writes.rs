@@ -1,6 +1,6 @@
 //! Writes.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::thread;
@@ -75,7 +75,7 @@ const WAYS: [(&str, Way); 7] = [
         Box::new(())
     }),
     ("an executor", |writing| {
-        let mut future = Box::pin(writing.write().into_future());
+        let mut future = Box::pin(writing.write());
         let mut context = Context::from_waker(Waker::noop());
         let _ = pin!(&mut future).poll(&mut context);
         Box::new(future)

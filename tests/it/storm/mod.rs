@@ -196,7 +196,7 @@ impl Worker {
                 }
                 tally.hears(&aio.wait(), count);
             }
-            3 => tally.hears(&block_on(async { aio.await }), count),
+            3 => tally.hears(&block_on(aio), count),
             4 | 5 => {
                 aio.on_complete(move |result, _| tally.hears(&result, count));
             }
