@@ -1,18 +1,15 @@
-//! The chunked transfer coding (RFC 9112 section 7.1).
-//!
-//! Chunk lines and trailers are where peers disagree about where a body ends, so the decoder takes
-//! nothing but what the grammar allows; of a response also blanks behind a size, and extensions of any
-//! form. It looks at every byte of framing once, however small the pieces are in which it is fed.
+//! The decoder of chunked bodies, and what is written of them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
 use super::extension::Place;
-use super::limits::Limits;
-use super::parse::headers;
-use super::{Kind, encode::put_headers};
 use crate::error::{Error, ErrorKind};
+use crate::proto::Kind;
+use crate::proto::encode::put_headers;
+use crate::proto::limits::Limits;
+use crate::proto::parse::headers;
 
 /// What follows the data of a chunk.
 pub(crate) const CHUNK_END: &[u8] = b"\r\n";
