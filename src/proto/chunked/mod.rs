@@ -6,5 +6,7 @@
 
 mod decoder;
 mod extension;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::decoder::{CHUNK_END, Decoder, LAST_CHUNK, chunk_head, last_chunk};
