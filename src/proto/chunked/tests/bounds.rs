@@ -3,8 +3,8 @@
 use super::{End, decode, map, outcome, trailers};
 use crate::error::ErrorKind;
 use crate::proto::Kind;
-use crate::proto::chunked::decoder::{DECISIVE, LATE};
 use crate::proto::chunked::last_chunk;
+use crate::proto::chunked::trailers::{DECISIVE, LATE};
 use crate::proto::limits::Limits;
 
 #[test]
