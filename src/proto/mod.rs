@@ -1,14 +1,13 @@
 //! HTTP/1.1 as functions over bytes (RFC 9112). No I/O, no threads, no clock.
 //!
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
-//! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length
-//! with its `extension`s, `limits` bounds them all.
+//! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
+//! `limits` bounds them all.
 
 mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod encode;
-mod extension;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;

@@ -5,7 +5,7 @@
 //! chunk-ext = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
 //! ```
 
-use super::is_token_byte;
+use crate::proto::is_token_byte;
 
 /// A place behind the first `;`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,99 @@
+//! The head of a request, and the forms of its target (RFC 9112 section 3).
+
+use bytes::Bytes;
+use http::{Method, Request, Uri};
+
+use super::lines::{classify, header_lines, headers, is_line_end, malformed, version};
+use super::search::Head;
+use crate::error::{Error, ErrorKind};
+use crate::proto::authority::HostPort;
+use crate::proto::limits::Limits;
+
+impl Head for Request<Bytes> {
+    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+        let mut lines = header_lines(input, limits);
+        let mut parsed = httparse::Request::new(&mut lines);
+        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+            return Ok(None);
+        };
+        check_line_ends(&input[..size])?;
+        let target = parsed.path.unwrap_or_default();
+        let mut request = Self::new(Bytes::new());
+        *request.method_mut() =
+            Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
+        *request.uri_mut() = parse_target(request.method(), target)?;
+        *request.version_mut() = version(parsed.version);
+        *request.headers_mut() = headers(parsed.headers)?;
+        Ok(Some((request, size)))
+    }
+}
+
+/// LF alone ends a line for some who read a request, and not for others, who would see other headers
+/// (RFC 9112 section 2.2 lets us refuse it). Of responses it is taken: nobody but us reads them, and
+/// simple servers send it.
+fn check_line_ends(head: &[u8]) -> Result<(), Error> {
+    let blank = head.iter().take_while(|b| is_line_end(b)).count();
+    let head = &head[blank..];
+    let is_alone = |(at, byte): (usize, &u8)| *byte == b'\n' && head[at - 1] != b'\r';
+    match head.iter().enumerate().skip(1).any(is_alone) {
+        true => Err(refused("a line ends in LF alone")),
+        false => Ok(()),
+    }
+}
+
+/// RFC 9112 section 3.2: authority-form for CONNECT and for nothing else, `*` for OPTIONS only.
+fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
+    // `Uri` leaves a fragment out, and takes more than ASCII.
+    if target.bytes().any(|b| b == b'#' || !b.is_ascii()) {
+        return Err(refused("the target has a byte that none may have"));
+    }
+    let uri = Uri::try_from(target).map_err(malformed)?;
+    let connects = *method == Method::CONNECT;
+    match (uri.scheme_str(), uri.authority()) {
+        (None, Some(authority)) if connects => expect_host_and_port(authority.as_str())?,
+        (Some(scheme), Some(authority)) if !connects => {
+            expect_http(scheme)?;
+            expect_host(authority.as_str())?;
+        }
+        (None, None) if target.starts_with('/') && !connects => {}
+        (None, None) if target == "*" && *method == Method::OPTIONS => {}
+        _ => return Err(refused("the target does not fit the method")),
+    }
+    Ok(uri)
+}
+
+/// We are no proxy for other schemes.
+fn expect_http(scheme: &str) -> Result<(), Error> {
+    match ["http", "https"]
+        .iter()
+        .any(|http| scheme.eq_ignore_ascii_case(http))
+    {
+        true => Ok(()),
+        false => Err(refused("the scheme of the target is not http or https")),
+    }
+}
+
+/// Credentials are an error too, in what comes from somebody else (RFC 9110 section 4.2.4).
+fn expect_host(authority: &str) -> Result<Option<u16>, Error> {
+    match HostPort::parse(authority.as_bytes()) {
+        Some(HostPort {
+            host: [_, ..],
+            port,
+        }) => Ok(port),
+        _ => Err(refused(
+            "the target has no host, or more than that and a port",
+        )),
+    }
+}
+
+/// A tunnel has no default port (RFC 9110 section 9.3.6).
+fn expect_host_and_port(authority: &str) -> Result<(), Error> {
+    match expect_host(authority)? {
+        Some(_) => Ok(()),
+        None => Err(refused("the target of CONNECT has no port")),
+    }
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol).with_detail(detail)
+}

@@ -1,0 +1,44 @@
+//! The head of a response, and its reason phrase (RFC 9112 section 4).
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::lines::{classify, header_lines, headers, is_line_end, malformed, version};
+use super::search::Head;
+use crate::error::Error;
+use crate::proto::Reason;
+use crate::proto::limits::Limits;
+
+impl Head for Response<Bytes> {
+    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+        let mut lines = header_lines(input, limits);
+        let mut parsed = httparse::Response::new(&mut lines);
+        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+            return Ok(None);
+        };
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
+        let mut response = Self::new(Bytes::new());
+        *response.status_mut() = status;
+        *response.version_mut() = version(parsed.version);
+        *response.headers_mut() = headers(parsed.headers)?;
+        // httparse gives only ASCII, and nothing for a phrase that is more than that.
+        let reason = match parsed.reason {
+            Some("") => reason(input),
+            reason => reason.unwrap_or_default().as_bytes(),
+        };
+        if reason != status.canonical_reason().unwrap_or_default().as_bytes() {
+            let reason = Reason(Bytes::copy_from_slice(reason));
+            response.extensions_mut().insert(reason);
+        }
+        Ok(Some((response, size)))
+    }
+}
+
+/// The phrase of a status line that has been parsed (RFC 9112 section 4): what follows the second
+/// space.
+fn reason(input: &[u8]) -> &[u8] {
+    let lines = input.split(is_line_end);
+    let line = lines.into_iter().find(|line| !line.is_empty());
+    let parts = line.map(|line| line.splitn(3, |b| *b == b' '));
+    parts.and_then(|mut parts| parts.nth(2)).unwrap_or_default()
+}
