@@ -10,8 +10,42 @@ use http_aio::http::Response;
 use http_aio::{Aio, Error, ErrorKind};
 
 use super::cases::{Framing, NEXT, legal, next};
-use super::{How, WAYS, asked_for, assert_next, interim, prompt, read_body};
+use super::{
+    How, WAYS, asked_for, assert_next, assert_whole, interim, prompt, read_body, read_message,
+};
 use crate::support::*;
+
+/// On sockets, in every way, and with the next response right behind it.
+#[test]
+fn every_legal_body_is_delivered() {
+    for case in legal() {
+        for (n, how) in WAYS.into_iter().enumerate() {
+            let what = format!("{how:?}: {}", case.describe());
+            let (conn, mut peer) = pair(FAMILIES[n % 2]);
+            settle(conn.write_request(Aio::new(), case.request())).unwrap();
+            peer.say(case.wire());
+            if case.framing == Framing::Stream {
+                peer.shutdown(Shutdown::Write);
+            } else {
+                settle(conn.write_request(Aio::new(), next().request())).unwrap();
+                peer.say(NEXT);
+            }
+            let (got, result) = read_message(&conn, how);
+            if let Err(error) = result {
+                panic!("{what}: {error:?}");
+            }
+            assert_whole(&got, &case, &what);
+            if case.framing == Framing::Stream {
+                let again = settle(conn.read_response(Aio::new()));
+                assert!(again.unwrap_err().is_closed(), "{what}");
+                assert!(!conn.is_reusable(), "{what}");
+            } else if case.reusable {
+                assert_next(&conn, &what);
+                assert!(conn.is_reusable(), "{what}");
+            }
+        }
+    }
+}
 
 #[test]
 fn a_connection_is_reusable_if_the_messages_allow_it() {

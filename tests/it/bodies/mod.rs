@@ -14,13 +14,12 @@ mod raw;
 mod refused;
 
 use std::io::Read;
-use std::net::Shutdown;
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Interim, Written};
 
-use self::cases::{Case, Framing, NEXT, legal, next};
+use self::cases::{Case, next};
 use crate::support::*;
 
 /// The ways to read a body.
@@ -169,38 +168,6 @@ fn assert_next(conn: &Conn, what: &str) {
         panic!("{what}: the next message: {error:?}");
     }
     assert_whole(&got, &next(), what);
-}
-
-/// On sockets, in every way, and with the next response right behind it.
-#[test]
-fn every_legal_body_is_delivered() {
-    for case in legal() {
-        for (n, how) in WAYS.into_iter().enumerate() {
-            let what = format!("{how:?}: {}", case.describe());
-            let (conn, mut peer) = pair(FAMILIES[n % 2]);
-            settle(conn.write_request(Aio::new(), case.request())).unwrap();
-            peer.say(case.wire());
-            if case.framing == Framing::Stream {
-                peer.shutdown(Shutdown::Write);
-            } else {
-                settle(conn.write_request(Aio::new(), next().request())).unwrap();
-                peer.say(NEXT);
-            }
-            let (got, result) = read_message(&conn, how);
-            if let Err(error) = result {
-                panic!("{what}: {error:?}");
-            }
-            assert_whole(&got, &case, &what);
-            if case.framing == Framing::Stream {
-                let again = settle(conn.read_response(Aio::new()));
-                assert!(again.unwrap_err().is_closed(), "{what}");
-                assert!(!conn.is_reusable(), "{what}");
-            } else if case.reusable {
-                assert_next(&conn, &what);
-                assert!(conn.is_reusable(), "{what}");
-            }
-        }
-    }
 }
 
 /// A PUT with these headers and no attached body.
