@@ -10,9 +10,7 @@ use http_aio::http::Response;
 use http_aio::{Aio, Error, ErrorKind};
 
 use super::cases::{Framing, NEXT, legal, next};
-use super::{
-    How, WAYS, asked_for, assert_next, assert_whole, interim, prompt, read_body, read_message,
-};
+use super::{How, WAYS, assert_next, assert_whole, interim, prompt, read_body, read_message};
 use crate::support::*;
 
 /// On sockets, in every way, and with the next response right behind it.
@@ -54,7 +52,7 @@ fn a_connection_is_reusable_if_the_messages_allow_it() {
         let (conn, mut peer) = pair(Family::Unix);
         assert!(conn.is_reusable(), "nothing was asked: {what}");
         let answered = conn.transact(prompt(), case.request());
-        asked_for(&mut peer);
+        peer.head();
         peer.say(case.wire());
         if case.framing == Framing::Stream {
             peer.shutdown(Shutdown::Write);
@@ -193,7 +191,7 @@ fn a_body_of_tiny_chunks_takes_no_time_to_speak_of() {
             let (conn, mut peer) = pair(Family::Unix);
             let said = wire.clone();
             let saying = thread::spawn(move || {
-                asked_for(&mut peer);
+                peer.head();
                 peer.say(said);
             });
             let start = Instant::now();

@@ -16,8 +16,8 @@ mod refused;
 use std::io::Read;
 
 use http_aio::bytes::Bytes;
-use http_aio::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Interim, Written};
+use http_aio::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
 
 use self::cases::{Case, next};
 use crate::support::*;
@@ -113,16 +113,6 @@ fn read_body(conn: &Conn, how: How, body: &mut Vec<u8>) -> Result<(), Error> {
     }
 }
 
-fn interim<B>(response: &Response<B>) -> Vec<u16> {
-    let interim = response.extensions().get::<Interim>();
-    interim.map_or_else(Vec::new, |interim| {
-        let responses = interim.responses().iter();
-        responses
-            .map(|response| response.status().as_u16())
-            .collect()
-    })
-}
-
 /// Sorted by name; those of one name stay in order.
 fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -150,15 +140,6 @@ fn assert_whole(got: &Got, case: &Case, what: &str) {
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
     assert_eq!(got.trailers, trailers, "{what}");
-}
-
-/// Waits until the whole request is out: no answer comes before that.
-#[track_caller]
-fn asked_for(peer: &mut Peer) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.extend(peer.expect(1));
-    }
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response, StatusCode};
 use http_aio::{Aio, Conn};
 
-use super::{asked_for, prompt};
+use super::prompt;
 use crate::support::*;
 
 /// Before the first head, and after the connection has become something else.
@@ -93,7 +93,7 @@ fn a_connection_that_was_not_upgraded_goes_on() {
         .body(Bytes::new())
         .unwrap();
     let answered = conn.transact(prompt(), request);
-    asked_for(&mut peer);
+    peer.head();
     peer.say("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
     let response = settle(answered).unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use std::thread;
 use http_aio::{Aio, ErrorKind, Limits};
 
 use super::cases::{NEXT, illegal, next};
-use super::{WAYS, asked_for, prompt, read_message};
+use super::{WAYS, prompt, read_message};
 use crate::support::*;
 
 #[test]
@@ -37,7 +37,7 @@ fn what_contradicts_itself_is_refused_promptly_and_for_good() {
         }
         let (conn, mut peer) = pair(Family::Tcp);
         let answered = conn.transact(prompt(), next().request());
-        asked_for(&mut peer);
+        peer.head();
         peer.say(&said);
         let error = settle(answered).unwrap_err();
         assert!(kinds.contains(&error.kind()), "{what}: {error:?}");
@@ -211,7 +211,7 @@ fn an_announced_size_is_not_believed() {
         }
         let (conn, mut peer) = pair(Family::Unix);
         let answered = conn.transact(prompt(), next().request());
-        asked_for(&mut peer);
+        peer.head();
         peer.say(head);
         assert_eq!(failure(settle(answered)).0, ErrorKind::TooLarge, "{head:?}");
     }
@@ -224,7 +224,7 @@ fn limits_hold_at_the_edge() {
         let (conn, mut peer) = pair(Family::Unix);
         let conn = conn.limits(limits);
         let answered = conn.transact(prompt(), next().request());
-        asked_for(&mut peer);
+        peer.head();
         peer.say(said);
         if said.contains("\r\nend") {
             peer.shutdown(Shutdown::Write);

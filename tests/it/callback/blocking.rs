@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use http_aio::bytes::Bytes;
 use http_aio::{Aio, Conn, ErrorKind, InFlight};
 
-use super::{Body, OnDrop, SOON, assert_alive, once, thread_of};
+use super::{Body, OnDrop, SOON, assert_alive, thread_of};
 use crate::support::*;
 
 #[test]

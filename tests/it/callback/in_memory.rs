@@ -7,7 +7,7 @@ use http_aio::bytes::Bytes;
 use http_aio::transport::memory::{Fault, Faults};
 use http_aio::{Aio, ErrorKind};
 
-use super::{SOON, once};
+use super::SOON;
 use crate::support::*;
 
 /// Several small writes go out in one call, and the closure of the first may block while the

@@ -16,7 +16,7 @@ use std::io::Write;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use crossbeam_channel::unbounded;
 use http_aio::{Aio, Conn, ErrorKind};
 
 use crate::support::*;
@@ -28,17 +28,6 @@ fn thread_of(conn: &Conn, role: &str) -> String {
     match conn.peer_addr().ip() {
         Some(peer) => format!("{role}:{} {}", peer.port(), peer.ip()),
         None => format!("{role}:{}", conn.peer_addr()),
-    }
-}
-
-/// The closure was called, and will not be called again: it is gone.
-#[track_caller]
-fn once<T>(told: &Receiver<Told<T>>) -> Told<T> {
-    let first = receive(told);
-    match told.recv_timeout(PATIENCE) {
-        Err(RecvTimeoutError::Disconnected) => first,
-        Err(RecvTimeoutError::Timeout) => panic!("the closure was not dropped"),
-        Ok(_) => panic!("the closure was called twice"),
     }
 }
 

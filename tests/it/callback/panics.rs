@@ -12,7 +12,7 @@ use crossbeam_channel::{RecvTimeoutError, unbounded};
 use http_aio::bytes::Bytes;
 use http_aio::{Aio, ErrorKind};
 
-use super::{Inside, SOON, assert_alive, once, panic_quietly};
+use super::{Inside, SOON, assert_alive, panic_quietly};
 use crate::support::*;
 
 #[test]

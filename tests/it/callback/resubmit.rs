@@ -8,7 +8,7 @@ use crossbeam_channel::unbounded;
 use http_aio::bytes::Bytes;
 use http_aio::{Aio, Conn, Written};
 
-use super::{SOON, assert_alive, once};
+use super::{SOON, assert_alive};
 use crate::support::*;
 
 /// What a chain of closures has seen of itself.

@@ -17,44 +17,11 @@ fn whatever_happens_every_closure_runs_once_and_nothing_is_left() {
     if !alone("callback::storm::whatever_happens_every_closure_runs_once_and_nothing_is_left") {
         return;
     }
-    fn threads() -> Vec<String> {
-        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-        let names = tasks.filter_map(|task| {
-            // Gone already, if there is none.
-            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-        });
-        names
-            .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
-            .collect()
-    }
-    fn sockets() -> usize {
-        let files = std::fs::read_dir("/proc/self/fd").unwrap();
-        let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
-        links
-            .filter(|link| link.to_string_lossy().starts_with("socket:"))
-            .count()
-    }
     for seed in 0..150 {
         storm(seed);
     }
-    wait_until("the threads end", || threads().is_empty());
+    wait_until("the threads end", || threads_of_ours().is_empty());
     wait_until("the sockets close", || sockets() == 0);
-}
-
-/// Marsaglia's xorshift: the same storm for the same seed, as far as the threads allow.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use crossbeam_channel::Receiver;
 use http_aio::http::{Request, Response};
 use http_aio::{Aio, Conn, ErrorKind, InFlight};
 
-use super::{SOON, assert_alive, once, thread_of};
+use super::{SOON, assert_alive, thread_of};
 use crate::support::*;
 
 #[test]

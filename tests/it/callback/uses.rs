@@ -3,7 +3,7 @@
 use http_aio::bytes::Bytes;
 use http_aio::{Aio, Conn, ErrorKind};
 
-use super::{Body, Inside, OnDrop, SOON, assert_alive, once};
+use super::{Body, Inside, OnDrop, SOON, assert_alive};
 use crate::support::*;
 
 #[test]

@@ -12,22 +12,6 @@ use super::SOON;
 use crate::site::*;
 use crate::support::*;
 
-/// Marsaglia's xorshift.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % below
-    }
-}
-
 /// Answers, closes, resets, and stops in the middle, at random.
 fn capricious(seed: u64) -> Site {
     Site::listen(move |visit| {
@@ -149,18 +133,6 @@ fn whatever_servers_do_each_call_ends_once_and_nothing_is_left() {
     drop(sites);
     wait_until("the threads end", || threads_of_ours().is_empty());
     wait_until("the sockets close", || sockets() == 0);
-}
-
-/// But for the timer, which stays.
-fn threads_of_ours() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| {
-        // Gone already, if there is none.
-        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-    });
-    names
-        .filter(|name| is_ours(name) && !name.starts_with("http-aio:timer"))
-        .collect()
 }
 
 /// Calls that are given up in all phases leave nothing behind, while the client lives on.

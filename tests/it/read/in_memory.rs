@@ -1,26 +1,15 @@
 //! Reads over streams in memory: every split, every fault.
 
 use std::error::Error as _;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::Shutdown;
 
-use http_aio::transport::memory::{Fault, Faults};
-use http_aio::transport::{Transport, Wait};
+use http_aio::transport::Transport;
+use http_aio::transport::memory::Fault;
 use http_aio::{Aio, Error, ErrorKind};
 
+use crate::support::hooks::say;
 use crate::support::*;
-
-fn faults(call_bytes: usize) -> Faults {
-    let mut faults = Faults::none();
-    faults.call_bytes = call_bytes;
-    faults
-}
-
-#[track_caller]
-fn say(peer: &impl Transport, bytes: &[u8]) {
-    let said = peer.write(&[IoSlice::new(bytes)], Wait::Forever);
-    assert_eq!(said.unwrap(), bytes.len());
-}
 
 #[test]
 fn every_size_of_call_and_of_read_yields_the_same_bytes() {
@@ -28,7 +17,7 @@ fn every_size_of_call_and_of_read_yields_the_same_bytes() {
     let data = pattern(0, LEN);
     for call_bytes in 1..=LEN {
         for size in 1..=LEN {
-            let (conn, peer) = memory_pair(LEN, faults(call_bytes));
+            let (conn, peer) = memory_pair(LEN, faults(call_bytes, None));
             say(&peer, &data);
             peer.shutdown(Shutdown::Write).unwrap();
             let mut got = Vec::new();
@@ -67,7 +56,7 @@ fn the_nth_call_fails_and_nothing_that_came_before_is_lost() {
     for call_bytes in 1..=LEN {
         for nth in 1..=LEN.div_ceil(call_bytes) + 1 {
             for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::StorageFull] {
-                let mut faults = faults(call_bytes);
+                let mut faults = faults(call_bytes, None);
                 faults.fail_read = Some((nth, Fault::Error(kind)));
                 let (conn, peer) = memory_pair(LEN, faults);
                 say(&peer, &data);
@@ -95,7 +84,7 @@ fn a_call_that_was_interrupted_is_made_again() {
         io::ErrorKind::TimedOut,
     ] {
         for nth in 1..=4 {
-            let mut faults = faults(1);
+            let mut faults = faults(1, None);
             faults.fail_read = Some((nth, Fault::Error(kind)));
             let (conn, peer) = memory_pair(9, faults);
             say(&peer, b"abc");
@@ -106,7 +95,7 @@ fn a_call_that_was_interrupted_is_made_again() {
 
 #[test]
 fn a_transport_that_panics_ends_its_direction_and_strands_nobody() {
-    let mut faults = faults(1);
+    let mut faults = faults(1, None);
     faults.fail_read = Some((3, Fault::Panic));
     let (conn, peer) = memory_pair(9, faults);
     say(&peer, b"abc");

@@ -59,13 +59,6 @@ fn drain_bounded(mut peer: Raw<Blocking>) -> (Vec<u8>, Ending) {
     join(thread::spawn(move || drain_raw(&mut peer)))
 }
 
-fn faults(call_bytes: usize, fail_write: Option<(usize, Fault)>) -> Faults {
-    let mut faults = Faults::none();
-    faults.call_bytes = call_bytes;
-    faults.fail_write = fail_write;
-    faults
-}
-
 #[test]
 fn one_byte_a_call() {
     for version in VERSIONS {

@@ -5,9 +5,8 @@ use std::net::Shutdown;
 use http_aio::Aio;
 use http_aio::http::StatusCode;
 
-use super::{
-    answer, asked, assert_closed, assert_usable, large, large_head, playing, post, written,
-};
+use super::{assert_closed, assert_usable, large, large_head, playing, post, written};
+use crate::site::answer;
 use crate::support::*;
 
 #[test]
@@ -19,7 +18,7 @@ fn an_early_refusal_stops_the_upload_and_is_delivered() {
             let refusal = format!("HTTP/1.1 413 No\r\n{close}Content-Length: 9\r\n\r\ntoo large");
             let (go, gone) = gate();
             let playing = playing(peer, move |peer| {
-                let head = asked(peer);
+                let head = peer.head();
                 let start = peer.expect(1 << 20);
                 peer.say(refusal);
                 receive(&gone);
@@ -51,7 +50,7 @@ fn an_early_refusal_may_come_in_any_framing() {
     for refusal in refusals {
         let (conn, peer) = pair(Family::Tcp);
         let playing = playing(peer, move |peer| {
-            let head = asked(peer);
+            let head = peer.head();
             peer.say(refusal);
             peer.shutdown(Shutdown::Write);
             head.len() as u64 + peer.drain().count()
@@ -70,7 +69,7 @@ fn an_early_refusal_may_come_in_any_framing() {
 fn an_early_success_does_not_stop_the_upload() {
     let (conn, peer) = pair(Family::Tcp);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say(answer("fine so far"));
         let mut body = Vec::new();
         while body.len() < large().len() {
@@ -97,7 +96,7 @@ fn an_early_refusal_may_come_at_any_byte() {
         let taken = [1, 100, 70_000, 150_000][round % 4];
         let (conn, peer) = pair(FAMILIES[round % 2]);
         let playing = playing(peer, move |peer| {
-            let start = asked(peer).len() + peer.expect(taken).len();
+            let start = peer.head().len() + peer.expect(taken).len();
             peer.say("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
             start as u64 + peer.drain().count()
         });
@@ -119,7 +118,7 @@ fn an_early_refusal_before_anything_was_taken() {
     // The peer never reads: the refusal is already there when the upload begins to block.
     let (conn, mut peer) = pair(Family::Unix);
     let uploading = conn.transact(Aio::new(), post(large()));
-    let taken = asked(&mut peer).len() as u64;
+    let taken = peer.head().len() as u64;
     peer.say("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
     let response = settle(uploading).unwrap();
     assert_eq!(

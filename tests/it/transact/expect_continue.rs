@@ -7,10 +7,8 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, StatusCode};
 use http_aio::{Aio, Conn, ErrorKind, Limits};
 
-use super::{
-    answer, asked, assert_closed, assert_given_up, assert_usable, get, interim, large, playing,
-    post, written,
-};
+use super::{assert_closed, assert_given_up, assert_usable, get, large, playing, post, written};
+use crate::site::answer;
 use crate::support::*;
 
 fn expecting(body: &'static str) -> Request<Bytes> {
@@ -153,7 +151,7 @@ fn a_refusal_may_come_after_the_leave_to_send() {
     let (conn, peer) = pair(Family::Unix);
     let conn = patient(conn);
     let playing = playing(peer, |peer| {
-        let head = asked(peer);
+        let head = peer.head();
         peer.say("HTTP/1.1 100 Continue\r\n\r\n");
         let start = peer.expect(1000);
         peer.say("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
@@ -173,7 +171,7 @@ fn a_refusal_may_come_after_the_leave_to_send() {
 fn leave_to_send_that_nobody_asked_for_is_harmless() {
     let (conn, peer) = pair(Family::Unix);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.1 100 Continue\r\n\r\n");
         assert_eq!(peer.expect(5), b"hello");
         peer.say(format!("HTTP/1.1 100 Continue\r\n\r\n{}", answer("thanks")));
@@ -190,7 +188,7 @@ fn without_a_body_nothing_waits() {
     let (conn, peer) = pair(Family::Unix);
     let conn = patient(conn);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say(answer("thanks"));
     });
     let response = settle(conn.transact(Aio::new(), expecting(""))).unwrap();

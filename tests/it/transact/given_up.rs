@@ -9,9 +9,9 @@ use http_aio::http::{Request, Response};
 use http_aio::{Aio, Conn, ErrorKind, InFlight, Limits};
 
 use super::{
-    CHUNKS, answer, asked, assert_closed, assert_given_up, assert_usable, get, large, path,
-    playing, post, written,
+    CHUNKS, assert_closed, assert_given_up, assert_usable, get, large, playing, post, written,
 };
+use crate::site::{answer, path};
 use crate::support::*;
 
 /// How far an exchange gets before it is given up.
@@ -61,7 +61,7 @@ impl Phase {
         let aio = conn.transact(aio, self.request());
         let mut taken = 0;
         if self != Self::Writing {
-            taken = asked(peer).len() + peer.expect(5).len();
+            taken = peer.head().len() + peer.expect(5).len();
             peer.say(self.said());
         }
         Exchange { aio, taken }
@@ -100,7 +100,7 @@ fn a_deadline_is_total() {
         let script = |said: &'static str| {
             let (conn, peer) = pair(Family::Tcp);
             let dripping = playing(peer, move |peer| {
-                asked(peer);
+                peer.head();
                 for byte in said.bytes() {
                     if io::Write::write_all(peer, &[byte]).is_err() {
                         return;
@@ -219,14 +219,14 @@ fn giving_up_what_is_queued_touches_nothing() {
         }
         assert_eq!(failure(settle(late)), (ErrorKind::TimedOut, 0));
         let playing = playing(peer, |peer| {
-            asked(peer);
+            peer.head();
             let mut left = large().len();
             while left > 0 {
                 left -= peer.expect(MORE_THAN_FITS).len();
             }
             peer.say(answer("uploaded"));
             for _ in 0..3 {
-                let head = asked(peer);
+                let head = peer.head();
                 peer.say(answer(path(&head)));
             }
         });
@@ -366,7 +366,7 @@ fn an_answer_beyond_the_limit_is_refused() {
         let conn = conn.limits(Limits::default().body_bytes(10));
         let text = said.clone();
         let playing = playing(peer, move |peer| {
-            let head = asked(peer);
+            let head = peer.head();
             peer.say(text);
             head.len() as u64
         });

@@ -19,19 +19,10 @@ use std::time::Duration;
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
-use http_aio::{Aio, Conn, Error, ErrorKind, Interim, Written};
+use http_aio::{Aio, Conn, Error, ErrorKind, Written};
 
+use crate::site::{answer, path};
 use crate::support::*;
-
-/// Reads a head, to its blank line and no further.
-#[track_caller]
-fn asked(peer: &mut Peer) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.extend(peer.expect(1));
-    }
-    String::from_utf8(head).expect("we write ASCII")
-}
 
 /// Has a thread play the peer; comes back with it, so that it is not closed before its time.
 fn playing<T: Send + 'static>(
@@ -42,17 +33,6 @@ fn playing<T: Send + 'static>(
         let result = play(&mut peer);
         (result, peer)
     })
-}
-
-fn path(head: &str) -> &str {
-    head.split(' ').nth(1).expect("a request line")
-}
-
-fn answer(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
 }
 
 const CHUNKS: &str =
@@ -155,16 +135,6 @@ fn written<B>(response: &Response<B>) -> u64 {
     written.expect("it tells what went out").count()
 }
 
-fn interim<B>(response: &Response<B>) -> Vec<u16> {
-    let interim = response.extensions().get::<Interim>();
-    interim.map_or_else(Vec::new, |interim| {
-        let responses = interim.responses().iter();
-        responses
-            .map(|response| response.status().as_u16())
-            .collect()
-    })
-}
-
 /// The connection takes no further exchange, and says so without touching it.
 #[track_caller]
 fn assert_closed(conn: &Conn) {
@@ -182,7 +152,7 @@ fn assert_closed(conn: &Conn) {
 fn assert_usable(conn: &Conn, peer: Peer) -> Peer {
     assert!(conn.is_reusable());
     let playing = playing(peer, |peer| {
-        assert_eq!(path(&asked(peer)), "/usable");
+        assert_eq!(path(&peer.head()), "/usable");
         peer.say(answer("usable"));
     });
     let response = settle(conn.transact(Aio::new(), get("/usable"))).unwrap();

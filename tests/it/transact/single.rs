@@ -7,10 +7,8 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, StatusCode, Version};
 use http_aio::{Aio, ErrorKind};
 
-use super::{
-    CHUNKS, Local, answer, asked, assert_closed, assert_usable, get, interim, playing, post,
-    written,
-};
+use super::{CHUNKS, Local, assert_closed, assert_usable, get, playing, post, written};
+use crate::site::answer;
 use crate::support::*;
 
 #[test]
@@ -160,7 +158,7 @@ fn a_peer_of_http_1_0() {
     // Ends with the connection.
     let (conn, peer) = pair(Family::Tcp);
     let playing_old = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.0 200 OK\r\n\r\nold");
         peer.shutdown(Shutdown::Write);
     });
@@ -174,7 +172,7 @@ fn a_peer_of_http_1_0() {
     // Has a length, and does not promise to stay.
     let (conn, peer) = pair(Family::Tcp);
     let playing_once = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nonce");
     });
     let response = settle(conn.transact(Aio::new(), get("/"))).unwrap();
@@ -184,7 +182,7 @@ fn a_peer_of_http_1_0() {
     // Promises.
     let (conn, peer) = pair(Family::Tcp);
     let playing_on = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\non");
     });
     let response = settle(conn.transact(Aio::new(), get("/"))).unwrap();
@@ -196,7 +194,7 @@ fn a_peer_of_http_1_0() {
 fn a_connection_that_was_announced_to_close_takes_nothing_more() {
     let (conn, peer) = pair(Family::Unix);
     let playing_theirs = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlast");
         // No FIN yet: the announcement counts.
         peer.drain().bytes
@@ -211,7 +209,7 @@ fn a_connection_that_was_announced_to_close_takes_nothing_more() {
     // Ours counts too.
     let (conn, peer) = pair(Family::Unix);
     let playing_ours = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say(answer("last"));
     });
     let request = Request::get("/")
@@ -249,7 +247,7 @@ fn what_cannot_be_sent_leaves_the_connection_alone() {
         .header("Content-Length", "2")
         .body(Bytes::new());
     settle(conn.write_request(Aio::new(), head.unwrap())).unwrap();
-    asked(&mut peer);
+    peer.head();
     assert!(!conn.is_reusable());
     assert_eq!(
         failure(settle(conn.transact(Aio::new(), get("/")))),

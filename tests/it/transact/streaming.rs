@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use http_aio::http::StatusCode;
 use http_aio::{Aio, ErrorKind, Limits};
 
-use super::{
-    answer, asked, assert_closed, assert_given_up, assert_usable, get, interim, large, playing,
-    post, written,
-};
+use super::{assert_closed, assert_given_up, assert_usable, get, large, playing, post, written};
+use crate::site::answer;
 use crate::support::*;
 
 #[test]
@@ -18,7 +16,7 @@ fn a_streaming_exchange_completes_with_the_head() {
         let (conn, peer) = pair(family);
         let (go, gone) = gate();
         let playing = playing(peer, move |peer| {
-            asked(peer);
+            peer.head();
             peer.say(
                 "HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n",
             );
@@ -58,7 +56,7 @@ fn a_streaming_exchange_completes_with_the_head() {
 fn an_exchange_behind_a_body_that_is_not_read_is_refused() {
     let (conn, peer) = pair(Family::Unix);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say(answer("body"));
     });
     settle(conn.transact_streaming(Aio::new(), get("/"))).unwrap();
@@ -81,7 +79,7 @@ fn an_exchange_waits_for_the_body_before_it() {
     let (conn, peer) = pair(Family::Unix);
     let playing = playing(peer, |peer| {
         for body in ["first", "second"] {
-            asked(peer);
+            peer.head();
             peer.say(answer(body));
         }
     });
@@ -98,7 +96,7 @@ fn an_exchange_waits_for_the_body_before_it() {
 fn a_streaming_exchange_is_refused_early_like_any_other() {
     let (conn, peer) = pair(Family::Tcp);
     let playing = playing(peer, |peer| {
-        let head = asked(peer);
+        let head = peer.head();
         peer.say("HTTP/1.1 413 No\r\nContent-Length: 9\r\n\r\ntoo large");
         head.len() as u64 + peer.drain().count()
     });
@@ -116,7 +114,7 @@ fn a_streaming_exchange_has_a_deadline_until_the_head() {
     let (conn, mut peer) = pair(Family::Tcp);
     let timeout = Duration::from_millis(100);
     let streaming = conn.transact_streaming(Aio::new().timeout(timeout), get("/"));
-    let taken = asked(&mut peer).len();
+    let taken = peer.head().len();
     peer.say("HTTP/1.1 200 OK\r\n");
     let error = settle(streaming).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -125,7 +123,7 @@ fn a_streaming_exchange_has_a_deadline_until_the_head() {
     let (conn, mut peer) = pair(Family::Tcp);
     let start = Instant::now();
     let streaming = conn.transact_streaming(Aio::new().timeout(timeout), get("/"));
-    asked(&mut peer);
+    peer.head();
     peer.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
     match settle(streaming) {
         Ok(_) => {}

@@ -8,10 +8,8 @@ use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::{Aio, ErrorKind, Limits};
 
-use super::{
-    CHUNKS, Local, answer, asked, assert_closed, assert_usable, get, large, path, playing, post,
-    written,
-};
+use super::{CHUNKS, Local, assert_closed, assert_usable, get, large, playing, post, written};
+use crate::site::{answer, path};
 use crate::support::*;
 
 #[test]
@@ -55,7 +53,7 @@ fn answers_to_exchanges_that_were_queued_are_told_apart() {
         .collect();
     let playing = playing(peer, |peer| {
         for (n, body) in ["first", "", CHUNKS, "", "last"].into_iter().enumerate() {
-            let head = asked(peer);
+            let head = peer.head();
             if head.starts_with("POST") {
                 let _ = peer.expect(1);
             }
@@ -97,7 +95,7 @@ fn an_exchange_behind_the_last_answer_fails() {
         conn.transact(Aio::new(), get("/b")),
     );
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlast");
         peer.shutdown(Shutdown::Write);
         peer.drain().count()
@@ -122,13 +120,13 @@ fn what_the_queues_do_not_take_is_refused() {
         .map(|_| conn.transact(Aio::new(), get("/queued")))
         .collect();
     let serving = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         for _ in 0..4 {
             let _ = peer.expect(MORE_THAN_FITS);
         }
         peer.say(answer("first"));
         let mut served = 0;
-        while path(&asked(peer)) != "/last" {
+        while path(&peer.head()) != "/last" {
             peer.say(answer("queued"));
             served += 1;
         }
@@ -187,7 +185,7 @@ fn the_body_of_an_exchange_can_be_written_meanwhile() {
     for (name, value, wire) in cases {
         let (conn, peer) = pair(Family::Tcp);
         let playing = playing(peer, move |peer| {
-            let head = asked(peer);
+            let head = peer.head();
             assert_eq!(peer.expect(wire.len()), wire.as_bytes());
             peer.say(answer("thanks"));
             head.len() as u64
@@ -210,9 +208,9 @@ fn the_body_of_an_exchange_can_be_written_meanwhile() {
 fn the_trailers_of_an_answer_can_be_had_until_the_next() {
     let (conn, peer) = pair(Family::Tcp);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say(CHUNKS.replace("0\r\n\r\n", "0\r\nX-Sum: 42\r\n\r\n"));
-        asked(peer);
+        peer.head();
         peer.say(answer("none"));
     });
     assert_eq!(
@@ -249,7 +247,7 @@ fn an_exchange_may_turn_the_connection_into_a_stream() {
     for (request, said) in [upgrade, connect].into_iter().zip(answers) {
         let (conn, peer) = pair(Family::Unix);
         let playing = playing(peer, move |peer| {
-            asked(peer);
+            peer.head();
             peer.say(said);
             assert_eq!(peer.expect(6), b"second");
             peer.say("third");
@@ -322,7 +320,7 @@ fn exchanges_that_are_waited_for_can_be_given_up_from_elsewhere() {
         let exchange = conn.transact(Aio::new(), get("/"));
         let canceller = exchange.canceller();
         let waiting = thread::spawn(move || exchange.wait());
-        let taken = asked(&mut peer).len() as u64;
+        let taken = peer.head().len() as u64;
         if round % 3 == 0 {
             peer.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
         }
@@ -343,7 +341,7 @@ fn exchanges_that_are_waited_for_can_be_given_up_from_elsewhere() {
 fn an_exchange_on_a_connection_that_was_upgraded_is_refused() {
     let (conn, peer) = pair(Family::Tcp);
     let playing = playing(peer, |peer| {
-        asked(peer);
+        peer.head();
         peer.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
     });
     let upgrade = Request::get("/")

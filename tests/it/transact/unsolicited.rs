@@ -2,7 +2,8 @@
 
 use http_aio::{Aio, ErrorKind};
 
-use super::{answer, asked, get, playing};
+use super::{get, playing};
+use crate::site::answer;
 use crate::support::*;
 
 /// 44: what is there before anything was asked is no answer.
@@ -20,7 +21,7 @@ fn an_unsolicited_response_is_not_taken_for_an_answer() {
     for family in FAMILIES {
         let (conn, peer) = pair(family);
         let playing = playing(peer, |peer| {
-            asked(peer);
+            peer.head();
             peer.say(format!("{}{}", answer("right"), answer("wrong")));
         });
         let response = settle(conn.transact(Aio::new(), get("/"))).unwrap();
@@ -47,7 +48,7 @@ fn what_comes_while_the_connection_is_idle_is_seen() {
     let (conn, peer) = pair(Family::Unix);
     let (go, gone) = gate();
     let playing = playing(peer, move |peer| {
-        asked(peer);
+        peer.head();
         peer.say(answer("right"));
         receive(&gone);
         peer.say(answer("wrong"));
@@ -70,7 +71,7 @@ fn a_connection_that_was_closed_while_idle() {
     for family in FAMILIES {
         let (conn, peer) = pair(family);
         let playing = playing(peer, |peer| {
-            asked(peer);
+            peer.head();
             peer.say(answer("right"));
         });
         assert_eq!(
