@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use crossbeam_channel::unbounded;
 use http_aio::{Aio, Conn, ErrorKind, InFlight};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -455,14 +455,6 @@ fn connects_do_not_touch_one_another() {
 }
 
 // ---------------------------------------------------------------------------------------- closures
-
-#[track_caller]
-fn once<T>(told: &Receiver<Told<T>>) -> Told<T> {
-    let first = receive(told);
-    let end = told.recv_timeout(PATIENCE).map(|_| ());
-    assert_eq!(end, Err(RecvTimeoutError::Disconnected));
-    first
-}
 
 /// Opens the gate for a name that waits for it, so that the closure is attached before.
 fn connect_when_told(there: SocketAddr) -> (Aio<Conn, InFlight>, crossbeam_channel::Sender<()>) {

@@ -149,14 +149,6 @@ fn two_connections_that_read_from_each_other_end() {
     });
 }
 
-/// As `say`, over a real socket.
-fn asks(peer: &mut Peer) {
-    let mut asked = Vec::new();
-    while !asked.ends_with(b"\r\n\r\n") {
-        asked.extend(peer.expect(1));
-    }
-}
-
 /// Its read is in a call when the last that could receive the answer goes.
 #[test]
 fn an_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
@@ -165,7 +157,7 @@ fn an_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
             let (conn, mut peer) = watched(family);
             let exchange = conn.transact(Aio::new(), get());
             assert!(!exchange.is_done());
-            asks(&mut peer);
+            peer.head();
             // Its thread is in the call by then, or about to be.
             let Err(exchange) = exchange.wait_timeout(Duration::from_millis(20)) else {
                 panic!("nobody has answered");
@@ -190,11 +182,11 @@ fn a_body_that_is_held_goes_out_after_the_last_handle() {
         let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
         let (written, _) = tell(conn.write_all(Aio::new().iov(["GET / HTTP/1.0\r\n\r\n"])));
         receive(&written).result.expect("there is room");
-        asks(&mut peer);
+        peer.head();
         let request = Request::put("/").header("Expect", "100-continue");
         let request = request.body("hello".into()).expect("it is one");
         let exchange = conn.transact(Aio::new(), request);
-        asks(&mut peer);
+        peer.head();
         drop(conn);
         std::thread::sleep(Duration::from_millis(30)); // Threads with nothing to do end.
         peer.say("HTTP/1.1 100 Continue\r\n\r\n");

@@ -8,7 +8,7 @@
 use std::io;
 use std::time::Duration;
 
-use http_aio::transport::memory::{Fault, Faults};
+use http_aio::transport::memory::Fault;
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
 
 use crate::support::*;
@@ -102,13 +102,6 @@ fn check_failing_calls(fault: Fault, operations: &[&[usize]], expected: ErrorKin
 fn assert_later_is_closed(conn: &Conn) {
     let later = settle(conn.write_all(Aio::new().iov(["later"])));
     assert_eq!(failure(later), (ErrorKind::Closed, 0));
-}
-
-fn faults(call_bytes: usize, fail_write: Option<(usize, Fault)>) -> Faults {
-    let mut faults = Faults::none();
-    faults.call_bytes = call_bytes;
-    faults.fail_write = fail_write;
-    faults
 }
 
 const ALONE: &[&[usize]] = &[&VECTOR];

@@ -263,16 +263,6 @@ fn written(response: &Response<Bytes>) -> u64 {
     written.expect("transact tells what went out").count()
 }
 
-fn interim(response: &Response<Bytes>) -> Vec<u16> {
-    let interim = response.extensions().get::<Interim>();
-    interim.map_or_else(Vec::new, |interim| {
-        let responses = interim.responses().iter();
-        responses
-            .map(|response| response.status().as_u16())
-            .collect()
-    })
-}
-
 /// The sum that `server.js` makes.
 fn sum(bytes: &[u8]) -> u64 {
     bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>() % 1_000_003

@@ -53,10 +53,15 @@ pub(crate) fn assert_pattern(offset: u64, bytes: &[u8]) {
     }
 }
 
-/// Reproducible, and good enough.
+/// Marsaglia's xorshift: reproducible, and good enough.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
+    /// Seeds that are next to each other have nothing else in common.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use http_aio::transport::memory::{self, Faults, MemoryStream};
+use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Addr, Conn};
 
@@ -15,6 +15,14 @@ use super::{PATIENCE, receive};
 pub(crate) fn memory_pair(capacity: usize, faults: Faults) -> (Conn, MemoryStream) {
     let (near, far) = memory::pair(capacity, faults);
     (Conn::from_transport(near), far)
+}
+
+/// Calls of so many bytes at most, one of which fails.
+pub(crate) fn faults(call_bytes: usize, fail_write: Option<(usize, Fault)>) -> Faults {
+    let mut faults = Faults::none();
+    faults.call_bytes = call_bytes;
+    faults.fail_write = fail_write;
+    faults
 }
 
 /// Drains on a thread of its own; `receive` what it has got.

@@ -22,8 +22,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use http_aio::{Aio, Canceller, Error, ErrorKind, InFlight, Written};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use http_aio::http::Response;
+use http_aio::{Aio, Canceller, Error, ErrorKind, InFlight, Interim, Written};
 
 pub(crate) use self::data::*;
 #[cfg(feature = "test-util")]
@@ -141,6 +142,28 @@ pub(crate) fn tell<T: Send + 'static>(aio: Aio<T, InFlight>) -> (Receiver<Told<T
         });
     });
     (receiver, canceller)
+}
+
+/// The one message, after which the sender is gone: the closure was called once, and is dropped.
+#[track_caller]
+pub(crate) fn once<T>(told: &Receiver<Told<T>>) -> Told<T> {
+    let first = receive(told);
+    match told.recv_timeout(PATIENCE) {
+        Err(RecvTimeoutError::Disconnected) => first,
+        Err(RecvTimeoutError::Timeout) => panic!("the closure was not dropped"),
+        Ok(_) => panic!("the closure was called twice"),
+    }
+}
+
+/// The statuses of the interim responses before this one.
+pub(crate) fn interim<B>(response: &Response<B>) -> Vec<u16> {
+    let interim = response.extensions().get::<Interim>();
+    interim.map_or_else(Vec::new, |interim| {
+        let responses = interim.responses().iter();
+        responses
+            .map(|response| response.status().as_u16())
+            .collect()
+    })
 }
 
 /// Whether a thread of this name is one of the library's: of a connection, by its role, or a global one.

@@ -124,6 +124,16 @@ impl Peer {
         }
     }
 
+    /// Reads a head, to its blank line and no further.
+    #[track_caller]
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.expect(1));
+        }
+        String::from_utf8(head).expect("we write ASCII")
+    }
+
     /// Sends.
     #[track_caller]
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
