@@ -183,7 +183,7 @@ impl Expire for Pool {
 mod tests {
     use http::Uri;
 
-    use super::super::proxy::Proxies;
+    use super::super::proxies::Proxies;
     use super::super::route::Route;
     use super::*;
     use crate::transport::memory::{self, Faults, MemoryStream};

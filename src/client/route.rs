@@ -3,7 +3,7 @@
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 
-use super::proxy::Proxies;
+use super::proxies::Proxies;
 use crate::error::{Error, ErrorKind};
 
 /// The way to the server of a URI.
