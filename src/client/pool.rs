@@ -186,7 +186,7 @@ mod tests {
     use super::super::proxies::Proxies;
     use super::super::route::Route;
     use super::*;
-    use crate::transport::memory::{self, Faults, MemoryStream};
+    use crate::testing::memory::{self, Faults, MemoryStream};
 
     const LONG: Duration = Duration::from_secs(3600);
 

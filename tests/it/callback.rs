@@ -1132,7 +1132,7 @@ fn submit_at_random(conn: Conn, mut dice: Dice, told: &crossbeam_channel::Sender
 
 #[cfg(feature = "test-util")]
 mod in_memory {
-    use http_aio::transport::memory::{Fault, Faults};
+    use http_aio::testing::memory::{Fault, Faults};
 
     use super::*;
 

@@ -978,7 +978,7 @@ mod in_memory {
     use std::io::IoSlice;
     use std::time::Instant;
 
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     use http_aio::transport::{Transport, Wait};
 
     use super::*;

@@ -1044,7 +1044,7 @@ mod in_memory {
     use std::error::Error as _;
     use std::io::{self, IoSlice};
 
-    use http_aio::transport::memory::{Fault, Faults};
+    use http_aio::testing::memory::{Fault, Faults};
     use http_aio::transport::{Transport, Wait};
 
     use super::*;

@@ -798,7 +798,7 @@ fn a_key_update_without_a_write_is_answered_at_the_end() {
 #[cfg(feature = "test-util")]
 mod memory {
     use super::*;
-    use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
+    use http_aio::testing::memory::{self, Fault, Faults, MemoryStream};
     use http_aio::transport::{Transport, Wait};
     use http_aio::{Addr, Written};
 
