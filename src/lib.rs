@@ -74,8 +74,8 @@
 //!
 //! * `tls` adds `rustls` and connections over TLS: `https` in [`Client`], `Conn::connect_tls`,
 //!   `Conn::tls_client`, `Conn::tls_server`, and the module `tls`.
-//! * `test-util` opens the module `transport`: the trait below a connection, and a transport in memory
-//!   with faults, for tests. It is outside the semver promise.
+//! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
+//!   a transport in memory with faults. They are outside the semver promise.
 
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
@@ -88,13 +88,20 @@ mod conn;
 mod deadline;
 pub mod docs;
 mod error;
-#[cfg(feature = "test-util")]
-#[doc(hidden)]
-pub mod fuzz;
 mod linger;
 mod proto;
 mod sync;
 mod sys;
+#[cfg(feature = "test-util")]
+pub mod testing;
+#[cfg(all(test, not(feature = "test-util")))]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "public with the feature; without it a few tests in the crate use a part"
+)]
+mod testing;
 mod timer;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -249,7 +249,7 @@ mod tests {
     /// However many of its operations have deadlines, and none when it is gone.
     #[test]
     fn a_direction_of_a_connection_has_one_entry_at_most() {
-        use crate::transport::memory::{Faults, pair};
+        use crate::testing::memory::{Faults, pair};
         use crate::transport::{Transport, Wait};
         use crate::{Aio, Conn};
 

@@ -1,14 +1,14 @@
 //! A client: connections that are kept and used again, redirections, proxies.
 //!
 //! `call` is a request on its way to its answer, over what `pool` keeps or `dial` makes, on the
-//! `route` that its URI and the proxies give. `redirect` and `proxy` are pure.
+//! `route` that its URI and the proxies give. `redirect` and `proxies` are pure.
 
 mod body;
 mod call;
 mod current;
 mod dial;
 mod pool;
-mod proxy;
+mod proxies;
 mod redirect;
 mod route;
 
@@ -20,7 +20,7 @@ use http::{Request, Response, Uri};
 
 pub use self::body::Body;
 use self::pool::{Pool, Retention};
-pub use self::proxy::Proxies;
+pub use self::proxies::Proxies;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 #[cfg(any(doc, feature = "tls"))]

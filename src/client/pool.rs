@@ -183,10 +183,10 @@ impl Expire for Pool {
 mod tests {
     use http::Uri;
 
-    use super::super::proxy::Proxies;
+    use super::super::proxies::Proxies;
     use super::super::route::Route;
     use super::*;
-    use crate::transport::memory::{self, Faults, MemoryStream};
+    use crate::testing::memory::{self, Faults, MemoryStream};
 
     const LONG: Duration = Duration::from_secs(3600);
 

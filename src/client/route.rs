@@ -1,9 +1,13 @@
 //! Where a request goes: which address, over what, and which idle connections will do.
 
-use http::uri::Scheme;
-use http::{HeaderValue, Uri};
+use std::borrow::Cow;
 
-use super::proxy::Proxies;
+use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Uri};
+
+use super::proxies::Proxies;
 use crate::error::{Error, ErrorKind};
 
 /// The way to the server of a URI.
@@ -116,6 +120,16 @@ impl Security {
             Self::Tls => 443,
         }
     }
+}
+
+/// The request without the credentials for a proxy, which its route has taken over.
+pub(crate) fn without_proxy_authorization(request: &Request<Bytes>) -> Cow<'_, Request<Bytes>> {
+    if !request.headers().contains_key(PROXY_AUTHORIZATION) {
+        return Cow::Borrowed(request);
+    }
+    let mut request = request.clone();
+    request.headers_mut().remove(PROXY_AUTHORIZATION);
+    Cow::Owned(request)
 }
 
 fn refused(detail: &'static str) -> Error {

@@ -1,7 +1,5 @@
 //! What carries the bytes. A transport knows sockets, timeouts and addresses, and no HTTP.
 
-#[cfg(any(test, feature = "test-util"))]
-pub mod memory;
 pub(crate) mod socket;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -272,7 +272,7 @@ fn a_tunnel_outlives_what_its_messages_say() {
 #[cfg(feature = "test-util")]
 mod in_memory {
     use super::*;
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     use http_aio::transport::{Transport, Wait};
 
     /// Small ones go out in one call; those behind the last are not among them.

@@ -228,7 +228,7 @@ fn from_inside_a_closure() {
 #[cfg(feature = "test-util")]
 mod on_the_spot {
     use super::*;
-    use http_aio::transport::memory::{Fault, Faults};
+    use http_aio::testing::memory::{Fault, Faults};
 
     /// Cancelled while the call that does not block is under way: the call decides. What it took
     /// whole has succeeded, or is cancelled with all its bytes; what it took in part is cut; what it
@@ -582,7 +582,7 @@ fn race_full_pipe_tcp() {
 #[cfg(feature = "test-util")]
 #[test]
 fn race_at_every_byte() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     let mut dice = Dice(77);
     let mut counts = [0; 65];
     for _ in 0..1_500 {

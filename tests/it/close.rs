@@ -170,7 +170,7 @@ fn races_with_submissions() {
 #[cfg(feature = "test-util")]
 #[test]
 fn reason_is_closed_wherever_the_writer_is() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     for passed in 0..=1 {
         let (conn, peer, gate) = gated_pair(3, Faults::none());
         let first = write_pattern(&conn, Aio::new(), 0, 10);
@@ -195,7 +195,7 @@ fn reason_is_closed_wherever_the_writer_is() {
 #[cfg(feature = "test-util")]
 #[test]
 fn reason_is_closed_for_a_whole_batch() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     let (conn, peer, gate) = gated_pair(100, Faults::none());
     let head = write_pattern(&conn, Aio::new(), 0, 1);
     gate.arrived();
@@ -217,7 +217,7 @@ fn reason_is_closed_for_a_whole_batch() {
 #[cfg(feature = "test-util")]
 #[test]
 fn while_a_closure_runs() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     for accepted in [0, 2] {
         in_time(|| {
             let (conn, peer, gate) = gated_pair(11 + accepted, Faults::none());

@@ -68,7 +68,7 @@ fn trickling_peer_cannot_stretch_it_unix() {
 #[cfg(feature = "test-util")]
 #[test]
 fn total_over_many_calls() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     let deadline = millis(150);
     in_time(|| {
         let mut faults = Faults::none();
@@ -329,7 +329,7 @@ fn time_in_the_queue_counts() {
 #[cfg(feature = "test-util")]
 #[test]
 fn behind_a_slow_closure_expires_on_time() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     for accepted in [0, 2] {
         in_time(|| {
             let deadline = millis(100);

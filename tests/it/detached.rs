@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::{Aio, Conn, Error, ErrorKind, Limits};
 
 use crate::support::hooks::{get, say};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
-use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use http_aio::fuzz;
+use http_aio::testing::fuzz;
 
 /// Runs every file of the folder, and every beginning of it.
 #[track_caller]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Response;
-use http_aio::transport::memory::{Fault, Faults};
+use http_aio::testing::memory::{Fault, Faults};
 use http_aio::{Aio, Conn, ErrorKind, Limits};
 
 use super::support::hooks::{Hooks, faulty, get, hooked_pair, say};

@@ -8,7 +8,7 @@
 use std::io;
 use std::time::Duration;
 
-use http_aio::transport::memory::Fault;
+use http_aio::testing::memory::Fault;
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
 
 use crate::support::*;

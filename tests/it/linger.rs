@@ -272,7 +272,7 @@ fn shutting_down_needs_no_handle() {
 #[cfg(feature = "test-util")]
 #[test]
 fn shutting_down_in_memory() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     let (conn, peer) = memory_pair(100, Faults::none());
     let write = write_pattern(&conn, Aio::new(), 0, 1000);
     let shutdown = conn.shutdown(Aio::new());

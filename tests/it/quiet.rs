@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::{Aio, Conn, ErrorKind};
 
 use crate::support::hooks::{Hook, Hooks, get, hooked_pair};

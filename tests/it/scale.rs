@@ -90,7 +90,7 @@ mod lost_thread {
     use super::*;
     use http_aio::ErrorKind;
     use http_aio::bytes::Bytes;
-    use http_aio::transport::memory::{Fault, Faults};
+    use http_aio::testing::memory::{Fault, Faults};
 
     /// The transport panics at the n-th write: in the call that does not block (1), and in the one
     /// that does (2).

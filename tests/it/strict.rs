@@ -7,7 +7,7 @@ use std::net::Shutdown;
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{Method, Request, Uri};
-use http_aio::transport::memory::{Faults, MemoryStream};
+use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Conn, Error, ErrorKind};
 

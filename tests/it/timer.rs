@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::transport::memory::Faults;
+use http_aio::testing::memory::Faults;
 use http_aio::{Aio, Client, Conn, ErrorKind, Limits};
 
 use crate::site::BlackHole;

@@ -301,7 +301,7 @@ fn completed_in_the_order_of_submission() {
 #[cfg(feature = "test-util")]
 #[test]
 fn small_writes_share_a_call_that_does_not_block() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
     // All fit; the kernel takes 25 of 100 bytes; it takes none.
     for room in [100, 25, 0] {
         let (conn, peer, gate) = gated_pair(1 + room, Faults::none());

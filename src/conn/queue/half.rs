@@ -9,9 +9,7 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -19,35 +17,10 @@ use super::{Away, Found, Job, Queue, Runner, Submitted};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Operation, Provider, TakenBack};
 use crate::background::{self, UserCode};
-use crate::conn::ledger::{Exchanges, Ledger};
-use crate::conn::thread::Owner;
+use crate::conn::link::Link;
 use crate::error::ErrorKind;
-use crate::timer::{self, Alarm, Expire};
-use crate::transport::Transport;
+use crate::timer::Alarm;
 use crate::unwind::guard;
-
-/// What both directions share.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) owner: Owner,
-    pub(crate) transport: Box<dyn Transport>,
-    pub(crate) ledger: Ledger,
-    pub(crate) exchanges: Exchanges,
-    /// Held while the two operations of an exchange are submitted.
-    pub(crate) pairing: Mutex<()>,
-    /// The stream was given back: it is no longer ours to close.
-    pub(crate) released: AtomicBool,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        if !self.released.load(Ordering::Relaxed) {
-            // Fails when the peer is gone already.
-            let _ = self.transport.shutdown(Shutdown::Write);
-            self.transport.linger();
-        }
-    }
-}
 
 /// What makes a half the writing or the reading one.
 pub(crate) trait Direction: Sized + Send + Sync + 'static {
@@ -81,8 +54,8 @@ pub(crate) struct Half<D: Direction> {
     pub(crate) queue: Queue<D::Job>,
     pub(crate) direction: D,
     /// The one entry of this half in the timer.
-    alarm: Mutex<Option<Alarm>>,
-    this: Weak<Self>,
+    pub(super) alarm: Mutex<Option<Alarm>>,
+    pub(super) this: Weak<Self>,
 }
 
 impl<D: Direction> Half<D> {
@@ -181,7 +154,7 @@ impl<D: Direction> Half<D> {
         done
     }
 
-    fn start(&self) {
+    pub(super) fn start(&self) {
         if self.spawn(D::ROLE, |half| half.work()).is_err() {
             let (jobs, stand_in) = self.queue.no_thread();
             for job in jobs {
@@ -208,30 +181,6 @@ impl<D: Direction> Half<D> {
         let away = self.queue.enter_user_code();
         self.arrange(&away);
         guard(user_code);
-    }
-
-    /// Has the timer come at this time, if there is one.
-    fn arm(&self, at: Option<Instant>) -> bool {
-        let Some(at) = at else { return true };
-        // Held around the timer's lock, so that `expire` finds every alarm that has fired in here: one
-        // that it did not take out would be taken for one that is still to come.
-        let mut armed = self.alarm.lock();
-        // An alarm that comes earlier looks at everything.
-        if armed.as_ref().is_some_and(|alarm| alarm.at() <= at) {
-            return true;
-        }
-        let Ok(alarm) = timer::arm(at, Weak::<Self>::clone(&self.this)) else {
-            return false;
-        };
-        let later = armed.replace(alarm);
-        drop(armed);
-        drop(later);
-        true
-    }
-
-    fn disarm(&self) {
-        let alarm = self.alarm.lock().take();
-        drop(alarm);
     }
 
     fn spawn(&self, role: &str, run: fn(&Self)) -> io::Result<()> {
@@ -314,25 +263,6 @@ impl<D: Direction> Provider for Half<D> {
 
     fn owns_current_thread(&self) -> bool {
         self.link.owner.owns_current_thread()
-    }
-}
-
-impl<D: Direction> Expire for Half<D> {
-    fn expire(&self) {
-        // The alarm that has fired is gone; the next is armed anew.
-        self.disarm();
-        let due = self.queue.take_due(Instant::now());
-        for job in due.jobs {
-            self.fail_in_queue(job, ErrorKind::TimedOut);
-        }
-        self.arrange(&due.away);
-        if due.start {
-            self.start();
-        }
-    }
-
-    fn release(self: Arc<Self>) {
-        background::release(self);
     }
 }
 

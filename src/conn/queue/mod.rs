@@ -26,6 +26,7 @@
 //! 7. `accepted` and `finished` count jobs; `finished` grows before the outcome of a job is told, so that
 //!    whoever is told of the last one finds the queue quiet.
 
+mod alarm;
 mod caller;
 mod end;
 mod failure;
@@ -42,7 +43,7 @@ use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering
 use std::time::Instant;
 
 use self::caller::Held;
-pub(crate) use self::half::{Direction, Half, Link};
+pub(crate) use self::half::{Direction, Half};
 use self::places::Places;
 use self::user_code::Posted;
 pub(crate) use self::user_code::Runner;

@@ -215,7 +215,7 @@ mod tests {
     use std::io::IoSlice;
 
     use super::*;
-    use crate::transport::memory::{self, Faults};
+    use crate::testing::memory::{self, Faults};
 
     fn fill(input: &mut Input, bytes: &[u8]) {
         let room = 4 * bytes.len();

@@ -10,9 +10,9 @@ use rustls::pki_types::ServerName;
 use rustls::server::ServerConnection;
 use rustls::{ClientConfig, Connection, ServerConfig};
 
-use super::TlsTransport;
 use super::failure::failure;
 use super::inbox::Inbox;
+use super::tls_transport::TlsTransport;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Transport, Wait, moved_nothing};
 

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| http_aio::fuzz::framing(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| http_aio::testing::fuzz::framing(data));

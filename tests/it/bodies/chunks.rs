@@ -154,7 +154,7 @@ fn counts_of_chunks_are_those_of_the_payload() {
 #[cfg(feature = "test-util")]
 #[test]
 fn counts_of_chunks_are_exact_at_every_byte() {
-    use http_aio::transport::memory::Faults;
+    use http_aio::testing::memory::Faults;
 
     let payload = pattern(0, 20);
     let wire = CHUNKED.len() + "14\r\n".len() + 20 + "\r\n".len();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 use http_aio::bytes::Bytes;
-use http_aio::transport::memory::{Fault, Faults};
+use http_aio::testing::memory::{Fault, Faults};
 use http_aio::{Aio, ErrorKind};
 
 use super::SOON;

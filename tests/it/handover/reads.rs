@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use http_aio::bytes::Bytes;
-use http_aio::transport::memory::MemoryStream;
+use http_aio::testing::memory::MemoryStream;
 use http_aio::{Aio, Conn, InFlight};
 
 use super::{ROUNDS, SOON, at_once, calls};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use http_aio::transport::memory::Faults;
+use http_aio::testing::memory::Faults;
 use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight, Written};
 
 use super::{ROUNDS, SOON, at_once, calls};

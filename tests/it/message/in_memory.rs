@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::transport::memory::Faults;
+use http_aio::testing::memory::Faults;
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Aio, Limits};
 

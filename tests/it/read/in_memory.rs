@@ -4,8 +4,8 @@ use std::error::Error as _;
 use std::io;
 use std::net::Shutdown;
 
+use http_aio::testing::memory::Fault;
 use http_aio::transport::Transport;
-use http_aio::transport::memory::Fault;
 use http_aio::{Aio, Error, ErrorKind};
 
 use crate::support::hooks::say;

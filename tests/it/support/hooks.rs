@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
-use http_aio::transport::memory::{self, Faults, MemoryStream};
+use http_aio::testing::memory::{self, Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Addr, Conn};
 

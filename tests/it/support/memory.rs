@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
+use http_aio::testing::memory::{self, Fault, Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Addr, Conn};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::rustls::version::TLS13;
 use http_aio::rustls::{ClientConfig, SupportedProtocolVersion};
-use http_aio::transport::memory::{self, Fault, Faults, MemoryStream};
+use http_aio::testing::memory::{self, Fault, Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
 use http_aio::{Addr, Aio, Conn, Error, ErrorKind, Written};
 

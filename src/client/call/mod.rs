@@ -7,86 +7,38 @@
 //!                 └──▶ exchange ──stale─┘           └─────────────┘
 //! ```
 //!
-//! A reused connection may have been closed by the server at any time. A request that failed on one
-//! is sent again: on the next idle one, or else a new one, where nothing of it went out; otherwise on
-//! a new one.
-//!
-//! | bytes of the request that went out | idempotent | not idempotent |
-//! |---|---|---|
-//! | none | again | again |
-//! | some or all, and nothing of a response came | again, once | fails |
-//! | some or all, and a part of a response came | fails | fails |
-//!
-//! On a new connection nothing is sent again.
-//!
-//! Each step under way owns the call, by the closure that it will run. The slot knows the call weakly. The lock is held for bookkeeping only.
+//! `state` says when a request is sent again. Each step under way owns the call, by the closure that it
+//! will run. The slot knows the call weakly. The lock is held for bookkeeping only.
 
-use std::borrow::Cow;
+mod outcome;
+mod state;
+
 use std::sync::{Arc, Weak};
-use std::thread::ThreadId;
 
 use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
-use super::body::Body;
+use self::outcome::Outcome;
+use self::state::State;
 use super::current::Current;
 use super::dial::{dial, finish as tell};
-use super::route::{Key, Route, Way};
+use super::route::{Route, Way, without_proxy_authorization};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold, Kind};
-use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, habit};
+use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider, habit};
 use crate::background;
-use crate::conn::{Check, Conn, Extent, Terms, exchange, is_ours};
+use crate::conn::{Check, Conn, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode::{self, Form};
-
-/// What a call yields.
-pub(crate) trait Outcome: Send + Sized + 'static {
-    const EXTENT: Extent;
-
-    /// Makes it of a response that came over `conn`.
-    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self;
-}
-
-impl Outcome for Response<Bytes> {
-    const EXTENT: Extent = Extent::Whole;
-
-    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self {
-        shared.pool.put(key, conn, 1);
-        response
-    }
-}
-
-impl Outcome for Response<Body> {
-    const EXTENT: Extent = Extent::Head;
-
-    fn of(response: Response<Bytes>, conn: Conn, shared: &Arc<Shared>, key: &Key) -> Self {
-        response.map(|_| Body::new(conn, shared, key))
-    }
-}
 
 struct Call<T: Outcome> {
     shared: Arc<Shared>,
     current: Arc<Current>,
     this: Weak<Self>,
     state: Mutex<State<T>>,
-}
-
-struct State<T: Outcome> {
-    completer: Option<Completer<T>>,
-    deadline: Deadline,
-    request: Arc<Request<Bytes>>,
-    /// The redirections that were followed.
-    redirections: u32,
-    /// Whether it was sent once already, over a connection that was stale.
-    sent_again: bool,
-    /// The exchange under way, if it may be left to whoever waits for the call.
-    held: Option<Canceller>,
-    /// The thread that submits or waits: it is going to serve what is held back.
-    helper: Option<ThreadId>,
 }
 
 pub(crate) fn submit<T: Outcome>(
@@ -98,15 +50,7 @@ pub(crate) fn submit<T: Outcome>(
         shared: Arc::clone(shared),
         current: Arc::default(),
         this: Weak::clone(this),
-        state: Mutex::new(State {
-            completer: None,
-            deadline: Deadline::Never,
-            request: Arc::new(request),
-            redirections: 0,
-            sent_again: false,
-            held: None,
-            helper: None,
-        }),
+        state: Mutex::new(State::new(request)),
     });
     let provider = Arc::downgrade(&call) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
@@ -253,20 +197,8 @@ impl<T: Outcome> Call<T> {
         }
     }
 
-    /// Says what the table at the head of the file says.
     fn may_send_again(&self, error: &Error) -> bool {
-        let state = self.state.lock();
-        let is_stale = match error.kind() {
-            ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io | ErrorKind::Unreachable => true,
-            // Something came that nobody had asked for, before the request went out.
-            ErrorKind::Protocol => error.count() == 0,
-            _ => false,
-        };
-        let is_safe = error.count() == 0
-            || (!state.sent_again
-                && state.request.method().is_idempotent()
-                && !error.is_incomplete_message());
-        is_stale && is_safe
+        self.state.lock().may_send_again(error)
     }
 
     fn begin_again(&self, error: &Error, route: &Route) {
@@ -296,18 +228,13 @@ impl<T: Outcome> Call<T> {
             Ok(Some(next)) => {
                 // The body is of no interest. If it has been read, the connection is of use.
                 self.shared.pool.put(&route.key, conn, 1);
-                let mut state = self.state.lock();
-                state.request = Arc::new(next);
-                state.redirections += 1;
-                state.sent_again = false;
-                let too_many = state.redirections > most;
-                drop(state);
-                if too_many {
+                let may_follow = self.state.lock().redirect(next, most);
+                if may_follow {
+                    self.begin();
+                } else {
                     let error =
                         Error::new(ErrorKind::TooLarge).with_detail("too many redirections");
                     self.finish(Err(error));
-                } else {
-                    self.begin();
                 }
             }
         }
@@ -322,16 +249,14 @@ impl<T: Outcome> Call<T> {
         }
         tell(completer, result);
     }
-}
 
-/// The request without the credentials for a proxy, which its route has taken over.
-fn without_proxy_authorization(request: &Request<Bytes>) -> Cow<'_, Request<Bytes>> {
-    if !request.headers().contains_key(PROXY_AUTHORIZATION) {
-        return Cow::Borrowed(request);
+    fn operation(&self) -> Option<Arc<dyn Operation>> {
+        self.state.lock().operation()
     }
-    let mut request = request.clone();
-    request.headers_mut().remove(PROXY_AUTHORIZATION);
-    Cow::Owned(request)
+
+    fn held(&self) -> Option<Canceller> {
+        self.state.lock().held.take()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,17 +295,5 @@ impl<T: Outcome> Provider for Call<T> {
     /// The steps of a call run on threads of several connections, and any of these may be needed.
     fn owns_current_thread(&self) -> bool {
         is_ours()
-    }
-}
-
-impl<T: Outcome> Call<T> {
-    /// The operation as the steps see it, which move its count.
-    fn operation(&self) -> Option<Arc<dyn Operation>> {
-        let state = self.state.lock();
-        state.completer.as_ref().and_then(Completer::operation)
-    }
-
-    fn held(&self) -> Option<Canceller> {
-        self.state.lock().held.take()
     }
 }

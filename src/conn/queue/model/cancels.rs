@@ -1,0 +1,57 @@
+//! Cancels, wherever the job is.
+
+use loom::thread;
+
+use super::half::{COUNT, Half};
+use super::run::{check, join, waits};
+use crate::error::ErrorKind;
+
+#[test]
+fn a_caller_whose_read_is_cancelled_and_the_read_behind_it() {
+    check(|| {
+        let half = Half::new(0);
+        let (first, _) = half.hold_back();
+        let canceller = first.canceller();
+        let cancels = thread::spawn(move || canceller.cancel());
+        let first = waits(first);
+        let second = half.submit();
+        half.change(|input| input.there += 2);
+        let second = second.wait().map_err(|error| error.kind());
+        let expected = match join(first) {
+            Ok(read) => read + 1,
+            Err(_) => 1,
+        };
+        assert_eq!(second, Ok(expected));
+        join(cancels);
+        half.end();
+    });
+}
+
+/// The job lies in the queue, or the thread has it or is blocked for it: whoever knows its count settles it.
+#[test]
+fn what_is_cancelled_says_its_count() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        first.cancel();
+        let error = first.wait().unwrap_err();
+        assert_eq!((error.kind(), error.count()), (ErrorKind::Canceled, COUNT));
+        half.end();
+    });
+}
+
+/// The job lies in the queue, or the waiter or the thread has it, or is blocked for it.
+#[test]
+fn what_a_waiter_takes_back_is_cancelled() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit();
+        let canceller = first.canceller();
+        let cancels = thread::spawn(move || canceller.cancel());
+        assert_eq!(first.wait().unwrap_err().kind(), ErrorKind::Canceled);
+        join(cancels);
+        half.arrive();
+        assert_eq!(half.submit().wait().unwrap(), 1);
+        half.end();
+    });
+}

@@ -1,0 +1,33 @@
+//! Running a model, and its threads.
+
+use std::sync::Arc;
+
+use loom::thread::{self, JoinHandle};
+
+use super::half::Half;
+use crate::aio::{Aio, InFlight};
+use crate::error::ErrorKind;
+
+pub(super) fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_up_to(2, model);
+}
+
+pub(super) fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 10_000;
+    builder.check(model);
+}
+
+pub(super) fn spawn(half: &Arc<Half>, run: impl FnOnce(&Half) + Send + 'static) -> JoinHandle<()> {
+    let half = Arc::clone(half);
+    thread::spawn(move || run(&half))
+}
+
+pub(super) fn waits(aio: Aio<u32, InFlight>) -> JoinHandle<Result<u32, ErrorKind>> {
+    thread::spawn(move || aio.wait().map_err(|error| error.kind()))
+}
+
+pub(super) fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("no panic")
+}

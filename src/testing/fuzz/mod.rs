@@ -1,0 +1,15 @@
+//! What holds for the code that reads what a peer sent, whatever it sent. The fuzz targets in
+//! `tests/fuzz` call these functions with what they think up, the tests with what is kept in
+//! `tests/fuzz/corpus`. Outside the semver promise.
+
+mod chunked;
+mod exchange;
+mod framing;
+mod head;
+mod limits;
+mod random;
+
+pub use self::chunked::chunked;
+pub use self::exchange::exchange;
+pub use self::framing::framing;
+pub use self::head::head;
