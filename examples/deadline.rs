@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (go_on, told) = mpsc::channel();
     let peer = thread::spawn(move || refuse(&listener, &told));
 
-    let request = Request::put("http://localhost/large").body(vec![0; 64 << 20].into())?;
+    let request = Request::put("http://localhost/large").body(vec![0; 64 << 20])?;
     let start = Instant::now();
     let aio = Aio::new().timeout(Duration::from_millis(300)); // In total, however many calls it takes.
     let Err(error) = conn.write_request(aio, request).wait() else {

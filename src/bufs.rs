@@ -54,6 +54,14 @@ impl Bufs {
         self.remaining = sum(&self.list[..self.shown]);
     }
 
+    /// Puts another buffer in the place of the first. Before anything is consumed.
+    pub(crate) fn replace_first(&mut self, replace: impl FnOnce(&Bytes) -> Bytes) {
+        if let Some(first) = self.list.first_mut() {
+            *first = replace(first);
+            self.remaining = sum(&self.list[..self.shown]);
+        }
+    }
+
     /// Consumes up to `count` bytes and says how many: fewer only when no more were left. The
     /// memory of a buffer is let go as soon as the buffer is used up.
     pub(crate) fn advance(&mut self, count: usize) -> usize {

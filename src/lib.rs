@@ -88,8 +88,10 @@ mod conn;
 mod deadline;
 pub mod docs;
 mod error;
+mod into_body;
 mod linger;
 mod proto;
+mod response_ext;
 mod sync;
 mod sys;
 #[cfg(feature = "test-util")]
@@ -122,11 +124,13 @@ pub use http;
 pub use rustls;
 
 pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
-pub use self::client::{Body, Client, ClientBuilder, Proxies};
-pub use self::conn::{BodyReader, Conn, Parts};
+pub use self::client::{Client, ClientBuilder, Proxies};
+pub use self::conn::{Body, Conn, Io, Parts};
 pub use self::error::{Error, ErrorKind};
+pub use self::into_body::IntoBody;
 pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
+pub use self::response_ext::ResponseExt;
 pub use self::transport::{Addr, Stream};
 
 #[cfg(doctest)]

@@ -55,7 +55,7 @@ impl Access {
         };
         let builder = Client::builder()
             .proxies(proxies)
-            .redirections(redirections);
+            .max_redirects(redirections);
         let builder = match &self.cacert {
             Some(path) => trust::only(builder, path, bell)?,
             None => builder,

@@ -176,7 +176,7 @@ impl Upload<'_> {
             request
         };
         let request = request
-            .body(Bytes::new())
+            .body(())
             .map_err(|error| Stop::Source(error.to_string()))?;
         self.write(conn.write_request(self.deadline.aio(), request))
     }

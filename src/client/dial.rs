@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::{Method, Request, Uri, header};
+use http::{Method, Request, Response, Uri, header};
 #[cfg(feature = "tls")]
 use rustls::pki_types::ServerName;
 
@@ -16,7 +16,7 @@ use super::route::{Route, Security, Way};
 use crate::aio::habit::Hold;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
-use crate::conn::{Conn, Extent, Terms, exchange, is_ours, unsolicited};
+use crate::conn::{Body, Conn, Terms, exchange, is_ours, unsolicited};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Stream;
@@ -90,11 +90,15 @@ impl Dial {
             Err(error) => return (self.done)(Err(error)),
         };
         let conn = conn.limits(self.shared.settings.limits);
-        let terms = Terms::of(Extent::Head, Hold::Never);
-        let (aio, _) = exchange::submit(&conn, Aio::bounded(self.deadline), &request, terms);
+        let terms = Terms::new(Hold::Never);
+        let aio: Aio<Response<Body>> = Aio::bounded(self.deadline);
+        let (aio, _) = exchange::submit(&conn, aio, &request, terms);
         self.current.set(&aio);
         aio.then(move |result| match result {
-            Ok(response) if response.status().is_success() => self.through_tunnel(conn),
+            Ok(response) if response.status().is_success() => {
+                drop(response); // It has a handle of the connection.
+                self.through_tunnel(conn);
+            }
             Ok(response) => {
                 let detail = format!("the proxy answered {}", response.status());
                 (self.done)(Err(Error::new(ErrorKind::Refused).with_detail(detail)));

@@ -3,7 +3,6 @@
 //! `call` is a request on its way to its answer, over what `pool` keeps or `dial` makes, on the
 //! `route` that its URI and the proxies give. `redirect` and `proxies` are pure.
 
-mod body;
 mod call;
 mod current;
 mod dial;
@@ -11,22 +10,23 @@ mod pool;
 mod proxies;
 mod redirect;
 mod route;
+mod verbs;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 
-pub use self::body::Body;
 use self::pool::{Pool, Retention};
 pub use self::proxies::Proxies;
 use crate::aio::{Aio, InFlight};
-use crate::conn::Conn;
+use crate::conn::{Body, Conn};
 #[cfg(any(doc, feature = "tls"))]
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::into_body::IntoBody;
 use crate::proto::limits::Limits;
 
 /// Requests to anywhere: `nng_http_client`, with memory.
@@ -61,13 +61,13 @@ use crate::proto::limits::Limits;
 /// # std::thread::spawn(move || {
 /// #     let conn = Conn::from(listener.accept().unwrap().0);
 /// #     while conn.read_request(Aio::new()).wait().is_ok() {
-/// #         conn.write_response(Aio::new(), Response::new("hello".into())).wait().unwrap();
+/// #         conn.write_response(Aio::new(), Response::new("hello")).wait().unwrap();
 /// #     }
 /// # });
-/// let client = Client::builder().connect_timeout(Duration::from_secs(5)).redirections(10).build();
+/// let client = Client::builder().connect_timeout(Duration::from_secs(5)).max_redirects(10).build();
 /// for _ in 0..3 {
 ///     let aio = Aio::new().timeout(Duration::from_secs(30));
-///     let response = client.transact(aio, Request::get(&url).body("".into())?).wait()?;
+///     let response = client.get(aio, &url).wait()?;
 ///     assert_eq!(response.body(), "hello"); // Over one connection.
 /// }
 /// # Ok(())
@@ -110,15 +110,33 @@ impl Shared {
 /// to do the same.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
+const USER_AGENT: &str = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
+
 #[derive(Clone, Debug)]
 struct Settings {
     limits: Limits,
     connect_timeout: Option<Duration>,
     head_timeout: Option<Duration>,
-    redirections: u32,
+    max_redirects: u32,
+    /// Those that a request gets unless it has its own.
+    headers: HeaderMap,
     proxies: Proxies,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Settings {
+    fn with_defaults<B>(&self, mut request: Request<B>) -> Request<B> {
+        let headers = request.headers_mut();
+        for name in self.headers.keys() {
+            if !headers.contains_key(name) {
+                let values = self.headers.get_all(name).iter();
+                let lines = values.map(|value| (name.clone(), value.clone()));
+                headers.extend(lines);
+            }
+        }
+        request
+    }
 }
 
 /// Makes a [`Client`]; from [`Client::builder`].
@@ -126,6 +144,7 @@ struct Settings {
 #[must_use = "a builder does nothing before `build`"]
 pub struct ClientBuilder {
     settings: Settings,
+    user_agent: Option<HeaderValue>,
     retention: Retention,
 }
 
@@ -142,11 +161,13 @@ impl Client {
                 limits: Limits::default(),
                 connect_timeout: Some(CONNECT_TIMEOUT),
                 head_timeout: None,
-                redirections: 0,
+                max_redirects: 0,
+                headers: HeaderMap::new(),
                 proxies: Proxies::none(),
                 #[cfg(feature = "tls")]
                 tls: None,
             },
+            user_agent: Some(HeaderValue::from_static(USER_AGENT)),
             retention: Retention {
                 per_authority: 8,
                 total: 64,
@@ -192,12 +213,12 @@ impl Client {
     /// # Cancellation
     ///
     /// At once; a connection that the request is on closes.
-    pub fn transact(
+    pub fn transact<B: IntoBody>(
         &self,
         aio: Aio<Response<Bytes>>,
-        request: Request<Bytes>,
+        request: Request<B>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        call::submit(&self.shared, aio, request)
+        call::submit(&self.shared, aio, Ok(request.map(B::into_bytes)))
     }
 
     /// As [`transact`](Self::transact), but completes with the response's head; the body is left to be
@@ -214,12 +235,12 @@ impl Client {
     /// # Cancellation
     ///
     /// As for [`transact`](Self::transact).
-    pub fn transact_streaming(
+    pub fn transact_streaming<B: IntoBody>(
         &self,
         aio: Aio<Response<Body>>,
-        request: Request<Bytes>,
+        request: Request<B>,
     ) -> Aio<Response<Body>, InFlight> {
-        call::submit(&self.shared, aio, request)
+        call::submit(&self.shared, aio, Ok(request.map(B::into_bytes)))
     }
 }
 
@@ -263,8 +284,10 @@ impl ClientBuilder {
     /// Follows so many redirections of a request (RFC 9110 section 15.4), as browsers do: 303 and a
     /// POST that is answered with 301 or 302 become GET; credentials and cookies are not sent to
     /// another origin, nor from there on. Default: 0, redirections are responses.
-    pub fn redirections(mut self, most: u32) -> Self {
-        self.settings.redirections = most;
+    #[doc(alias = "redirections")]
+    #[doc(alias = "follow")]
+    pub fn max_redirects(mut self, most: u32) -> Self {
+        self.settings.max_redirects = most;
         self
     }
 
@@ -303,8 +326,40 @@ impl ClientBuilder {
         self
     }
 
+    /// Header fields of every request that has none of the same name.
+    ///
+    /// Credentials among them go to the server of the request's URI, and not to that of another origin to
+    /// which it redirects.
+    ///
+    /// ```
+    /// use http_aio::Client;
+    /// use http_aio::http::HeaderMap;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("authorization", "Bearer 42".parse()?);
+    /// let client = Client::builder().default_headers(headers).build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        self.settings.headers = headers;
+        self
+    }
+
+    /// The `User-Agent` of every request that has none. Default: `http-aio/` and the version. With `None`
+    /// there is none.
+    pub fn user_agent(mut self, name: impl Into<Option<HeaderValue>>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
     /// Makes the client.
-    pub fn build(self) -> Client {
+    pub fn build(mut self) -> Client {
+        if let Some(name) = self.user_agent {
+            let headers = &mut self.settings.headers;
+            headers.entry(header::USER_AGENT).or_insert(name);
+        }
         let pool = Pool::new(self.retention);
         Client {
             shared: Arc::new(Shared {

@@ -1,8 +1,8 @@
 //! The connection: a handle, and one lazy thread for each direction behind it.
 
-mod blocking;
 mod connect;
 pub(crate) mod exchange;
+mod io;
 mod ledger;
 mod link;
 mod parts;
@@ -22,14 +22,16 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-pub(crate) use self::exchange::{Check, Terms};
+pub(crate) use self::exchange::{AnswerBody, Check, Terms};
+pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::Link;
 pub use self::parts::Parts;
 use self::queue::Half;
-pub use self::read::BodyReader;
+pub use self::read::Body;
+pub(crate) use self::read::Keeper;
 use self::read::Reader;
-pub(crate) use self::read::{Extent, unsolicited};
+pub(crate) use self::read::unsolicited;
 use self::thread::Owner;
 use self::write::Writer;
 use crate::aio::{Aio, InFlight, Provider};
@@ -84,12 +86,12 @@ use crate::transport::{Addr, Stream, Transport};
 /// let asked = server.read_request(Aio::new()); // Both wait, at once.
 /// let answered = client.read_response(Aio::new());
 ///
-/// let request = Request::put("http://example.com/data").body("hello".into())?;
+/// let request = Request::put("http://example.com/data").body("hello")?;
 /// client.write_request(Aio::new(), request).wait()?;
 /// assert_eq!(asked.wait()?.headers()["content-length"], "5");
 /// assert_eq!(server.read_all(Aio::new(), 5).wait()?, "hello");
 ///
-/// let response = Response::builder().status(201).body("".into())?;
+/// let response = Response::builder().status(201).body(())?;
 /// server.write_response(Aio::new(), response).wait()?;
 /// assert_eq!(answered.wait()?.status(), StatusCode::CREATED);
 /// # Ok(())
@@ -227,6 +229,40 @@ impl Conn {
     /// peer that was not asked for, its end of stream included.
     pub fn is_reusable(&self) -> bool {
         exchange::is_reusable(self)
+    }
+
+    /// Whether another message may follow those that were read and written so far: none of them announced
+    /// the close (`Connection: close`, HTTP/1.0 without `keep-alive`; RFC 9112 section 9.3) or upgraded
+    /// the connection, and it has not ended on this side. It is the question of a server, after a response:
+    /// unlike [`is_reusable`](Self::is_reusable), it does not mind a request that has arrived already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::{Request, Response};
+    /// use http_aio::{Aio, Conn};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (client, server) = UnixStream::pair()?;
+    /// let (client, server) = (Conn::from(client), Conn::from(server));
+    /// client.write_request(Aio::new(), Request::get("http://h/").body(())?);
+    /// let last = Request::get("http://h/").header("connection", "close").body(())?;
+    /// client.write_request(Aio::new(), last);
+    ///
+    /// let mut served = 0;
+    /// while server.persists() {
+    ///     server.read_request(Aio::new()).wait()?;
+    ///     server.write_response(Aio::new(), Response::new("hello")).wait()?;
+    ///     served += 1;
+    /// }
+    /// assert_eq!(served, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "keep_alive")]
+    pub fn persists(&self) -> bool {
+        exchange::persists(self)
     }
 
     /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.

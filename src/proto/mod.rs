@@ -82,9 +82,9 @@ impl From<String> for Reason {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (client, server) = UnixStream::pair()?;
 /// let (client, server) = (Conn::from(client), Conn::from(server));
-/// let answer = client.transact(Aio::new(), Request::get("http://h/").body("".into())?);
+/// let answer = client.transact(Aio::new(), Request::get("http://h/").body(())?);
 /// for status in [103, 200] {
-///     let response = Response::builder().status(status).body("".into())?;
+///     let response = Response::builder().status(status).body(())?;
 ///     server.write_response(Aio::new(), response).wait()?;
 /// }
 /// let answer = answer.wait()?;

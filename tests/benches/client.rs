@@ -71,7 +71,7 @@ fn with_client(client: &Client, address: SocketAddr, count: usize) -> io::Result
     let uri = format!("http://{address}/small");
     let mut aio = Aio::new();
     for _ in 0..count {
-        let request = Request::get(&uri).body("".into());
+        let request = Request::get(&uri).body(());
         let request = request.map_err(io::Error::other)?;
         let result;
         (result, aio) = client.transact(aio, request).reclaim();

@@ -102,7 +102,7 @@ fn read(peers: &Peers) -> io::Result<()> {
 
 fn messages(peers: &Peers) -> io::Result<()> {
     let conn = peers.server()?;
-    let request = Request::get("http://h/small").body(Bytes::new());
+    let request = Request::get("http://h/small").body(());
     let request = request.map_err(io::Error::other)?;
     pattern("get: small GET, wait", 1, || {
         let response = conn.transact(Aio::new(), request.clone()).wait()?;

@@ -87,7 +87,7 @@ impl Sides {
         let uri = format!("http://{}/small", self.address);
         let mut aio = Aio::new();
         for _ in 0..count {
-            let request = Request::get(&uri).body("".into());
+            let request = Request::get(&uri).body(());
             let request = request.map_err(io::Error::other)?;
             let result;
             (result, aio) = self.conn.transact(aio, request).reclaim();
@@ -113,7 +113,7 @@ impl Sides {
     fn download(&self) -> io::Result<()> {
         let uri = format!("http://{}/download", self.address);
         let request = Request::get(uri)
-            .body("".into())
+            .body(())
             .map_err(io::Error::other)?;
         self.conn.transact_streaming(Aio::new(), request).wait()?;
         let mut aio = Aio::new();

@@ -13,7 +13,7 @@ const CLOSED: (ErrorKind, u64) = (ErrorKind::Closed, 0);
 
 fn get(path: &str) -> Request<Bytes> {
     let request = Request::get(path).header("host", "h");
-    request.body(Bytes::new()).unwrap()
+    request.body(()).unwrap()
 }
 
 /// The last request of its client.
@@ -157,7 +157,7 @@ fn the_body_of_the_last_message_goes_out() {
     settle(server.read_request(Aio::new())).unwrap();
     assert_eq!(settle(server.read_all(Aio::new(), 4)).unwrap(), "more");
     // An interim response, and then the final one.
-    let interim = Response::builder().status(103).body(Bytes::new()).unwrap();
+    let interim = Response::builder().status(103).body(()).unwrap();
     settle(server.write_response(Aio::new(), interim)).unwrap();
     let mut response = last_answer("");
     response.headers_mut().insert("content-length", 5.into());
@@ -211,7 +211,7 @@ fn nothing_follows_the_last_response() {
     settle(conn.write_response(Aio::new(), last_answer("a"))).unwrap();
     let behind = conn.write_response(Aio::new(), answer("b"));
     assert_eq!(failure(settle(behind)), CLOSED);
-    let interim = Response::builder().status(103).body(Bytes::new()).unwrap();
+    let interim = Response::builder().status(103).body(()).unwrap();
     let behind = conn.write_response(Aio::new(), interim);
     assert_eq!(failure(settle(behind)), CLOSED);
     assert_eq!(failure(settle(conn.read_request(Aio::new()))), CLOSED);
@@ -248,11 +248,11 @@ fn a_tunnel_outlives_what_its_messages_say() {
         };
         let request = request.header("host", "h:443");
         let request = request.header("connection", "close, upgrade");
-        settle(ask(&client, request.body(Bytes::new()).unwrap())).unwrap();
+        settle(ask(&client, request.body(()).unwrap())).unwrap();
         settle(server.read_request(Aio::new())).unwrap();
         let response = Response::builder().status(status);
         let response = response.header("connection", "close, upgrade");
-        let response = response.body(Bytes::new()).unwrap();
+        let response = response.body(()).unwrap();
         settle(server.write_response(Aio::new(), response)).unwrap();
         settle(client.read_response(Aio::new())).unwrap();
         for (from, to) in [(&client, &server), (&server, &client)] {

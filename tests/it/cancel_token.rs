@@ -28,7 +28,7 @@ fn nothing_is_done_with_a_token_that_is_canceled_already() {
         let read = conn.read(Aio::new().cancel_token(&token), 10);
         assert_eq!(failure(settle(read)), (ErrorKind::Canceled, 0));
         let request = Request::get("http://h/")
-            .body("".into())
+            .body(())
             .expect("a request");
         let exchange = conn.transact(Aio::new().cancel_token(&token), request);
         assert_eq!(failure(settle(exchange)), (ErrorKind::Canceled, 0));
@@ -54,7 +54,7 @@ fn nobody_is_connected_to_with_a_token_that_is_canceled_already() {
     let url = format!("http://{address}/").parse().expect("a URI");
     let connect = client.connect(Aio::new().cancel_token(&token), &url);
     assert_eq!(failure(settle(connect)), (ErrorKind::Canceled, 0));
-    let request = Request::get(url).body("".into()).expect("a request");
+    let request = Request::get(url).body(()).expect("a request");
     let call = client.transact(Aio::new().cancel_token(&token), request);
     assert_eq!(failure(settle(call)), (ErrorKind::Canceled, 0));
     assert!(listener.accept().is_err(), "somebody has connected");
@@ -74,7 +74,7 @@ fn ends_all_that_is_under_way() {
     let read = other.read(Aio::new().cancel_token(&theirs()), 10);
     let (told, _) = tell(other.read(Aio::new().cancel_token(&theirs()), 10));
     let request = Request::get(format!("http://{address}/"))
-        .body("".into())
+        .body(())
         .expect("a request");
     let call = Client::new().transact(Aio::new().cancel_token(&theirs()), request);
     let accepted = listener.accept().expect("the client connects");

@@ -91,7 +91,7 @@ fn cancel_each_of<T: fmt::Debug + Send + 'static>(
 }
 
 fn get() -> Request<Bytes> {
-    Request::get("http://h/").body(Bytes::new()).expect("valid")
+    Request::get("http://h/").body(()).expect("valid")
 }
 
 /// Reads `count` requests, then answers them all.

@@ -184,7 +184,7 @@ fn a_body_that_is_held_goes_out_after_the_last_handle() {
         receive(&written).result.expect("there is room");
         peer.head();
         let request = Request::put("/").header("Expect", "100-continue");
-        let request = request.body("hello".into()).expect("it is one");
+        let request = request.body("hello").expect("it is one");
         let exchange = conn.transact(Aio::new(), request);
         peer.head();
         drop(conn);

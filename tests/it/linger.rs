@@ -134,7 +134,7 @@ fn assert_closed(conn: &Conn) {
     let write = settle(conn.write_all(Aio::new().iov(["x"])));
     assert_eq!(failure(write), closed);
     assert_eq!(failure(settle(conn.read(Aio::new(), 1))), closed);
-    let request = Request::get("http://h/").body(Bytes::new());
+    let request = Request::get("http://h/").body(());
     let exchange = conn.transact(Aio::new(), request.expect("a request"));
     assert_eq!(failure(settle(exchange)), closed);
 }

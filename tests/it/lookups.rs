@@ -278,7 +278,7 @@ fn the_calls_of_a_client_share_their_lookups() {
     let calls: Vec<_> = (0..20)
         .map(|n| {
             let url = format!("http://no.test:{}/", 80 + n);
-            let request = Request::get(url).body("".into()).unwrap();
+            let request = Request::get(url).body(()).unwrap();
             client.transact(Aio::new(), request)
         })
         .collect();

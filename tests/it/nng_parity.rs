@@ -351,13 +351,13 @@ fn case_116_200_pipelined_requests_have_200_answers_in_order() {
     let (client, server) = (Conn::from(near), Conn::from(far));
     for n in 0..200 {
         let request = Request::get(format!("http://example.com/{n}"));
-        drop(client.write_request(Aio::new(), request.body(Bytes::new()).unwrap()));
+        drop(client.write_request(Aio::new(), request.body(()).unwrap()));
     }
     let serving = thread::spawn(move || {
         for _ in 0..200 {
             let request = settle(server.read_request(Aio::new())).unwrap();
             let path = request.uri().path().to_owned();
-            drop(server.write_response(Aio::new(), Response::new(path.into())));
+            drop(server.write_response(Aio::new(), Response::new(path)));
         }
     });
     for n in 0..200 {
@@ -410,7 +410,7 @@ fn case_119_a_message_that_was_changed_is_sent_changed() {
     let (conn, mut peer) = pair(Family::Tcp);
     let mut request = Request::get("/a")
         .header("X", "1")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     settle(conn.write_request(Aio::new(), request.clone())).unwrap();
     *request.method_mut() = Method::DELETE;
@@ -444,10 +444,10 @@ fn case_120_nothing_that_splits_a_message_can_be_written() {
 #[test]
 fn case_121_five_gibibytes_and_nothing_are_lengths() {
     let (conn, mut peer) = pair(Family::Tcp);
-    let empty = || Request::put("http://h/").body(Bytes::new()).unwrap();
+    let empty = || Request::put("http://h/").body(()).unwrap();
     settle(conn.write_request(Aio::new(), empty())).unwrap();
     let large = Request::put("http://h/").header("Content-Length", 5_u64 << 30);
-    settle(conn.write_request(Aio::new(), large.body(Bytes::new()).unwrap())).unwrap();
+    settle(conn.write_request(Aio::new(), large.body(()).unwrap())).unwrap();
     // Its body comes before the next head.
     let early = settle(conn.write_request(Aio::new(), empty()));
     assert_eq!(failure(early), (ErrorKind::InvalidInput, 0));

@@ -158,7 +158,7 @@ mod tunnels {
                     let conn = Conn::tls_server(Aio::new(), stream, config).wait()?;
                     while let Ok(request) = conn.read_request(Aio::new()).wait() {
                         theirs.lock().unwrap().push(request.headers().clone());
-                        let answer = Response::new("secret".into());
+                        let answer = Response::new("secret");
                         conn.write_response(Aio::new(), answer).wait()?;
                     }
                     Ok::<_, http_aio::Error>(())
@@ -173,7 +173,7 @@ mod tunnels {
         let (url, seen) = secure_site();
         let proxy = tunneling("HTTP/1.1 200 OK\r\n\r\n");
         let client = through(&proxy).tls(client_config()).build();
-        let get = |words| with_word(Request::get(&url).body(Bytes::new()).unwrap(), words);
+        let get = |words| with_word(Request::get(&url).body(()).unwrap(), words);
         // The second of a kind takes the tunnel of the first, and nobody else's.
         for (own, told, tunnels) in [
             (&[][..], OF_THE_SETTINGS, 1),
@@ -210,7 +210,7 @@ mod tunnels {
             visit.idle();
         });
         let client = through(&proxy).tls(client_config()).build();
-        let request = Request::get("https://localhost:1/").body(Bytes::new());
+        let request = Request::get("https://localhost:1/").body(());
         let error = settle(client.transact(Aio::new(), request.unwrap())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
         proxy.wait_until_open(0);

@@ -110,13 +110,13 @@ fn ask(address: SocketAddr, method: Method, path: &str, body: &'static str) -> R
     let request = Request::builder()
         .method(method)
         .uri(format!("http://{address}{path}"));
-    request.body(body.into()).unwrap()
+    request.body(body).unwrap()
 }
 
 #[test]
 fn node_redirects() {
     let Some(node) = Node::start() else { return };
-    let client = Client::builder().redirections(5).build();
+    let client = Client::builder().max_redirects(5).build();
     for way in WAYS {
         let call = client.transact(Aio::new(), get(node.redirecting, "/relative/5"));
         assert_eq!(way(call).unwrap().body(), "GET 0");
@@ -244,7 +244,7 @@ impl Tiny {
         // connection that was kept may meet its end.
         Client::builder()
             .proxies(proxies)
-            .redirections(2)
+            .max_redirects(2)
             .idle_total(0)
             .build()
     }

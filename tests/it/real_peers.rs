@@ -207,7 +207,7 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> Request<Bytes> {
-        self.ask("GET", path).body(Bytes::new()).unwrap()
+        self.ask("GET", path).body(()).unwrap()
     }
 
     /// A connection of its own each time.
@@ -334,7 +334,7 @@ fn nginx_understands_chunks() {
         let request = server
             .ask("PUT", &path)
             .header("Transfer-Encoding", "chunked")
-            .body(Bytes::new())
+            .body(())
             .unwrap();
         let answered = conn.read_response(Aio::new());
         let head = conn.write_request(Aio::new(), request);
@@ -381,7 +381,7 @@ fn nginx_asks_for_a_body_that_waits_for_it() {
     assert_eq!(interim(&response), [100]);
     assert!(server.directory.stored("dav/a") == body);
     // Step by step, on the same connection.
-    let head = ask("/dav/b").body(Bytes::new()).unwrap();
+    let head = ask("/dav/b").body(()).unwrap();
     settle(conn.write_request(Aio::new(), head)).unwrap();
     let granted = settle(conn.read_any_response(Aio::new())).unwrap();
     assert_eq!(granted.status(), StatusCode::CONTINUE);
@@ -407,14 +407,14 @@ fn nginx_answers_without_a_body_and_the_connection_goes_on() {
     let conn = server.connect();
     let with = |name: &str, value: &str| {
         let request = server.ask("GET", "/file").header(name, value);
-        request.body(Bytes::new()).unwrap()
+        request.body(()).unwrap()
     };
     let whole = exchange(&conn, server.get("/file"));
     assert!(whole.body() == &content);
     let (tag, modified) = (header(&whole, "etag"), header(&whole, "last-modified"));
     assert!(!tag.is_empty() && !modified.is_empty());
     for _ in 0..3 {
-        let head = server.ask("HEAD", "/file").body(Bytes::new()).unwrap();
+        let head = server.ask("HEAD", "/file").body(()).unwrap();
         let response = exchange(&conn, head);
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(
@@ -526,7 +526,7 @@ fn nginx_sends_what_has_no_length_in_chunks_or_to_the_end() {
     let old = server
         .ask("GET", "/ssi/page")
         .version(Version::HTTP_10)
-        .body(Bytes::new());
+        .body(());
     let response = exchange(&conn, old.unwrap());
     assert_eq!(header(&response, "transfer-encoding"), "");
     assert_eq!(header(&response, "content-length"), "");
@@ -554,7 +554,7 @@ fn nginx_refuses_a_large_body_while_it_goes_out() {
     let request = server
         .ask("PUT", "/small/y")
         .header("Transfer-Encoding", "chunked")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     settle(conn.write_request(Aio::new(), request)).unwrap();
     let writing = conn.write_all(Aio::new().iov([body.clone()]));
@@ -578,7 +578,7 @@ fn nginx_closes_when_it_is_asked_to() {
     };
     let conn = server.connect();
     let last = server.ask("GET", "/file").header("Connection", "close");
-    let response = exchange(&conn, last.body(Bytes::new()).unwrap());
+    let response = exchange(&conn, last.body(()).unwrap());
     assert_eq!(response.body(), "content");
     assert!(!conn.is_reusable());
     let error = settle(conn.transact(Aio::new(), server.get("/file"))).unwrap_err();
@@ -600,7 +600,7 @@ fn python_speaks_http_1_0() {
     assert!(!conn.is_reusable());
 
     let conn = server.connect();
-    let head = server.ask("HEAD", "/file").body(Bytes::new()).unwrap();
+    let head = server.ask("HEAD", "/file").body(()).unwrap();
     let response = exchange(&conn, head);
     assert_eq!(
         header(&response, "content-length"),
@@ -610,7 +610,7 @@ fn python_speaks_http_1_0() {
     assert!(!conn.is_reusable());
 
     assert_eq!(server.fetch("/nowhere").status(), StatusCode::NOT_FOUND);
-    let put = server.ask("PUT", "/file").body("hello".into()).unwrap();
+    let put = server.ask("PUT", "/file").body("hello").unwrap();
     let response = exchange(&server.connect(), put);
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
     assert!(!response.body().is_empty());
@@ -628,7 +628,7 @@ fn python_speaks_http_1_1() {
         let response = exchange(&conn, server.get("/file"));
         assert_eq!(response.version(), Version::HTTP_11);
         assert!(response.body() == &content);
-        let head = server.ask("HEAD", "/file").body(Bytes::new()).unwrap();
+        let head = server.ask("HEAD", "/file").body(()).unwrap();
         let response = exchange(&conn, head);
         assert_eq!(
             header(&response, "content-length"),
@@ -644,7 +644,7 @@ fn python_speaks_http_1_1() {
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(header(&response, "connection"), "close");
     assert!(!conn.is_reusable());
-    let put = server.ask("PUT", "/file").body("hello".into()).unwrap();
+    let put = server.ask("PUT", "/file").body("hello").unwrap();
     let response = exchange(&server.connect(), put);
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
 }
@@ -711,7 +711,7 @@ fn node_sees_our_trailers() {
             .ask("POST", "/trailers")
             .header("Transfer-Encoding", "chunked")
             .header("Trailer", "X-Sum")
-            .body(Bytes::new())
+            .body(())
             .unwrap();
         let answered = conn.read_response(Aio::new());
         settle(conn.write_request(Aio::new(), request)).unwrap();
@@ -884,11 +884,11 @@ fn node_switches_to_another_protocol() {
         .ask("GET", "/")
         .header("Upgrade", "echo")
         .header("Connection", "Upgrade")
-        .body(Bytes::new());
+        .body(());
     let connect = Request::builder()
         .method("CONNECT")
         .uri("example.com:443")
-        .body(Bytes::new());
+        .body(());
     for (request, status) in [(upgrade, 101), (connect, 200)] {
         let conn = server.connect();
         settle(conn.write_request(Aio::new(), request.unwrap())).unwrap();

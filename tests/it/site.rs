@@ -94,12 +94,12 @@ impl Site {
     }
 
     pub(crate) fn get(&self, path: &str) -> Request<Bytes> {
-        Request::get(self.url(path)).body(Bytes::new()).unwrap()
+        Request::get(self.url(path)).body(()).unwrap()
     }
 
     pub(crate) fn ask(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
         let request = Request::builder().method(method).uri(self.url(path));
-        request.body(body.into()).unwrap()
+        request.body(body).unwrap()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -347,7 +347,7 @@ impl BlackHole {
 
     pub(crate) fn get(&self) -> Request<Bytes> {
         Request::get(format!("http://{}/", self.address))
-            .body(Bytes::new())
+            .body(())
             .unwrap()
     }
 }

@@ -10,7 +10,7 @@
 //! `state` says when a request is sent again. Each step under way owns the call, by the closure that it
 //! will run. The slot knows the call weakly. The lock is held for bookkeeping only.
 
-mod outcome;
+mod body;
 mod state;
 
 use std::sync::{Arc, Weak};
@@ -20,7 +20,7 @@ use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
-use self::outcome::Outcome;
+use self::body::CallBody;
 use self::state::State;
 use super::current::Current;
 use super::dial::{dial, finish as tell};
@@ -34,18 +34,22 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::encode::{self, Form};
 
-struct Call<T: Outcome> {
+struct Call<B: CallBody> {
     shared: Arc<Shared>,
     current: Arc<Current>,
     this: Weak<Self>,
-    state: Mutex<State<T>>,
+    state: Mutex<State<Response<B>>>,
 }
 
-pub(crate) fn submit<T: Outcome>(
+pub(crate) fn submit<B: CallBody>(
     shared: &Arc<Shared>,
-    aio: Aio<T>,
-    request: Request<Bytes>,
-) -> Aio<T, InFlight> {
+    aio: Aio<Response<B>>,
+    request: Result<Request<Bytes>, Error>,
+) -> Aio<Response<B>, InFlight> {
+    let request = match request {
+        Ok(request) => shared.settings.with_defaults(request),
+        Err(error) => return refuse(aio, error),
+    };
     let call = Arc::new_cyclic(|this| Call {
         shared: Arc::clone(shared),
         current: Arc::default(),
@@ -70,7 +74,16 @@ pub(crate) fn submit<T: Outcome>(
     aio.submitted(Kind::Read, handling)
 }
 
-impl<T: Outcome> Call<T> {
+/// Fails a call that cannot be made.
+fn refuse<B: CallBody>(aio: Aio<Response<B>>, error: Error) -> Aio<Response<B>, InFlight> {
+    let nobody: Weak<Call<B>> = Weak::new();
+    let nobody: Weak<dyn Provider> = nobody;
+    let (aio, completer, _) = aio.start(&nobody, Interruption::Recorded);
+    completer.refuse(error);
+    aio
+}
+
+impl<B: CallBody> Call<B> {
     /// Has what `work` holds back left to the current thread, which is going to serve it.
     fn helped(&self, work: impl FnOnce()) {
         self.state.lock().helper = Some(std::thread::current().id());
@@ -144,7 +157,6 @@ impl<T: Outcome> Call<T> {
         let settings = &self.shared.settings;
         let is_helped = self.state.lock().helper == Some(std::thread::current().id());
         let terms = Terms {
-            extent: T::EXTENT,
             form: match route.way {
                 Way::Direct | Way::Tunneled => Form::Origin,
                 Way::Forwarded => Form::Absolute(route.authorization.as_ref()),
@@ -162,7 +174,12 @@ impl<T: Outcome> Call<T> {
         };
         let conn = conn.limits(settings.limits);
         let request = without_proxy_authorization(&request);
-        let (aio, handling) = exchange::submit(&conn, Aio::bounded(deadline), &request, terms);
+        let (aio, handling) = exchange::submit(
+            &conn,
+            Aio::<Response<B>>::bounded(deadline),
+            &request,
+            terms,
+        );
         self.current.set(&aio);
         if handling == Handling::HeldBack {
             let mut state = self.state.lock();
@@ -176,13 +193,7 @@ impl<T: Outcome> Call<T> {
         aio.then(move |result| this.exchanged(result, conn, &route, age));
     }
 
-    fn exchanged(
-        &self,
-        result: Result<Response<Bytes>, Error>,
-        conn: Conn,
-        route: &Route,
-        age: Age,
-    ) {
+    fn exchanged(&self, result: Result<Response<B>, Error>, conn: Conn, route: &Route, age: Age) {
         drop(self.held()); // The exchange is over, and nobody has to serve it.
         match result {
             Ok(response) => self.answered(response, conn, route),
@@ -209,9 +220,9 @@ impl<T: Outcome> Call<T> {
         self.dial(route.clone());
     }
 
-    fn answered(&self, response: Response<Bytes>, conn: Conn, route: &Route) {
+    fn answered(&self, response: Response<B>, conn: Conn, route: &Route) {
         let (request, _) = self.request();
-        let most = self.shared.settings.redirections;
+        let most = self.shared.settings.max_redirects;
         let next = match most {
             0 => Ok(None),
             _ => redirect::follow(&request, &response),
@@ -222,11 +233,12 @@ impl<T: Outcome> Call<T> {
                 if self.state.lock().redirections > 0 {
                     response.extensions_mut().insert(request.uri().clone());
                 }
-                self.finish(Ok(T::of(response, conn, &self.shared, &route.key)));
+                self.finish(Ok(B::release(response, conn, &self.shared, &route.key)));
             }
             Err(error) => self.finish(Err(error)),
             Ok(Some(next)) => {
                 // The body is of no interest. If it has been read, the connection is of use.
+                drop(response);
                 self.shared.pool.put(&route.key, conn, 1);
                 let may_follow = self.state.lock().redirect(next, most);
                 if may_follow {
@@ -240,7 +252,7 @@ impl<T: Outcome> Call<T> {
         }
     }
 
-    fn finish(&self, result: Result<T, Error>) {
+    fn finish(&self, result: Result<Response<B>, Error>) {
         let Some(completer) = self.state.lock().completer.take() else {
             return;
         };
@@ -265,7 +277,7 @@ enum Age {
     Reused,
 }
 
-impl<T: Outcome> Provider for Call<T> {
+impl<B: CallBody> Provider for Call<B> {
     fn interrupted(&self, _: &dyn Operation) {
         self.current.cancel();
     }

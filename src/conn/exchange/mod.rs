@@ -26,6 +26,7 @@
 
 mod held_body;
 mod ready;
+mod recipient;
 mod state;
 mod submit;
 mod transact;
@@ -39,14 +40,16 @@ use http::{Response, StatusCode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub(crate) use self::ready::{is_poolable, is_reusable};
+pub(crate) use self::ready::{is_poolable, is_reusable, persists};
+pub(crate) use self::recipient::AnswerBody;
+use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
 pub(crate) use self::submit::{Check, Terms, submit};
 use super::close;
 use super::queue::Half;
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
-use crate::aio::{Canceller, Completer, Operation, Provider, Written};
+use crate::aio::{Canceller, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
@@ -79,7 +82,7 @@ pub(crate) struct Exchange {
 struct State {
     progress: Progress,
     /// Taken when the outcome is known.
-    completer: Option<Completer<Response<Bytes>>>,
+    recipient: Option<Recipient>,
     deadline: Deadline,
     /// The body, until the server has asked for it.
     held_body: Option<Bufs>,
@@ -115,6 +118,10 @@ impl Provider for Exchange {
 
     fn forsaken(&self) {
         self.forsaken.store(true, Ordering::SeqCst);
+        let mut state = self.state.lock();
+        let conn = state.recipient.as_mut().and_then(Recipient::take_conn);
+        drop(state);
+        drop(conn);
         self.end_unwanted_read();
     }
 
@@ -161,8 +168,8 @@ impl AnswerObserver for Exchange {
 /// The events, and what follows them.
 impl Exchange {
     fn report_progress(&self, state: &State, count: u64) {
-        if let Some(completer) = &state.completer {
-            completer.progress(count);
+        if let Some(recipient) = &state.recipient {
+            recipient.progress(count);
         }
         if let Some(whole) = &self.whole {
             whole.progress(count);
@@ -254,7 +261,7 @@ impl Exchange {
     /// Both operations have completed.
     fn finish(&self) {
         let mut state = self.state.lock();
-        let Some(completer) = state.completer.take() else {
+        let Some(recipient) = state.recipient.take() else {
             return;
         };
         let (answer, write_failure) = (state.answer.take(), state.write_failure.take());
@@ -274,6 +281,6 @@ impl Exchange {
             close(&self.writer, &self.reader);
         }
         self.reader.link.exchanges.end();
-        completer.finish_for_cause(outcome).run_or_post(self);
+        recipient.finish(outcome, self);
     }
 }

@@ -82,6 +82,18 @@ pub(crate) fn is_reusable(conn: &Conn) -> bool {
     is_between_messages(conn) && expect_idle(conn).is_ok()
 }
 
+/// For `Conn::persists`.
+pub(crate) fn persists(conn: &Conn) -> bool {
+    let Handle {
+        link,
+        writer,
+        reader,
+        ..
+    } = &*conn.handle;
+    let has_ended = writer.queue.has_ended() || reader.queue.has_ended();
+    !(has_ended || link.ledger.is_closing() || link.ledger.upgraded.is_set())
+}
+
 /// As `is_reusable`, without asking the socket, and only if there are no handles but these.
 pub(crate) fn is_poolable(conn: &Conn, handles: usize) -> bool {
     let ledger = &conn.handle.link.ledger;
@@ -100,7 +112,7 @@ fn is_between_messages(conn: &Conn) -> bool {
     let ledger = &link.ledger;
     writer.queue.is_quiet()
         && reader.is_settled()
-        && !(ledger.is_closing() || ledger.upgraded.is_set() || ledger.writing.is_set())
-        && !(writer.queue.has_ended() || reader.queue.has_ended() || ledger.read.owe())
+        && persists(conn)
+        && !(ledger.writing.is_set() || ledger.read.owe())
         && reader.is_between_messages(&conn.limits)
 }

@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::state::Progress;
-use super::{Exchange, NO_NUMBER, State, ready};
+use super::{AnswerBody, Exchange, NO_NUMBER, Recipient, State, ready};
 use crate::aio::habit::{Handling, Hold};
-use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider};
+use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider};
 use crate::bufs::Bufs;
 use crate::conn::Conn;
 use crate::conn::queue::Submitted;
-use crate::conn::read::{Answer, Extent, ReadJob, Want};
+use crate::conn::read::{Answer, ReadJob, Want};
 use crate::conn::write::{Content, Message, Parcel, Role, Until, WriteJob};
 use crate::deadline::Deadline;
 use crate::error::ErrorKind;
@@ -25,7 +25,6 @@ use crate::proto::framing::Framing;
 
 /// How an exchange differs from the usual.
 pub(crate) struct Terms<'a> {
-    pub(crate) extent: Extent,
     pub(crate) form: Form<'a>,
     /// How long the head of the response may take once the request is out.
     pub(crate) head_timeout: Option<Duration>,
@@ -44,9 +43,8 @@ pub(crate) enum Check {
 }
 
 impl Terms<'_> {
-    pub(crate) fn of(extent: Extent, hold: Hold) -> Self {
+    pub(crate) fn new(hold: Hold) -> Self {
         Self {
-            extent,
             form: Form::Origin,
             head_timeout: None,
             whole: None,
@@ -57,12 +55,12 @@ impl Terms<'_> {
 }
 
 /// Submits an exchange.
-pub(crate) fn submit(
+pub(crate) fn submit<B: AnswerBody>(
     conn: &Conn,
-    aio: Aio<Response<Bytes>>,
+    aio: Aio<Response<B>>,
     request: &Request<Bytes>,
     terms: Terms<'_>,
-) -> (Aio<Response<Bytes>, InFlight>, Handling) {
+) -> (Aio<Response<B>, InFlight>, Handling) {
     let parts = Aio::<Response<Bytes>>::new();
     let (read, read_completer, _) = parts.start(&conn.handle.reads, Interruption::Finishes);
     let exchange = Exchange::new(conn, read.canceller(), &terms);
@@ -80,10 +78,16 @@ pub(crate) fn submit(
             return (aio, Handling::HandedOver);
         }
     };
-    let write = exchange.begin(conn, request, encoded, completer, deadline);
+    let write = exchange.begin(
+        conn,
+        request,
+        encoded,
+        B::recipient(completer, conn),
+        deadline,
+    );
     let theirs = Arc::clone(&exchange);
     read.then(move |result| theirs.read_done(result));
-    let answer = Answer::new(Arc::<Exchange>::clone(&exchange), terms.extent);
+    let answer = Answer::new(Arc::<Exchange>::clone(&exchange), B::EXTENT);
     let read = ReadJob {
         want: Want::Answer(Box::new(answer), read_completer),
         limits: conn.limits,
@@ -133,7 +137,7 @@ impl Exchange {
     fn new(conn: &Conn, read: Canceller, terms: &Terms<'_>) -> Arc<Self> {
         let state = State {
             progress: Progress::begin(false),
-            completer: None,
+            recipient: None,
             deadline: Deadline::Never,
             held_body: None,
             continue_alarm: None,
@@ -164,7 +168,7 @@ impl Exchange {
         conn: &Conn,
         request: &Request<Bytes>,
         mut encoded: Encoded,
-        completer: Completer<Response<Bytes>>,
+        recipient: Recipient,
         deadline: Deadline,
     ) -> WriteJob {
         let body = request.body().clone();
@@ -179,7 +183,7 @@ impl Exchange {
         let (write, write_completer, _) = parts.start(&conn.handle.writes, Interruption::Recorded);
         let mut state = self.state.lock();
         state.progress = Progress::begin(waits);
-        state.completer = Some(completer);
+        state.recipient = Some(recipient);
         state.deadline = deadline;
         state.held_body = held_body;
         state.writes.push(write.canceller());
@@ -197,8 +201,8 @@ impl Exchange {
     /// The read is held back for the caller that waits for the exchange.
     fn mark_held_back(&self) {
         let state = self.state.lock();
-        if let Some(completer) = &state.completer {
-            completer.set_held(true);
+        if let Some(recipient) = &state.recipient {
+            recipient.set_held();
         }
     }
 }

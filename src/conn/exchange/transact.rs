@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{Terms, submit};
+use super::{AnswerBody, Terms, submit};
 use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
-use crate::conn::read::Extent;
+use crate::conn::read::Body;
+use crate::into_body::IntoBody;
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};
 
@@ -66,28 +67,28 @@ impl Conn {
     /// std::thread::spawn(move || {
     ///     let request = server.read_request(Aio::new()).wait()?;
     ///     let body = format!("you asked for {}", request.uri());
-    ///     server.write_response(Aio::new(), Response::new(body.into())).wait()
+    ///     server.write_response(Aio::new(), Response::new(body)).wait()
     /// });
     ///
     /// let conn = Conn::from(client);
-    /// let request = Request::get("http://example.com/page").body("".into())?;
+    /// let request = Request::get("http://example.com/page").body(())?;
     /// let response = conn.transact(Aio::new().timeout(Duration::from_secs(5)), request).wait()?;
     /// assert_eq!(response.body(), "you asked for /page");
     /// assert_eq!(response.extensions().get::<Written>().map(Written::count), Some(41));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn transact(
+    pub fn transact<B: IntoBody>(
         &self,
         aio: Aio<Response<Bytes>>,
-        request: Request<Bytes>,
+        request: Request<B>,
     ) -> Aio<Response<Bytes>, InFlight> {
-        self.submit_exchange(aio, &request, Extent::Whole)
+        self.submit_exchange(aio, &request.map(B::into_bytes))
     }
 
     /// As [`transact`](Self::transact), but completes with the response's head, and with the request
-    /// written. The body is left to [`read`](Self::read), or to [`body`](Self::body), which have
-    /// deadlines of their own; the next exchange can follow when it has been read to its end.
+    /// written. The [`Body`] is left to be read, with deadlines of its own, through it or with
+    /// [`read`](Self::read); the next exchange can follow when it has been read to its end.
     ///
     /// # Errors
     ///
@@ -96,22 +97,21 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`transact`](Self::transact).
-    pub fn transact_streaming(
+    pub fn transact_streaming<B: IntoBody>(
         &self,
-        aio: Aio<Response<Bytes>>,
-        request: Request<Bytes>,
-    ) -> Aio<Response<Bytes>, InFlight> {
-        self.submit_exchange(aio, &request, Extent::Head)
+        aio: Aio<Response<Body>>,
+        request: Request<B>,
+    ) -> Aio<Response<Body>, InFlight> {
+        self.submit_exchange(aio, &request.map(B::into_bytes))
     }
 
-    fn submit_exchange(
+    fn submit_exchange<B: AnswerBody>(
         &self,
-        aio: Aio<Response<Bytes>>,
+        aio: Aio<Response<B>>,
         request: &Request<Bytes>,
-        extent: Extent,
-    ) -> Aio<Response<Bytes>, InFlight> {
+    ) -> Aio<Response<B>, InFlight> {
         // Only the read of the answer may be held back.
-        let terms = Terms::of(extent, habit::before(Kind::Read));
+        let terms = Terms::new(habit::before(Kind::Read));
         let (aio, handling) = submit(self, aio, request, terms);
         aio.submitted(Kind::Read, handling)
     }

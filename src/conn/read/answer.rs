@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::attempt::{Attempt, take_head};
+use super::attempt::{Attempt, Collected, collect, take_head};
 use super::incoming::Incoming;
 use super::incoming_body::{IncomingBody, unsolicited};
 use super::outcome::Outcome;
@@ -43,7 +43,7 @@ pub(crate) struct Answer {
     observer: Arc<dyn AnswerObserver>,
     extent: Extent,
     /// It was taken already, and the body is to come.
-    head: Option<Response<Bytes>>,
+    head: Option<Response<()>>,
 }
 
 impl Answer {
@@ -73,7 +73,7 @@ impl Answer {
         completer: Completer<Response<Bytes>>,
     ) -> Attempt<Unanswered> {
         if self.head.is_none() {
-            let seen = |interim: &Response<Bytes>| self.observer.saw_interim(interim.status());
+            let seen = |interim: &Response<()>| self.observer.saw_interim(interim.status());
             match incoming.final_response(search, limits, ledger, seen) {
                 Ok(None) => return Attempt::NotYet((self, completer), 0),
                 Err(error) => return failed(completer, error),
@@ -84,7 +84,7 @@ impl Answer {
                     self.observer.saw_answer(found.head.status());
                     if self.extent == Extent::Head {
                         return Attempt::Completed(take_head(completer, found.size, || {
-                            incoming.take_response(found, ledger)
+                            incoming.take_response(found, ledger).map(|()| Bytes::new())
                         }));
                     }
                     // Nothing gives it back: an exchange that fails from here on closes the connection.
@@ -92,11 +92,11 @@ impl Answer {
                 }
             }
         }
-        self.collect(&mut incoming.body, limits, completer)
+        self.finish(&mut incoming.body, limits, completer)
     }
 
     /// Completes the read if the whole body is there.
-    fn collect(
+    fn finish(
         self: Box<Self>,
         body: &mut IncomingBody,
         limits: &Limits,
@@ -105,32 +105,19 @@ impl Answer {
         if body.is_raw() {
             return self.deliver(Bytes::new(), completer);
         }
-        let most = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
-        let available = match body.available(most.saturating_add(1), limits) {
-            Ok(available) => available,
-            Err(error) => return failed(completer, error),
-        };
-        let length = body.known_length();
-        if length.unwrap_or(0) > limits.body_bytes || available.count > most {
-            let error = Error::new(ErrorKind::TooLarge).with_detail("a body");
-            return failed(completer, error);
-        }
-        if !available.ended {
-            let left = length.and_then(|left| usize::try_from(left).ok());
-            let room = left.map_or(available.count, |left| left - available.count);
-            return Attempt::NotYet((self, completer), room);
-        }
-        let content = body.take(available.count);
-        // What is left is the end of it, and trailers.
-        match body.available(1, limits) {
-            Ok(_) => self.deliver(content, completer),
+        match collect(body, limits) {
+            Ok(Collected::Whole(count)) => {
+                let content = body.take_last(count);
+                self.deliver(content, completer)
+            }
+            Ok(Collected::NotYet { room }) => Attempt::NotYet((self, completer), room),
             Err(error) => failed(completer, error),
         }
     }
 
     fn deliver(self, content: Bytes, completer: Completer<Response<Bytes>>) -> Attempt<Unanswered> {
         let result = match self.head {
-            Some(head) => Ok(head.map(|_| content)),
+            Some(head) => Ok(head.map(|()| content)),
             None => Err(ErrorKind::Abandoned.into()),
         };
         Attempt::Completed(Outcome::new(completer, result))

@@ -6,6 +6,7 @@ use super::incoming_body::{Available, IncomingBody};
 use super::outcome::{Outcome, Readable};
 use crate::aio::Completer;
 use crate::error::{Error, ErrorKind};
+use crate::proto::limits::Limits;
 
 /// What became of an attempt.
 pub(super) enum Attempt<T> {
@@ -33,7 +34,9 @@ pub(super) fn complete_some(
     match available {
         Err(error) => Attempt::Completed(Outcome::new(completer, Err(error))),
         Ok(Available { count, ended }) if count > 0 || ended || most == 0 => {
-            Attempt::Completed(take_content(body, count.min(most), completer))
+            Attempt::Completed(take_content(body, completer, |body| {
+                body.take(count.min(most))
+            }))
         }
         Ok(_) => Attempt::NotYet(completer, most),
     }
@@ -49,7 +52,7 @@ pub(super) fn complete_all(
     match available {
         Err(error) => Attempt::Completed(Outcome::new(completer, Err(error))),
         Ok(available) if available.count >= count => {
-            Attempt::Completed(take_content(body, count, completer))
+            Attempt::Completed(take_content(body, completer, |body| body.take(count)))
         }
         Ok(available) if available.ended => {
             let error = Error::new(ErrorKind::EndOfBody).with_count(available.count as u64);
@@ -59,12 +62,59 @@ pub(super) fn complete_all(
     }
 }
 
+/// How much of a body is there.
+pub(super) enum Collected {
+    /// All of it: so many bytes.
+    Whole(usize),
+    /// It needs more, in calls with this much room.
+    NotYet { room: usize },
+}
+
+/// Whether the whole body is there. Nothing of it is taken.
+///
+/// # Errors
+///
+/// `TooLarge` beyond the limit; what is no body.
+pub(super) fn collect(body: &mut IncomingBody, limits: &Limits) -> Result<Collected, Error> {
+    let most = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
+    let available = body.available(most.saturating_add(1), limits)?;
+    let length = body.known_length();
+    if length.unwrap_or(0) > limits.body_bytes || available.count > most {
+        return Err(Error::new(ErrorKind::TooLarge).with_detail("a body"));
+    }
+    if available.ended {
+        return Ok(Collected::Whole(available.count));
+    }
+    let left = length.and_then(|left| usize::try_from(left).ok());
+    let room = left.map_or(available.count, |left| left - available.count);
+    Ok(Collected::NotYet { room })
+}
+
+/// Completes a read of the whole body.
+pub(super) fn complete_body(
+    body: &mut IncomingBody,
+    limits: &Limits,
+    completer: Completer<Bytes>,
+) -> Attempt<Completer<Bytes>> {
+    match body.expect_message().and_then(|()| collect(body, limits)) {
+        Ok(Collected::Whole(count)) => {
+            Attempt::Completed(take_content(body, completer, |body| body.take_last(count)))
+        }
+        Ok(Collected::NotYet { room }) => Attempt::NotYet(completer, room),
+        Err(error) => Attempt::Completed(Outcome::new(completer, Err(error))),
+    }
+}
+
 /// Takes content, unless the read is settled.
-fn take_content(body: &mut IncomingBody, count: usize, completer: Completer<Bytes>) -> Outcome {
+fn take_content(
+    body: &mut IncomingBody,
+    completer: Completer<Bytes>,
+    take: impl FnOnce(&mut IncomingBody) -> Bytes,
+) -> Outcome {
     if !completer.commit() {
         return Outcome::Settled;
     }
-    let bytes = body.take(count);
+    let bytes = take(body);
     completer.progress(bytes.len() as u64);
     Outcome::new(completer, Ok(bytes))
 }

@@ -8,7 +8,6 @@
 //! 2. Bytes beyond the end of a body are not touched: they belong to the next message.
 //! 3. A stream that ends in the middle of a message is an error, and says so.
 
-use bytes::Bytes;
 use http::{Method, Request, Response};
 
 use super::incoming_body::IncomingBody;
@@ -39,7 +38,7 @@ impl Incoming {
         search: &mut Search,
         limits: &Limits,
         ledger: &Ledger,
-    ) -> Result<Option<Found<Request<Bytes>>>, Error> {
+    ) -> Result<Option<Found<Request<()>>>, Error> {
         if !self.body.expects_head(limits)? {
             return Ok(None);
         }
@@ -57,7 +56,7 @@ impl Incoming {
         search: &mut Search,
         limits: &Limits,
         ledger: &Ledger,
-    ) -> Result<Option<Found<Response<Bytes>>>, Error> {
+    ) -> Result<Option<Found<Response<()>>>, Error> {
         if !self.body.expects_head(limits)? {
             return Ok(None);
         }
@@ -86,8 +85,8 @@ impl Incoming {
         search: &mut Search,
         limits: &Limits,
         ledger: &Ledger,
-        seen: impl Fn(&Response<Bytes>),
-    ) -> Result<Option<Found<Response<Bytes>>>, Error> {
+        seen: impl Fn(&Response<()>),
+    ) -> Result<Option<Found<Response<()>>>, Error> {
         loop {
             match self.response(search, limits, ledger)? {
                 Some(found) if found.is_interim() => {
@@ -132,9 +131,9 @@ impl Incoming {
     /// Takes a request that was found.
     pub(super) fn take_request(
         &mut self,
-        found: Found<Request<Bytes>>,
+        found: Found<Request<()>>,
         ledger: &Ledger,
-    ) -> Request<Bytes> {
+    ) -> Request<()> {
         let head = found.head;
         ledger.read.note(self.heads, Asked::from(head.method()));
         let persists = framing::persists(head.version(), head.headers());
@@ -150,9 +149,9 @@ impl Incoming {
     /// Takes a response that was found, and the interim ones before it.
     pub(super) fn take_response(
         &mut self,
-        found: Found<Response<Bytes>>,
+        found: Found<Response<()>>,
         ledger: &Ledger,
-    ) -> Response<Bytes> {
+    ) -> Response<()> {
         let is_interim = found.is_interim();
         let head = found.head;
         if is_interim {

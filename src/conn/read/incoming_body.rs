@@ -114,6 +114,14 @@ impl IncomingBody {
         }
     }
 
+    /// Hands out the rest of the content, all of which is there, and ends the body.
+    pub(super) fn take_last(&mut self, count: usize) -> Bytes {
+        let content = self.take(count);
+        // The end of a chunked body is all that can be left.
+        self.complete();
+        content
+    }
+
     /// The length of the rest of the body, if it is known.
     pub(super) fn known_length(&self) -> Option<u64> {
         match &self.state {
@@ -123,6 +131,16 @@ impl IncomingBody {
         }
     }
 
+    /// # Errors
+    ///
+    /// `InvalidInput`: there is no message, and so no body.
+    pub(super) fn expect_message(&self) -> Result<(), Error> {
+        if self.state.is_raw() {
+            return Err(invalid_input("no message has been read"));
+        }
+        Ok(())
+    }
+
     /// What came behind the last chunk. `None`: the end of the body is not there yet.
     ///
     /// # Errors
@@ -130,9 +148,7 @@ impl IncomingBody {
     /// `InvalidInput` where there is content to be read first, or no body; otherwise those of
     /// `available`.
     pub(super) fn trailers(&mut self, limits: &Limits) -> Result<Option<HeaderMap>, Error> {
-        if self.state.is_raw() {
-            return Err(invalid_input("no message has been read"));
-        }
+        self.expect_message()?;
         let available = self.available(1, limits)?;
         if available.count > 0 {
             return Err(unread_body());

@@ -15,9 +15,9 @@ mod want;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
-pub(crate) use self::answer::Extent;
-pub(super) use self::answer::{Answer, AnswerObserver};
-pub use self::body::BodyReader;
+pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub use self::body::Body;
+pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
@@ -82,6 +82,42 @@ impl Conn {
         self.submit_read(aio, |completer| Want::All(count, completer))
     }
 
+    /// Reads all that is left of the body of the message whose head was read last, up to
+    /// [`Limits::body_bytes`]. No bytes: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](ErrorKind::TooLarge) for a body beyond the limit, as soon as that is known;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if no message was read. What there is of it stays to be
+    /// read. Otherwise those of [`read`](Self::read).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::Request;
+    /// use http_aio::{Aio, Conn};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (client, server) = UnixStream::pair()?;
+    /// let (client, server) = (Conn::from(client), Conn::from(server));
+    /// client.write_request(Aio::new(), Request::post("http://h/").body("a=1&b=2")?);
+    ///
+    /// let head = server.read_request(Aio::new()).wait()?;
+    /// assert_eq!(head.method(), "POST");
+    /// assert_eq!(server.read_body(Aio::new()).wait()?, "a=1&b=2");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "read_to_end")]
+    pub fn read_body(&self, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
+        self.submit_read(aio, Want::Body)
+    }
+
     /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
     /// Fields that belong into a head are left out; in a request those that decide about framing,
     /// routing or credentials are refused. Other bodies have none.
@@ -100,7 +136,7 @@ impl Conn {
         self.submit_read(aio, Want::Trailers)
     }
 
-    /// Reads a request's head (RFC 9112 section 3). The body is empty; its content is next to be read.
+    /// Reads a request's head (RFC 9112 section 3). The content of its body is next to be read.
     ///
     /// What a proxy and a server could read in two ways is refused, be it legal or not: a line that
     /// ends in LF alone, a target with a fragment or credentials or for another scheme than `http` and
@@ -127,12 +163,12 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
-    pub fn read_request(&self, aio: Aio<Request<Bytes>>) -> Aio<Request<Bytes>, InFlight> {
+    pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
         self.submit_read(aio, Want::Request)
     }
 
-    /// Reads the head of the next final response (RFC 9112 section 4). The body is empty; its content
-    /// is next to be read.
+    /// Reads the head of the next final response (RFC 9112 section 4). The content of its
+    /// body is next to be read.
     ///
     /// Interim responses (1xx, but for 101) before it are skipped, and are among its extensions, as
     /// [`Interim`](crate::Interim). Whether there is a body depends on the request too: on HEAD and
@@ -147,7 +183,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
-    pub fn read_response(&self, aio: Aio<Response<Bytes>>) -> Aio<Response<Bytes>, InFlight> {
+    pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
         self.submit_read(aio, Want::Response)
     }
 
@@ -160,7 +196,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
-    pub fn read_any_response(&self, aio: Aio<Response<Bytes>>) -> Aio<Response<Bytes>, InFlight> {
+    pub fn read_any_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
         self.submit_read(aio, Want::AnyResponse)
     }
 

@@ -11,11 +11,9 @@ use crate::error::Error;
 pub(super) enum Outcome {
     Bytes(Completer<Bytes>, Result<Bytes, Error>),
     Trailers(Completer<HeaderMap>, Result<HeaderMap, Error>),
-    Request(
-        Completer<Request<Bytes>>,
-        Box<Result<Request<Bytes>, Error>>,
-    ),
-    Response(
+    Request(Completer<Request<()>>, Box<Result<Request<()>, Error>>),
+    Response(Completer<Response<()>>, Box<Result<Response<()>, Error>>),
+    Answer(
         Completer<Response<Bytes>>,
         Box<Result<Response<Bytes>, Error>>,
     ),
@@ -36,6 +34,7 @@ impl Outcome {
             Self::Trailers(completer, result) => completer.finish(result).into_call(),
             Self::Request(completer, result) => completer.finish(*result).into_call(),
             Self::Response(completer, result) => completer.finish(*result).into_call(),
+            Self::Answer(completer, result) => completer.finish(*result).into_call(),
             Self::Rest(completer, result) => completer.finish(result).into_call(),
             Self::Settled => None,
         }
@@ -59,15 +58,21 @@ impl Readable for HeaderMap {
     }
 }
 
-impl Readable for Request<Bytes> {
+impl Readable for Request<()> {
     fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
         Outcome::Request(completer, Box::new(result))
     }
 }
 
-impl Readable for Response<Bytes> {
+impl Readable for Response<()> {
     fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
         Outcome::Response(completer, Box::new(result))
+    }
+}
+
+impl Readable for Response<Bytes> {
+    fn outcome(completer: Completer<Self>, result: Result<Self, Error>) -> Outcome {
+        Outcome::Answer(completer, Box::new(result))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Finding a head among what has arrived.
 
-use bytes::Bytes;
 use http::Response;
 
 use crate::error::{Error, ErrorKind};
@@ -22,7 +21,7 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn skip(
         &mut self,
-        found: Found<Response<Bytes>>,
+        found: Found<Response<()>>,
         limits: &Limits,
     ) -> Result<(), Error> {
         if self.interim.len() >= limits.interim {
@@ -31,7 +30,7 @@ impl Search {
         self.head = HeadSearch::default();
         self.skipped = found.size;
         self.skipped_ambiguous = found.is_ambiguous;
-        self.interim.push(found.head.map(drop));
+        self.interim.push(found.head);
         Ok(())
     }
 }
@@ -46,7 +45,7 @@ pub(super) struct Found<H> {
     pub(super) is_ambiguous: bool,
 }
 
-impl Found<Response<Bytes>> {
+impl Found<Response<()>> {
     pub(super) fn is_interim(&self) -> bool {
         framing::is_interim(self.head.status())
     }

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response};
 
 use super::answer::Answer;
 use super::attempt::Attempt::{self, Completed, NotYet};
-use super::attempt::{complete_all, complete_some, take_head};
+use super::attempt::{complete_all, complete_body, complete_some, take_head};
 use super::incoming::Incoming;
 use super::outcome::Outcome;
 use super::search::{Found, Search};
@@ -25,12 +25,14 @@ pub(crate) enum Want {
     Some(usize, Completer<Bytes>),
     /// Exactly this many.
     All(usize, Completer<Bytes>),
+    /// The whole rest of the body.
+    Body(Completer<Bytes>),
     Trailers(Completer<HeaderMap>),
-    Request(Completer<Request<Bytes>>),
+    Request(Completer<Request<()>>),
     /// The next final response.
-    Response(Completer<Response<Bytes>>),
+    Response(Completer<Response<()>>),
     /// The next response, interim ones too.
-    AnyResponse(Completer<Response<Bytes>>),
+    AnyResponse(Completer<Response<()>>),
     /// The response to one request of ours.
     Answer(Box<Answer>, Completer<Response<Bytes>>),
     /// All that comes, to the end of the stream. It is thrown away.
@@ -41,7 +43,7 @@ pub(crate) enum Want {
 macro_rules! with_completer {
     ($want:expr, $completer:ident => $body:expr) => {
         match $want {
-            Want::Some(_, $completer) | Want::All(_, $completer) => $body,
+            Want::Some(_, $completer) | Want::All(_, $completer) | Want::Body($completer) => $body,
             Want::Trailers($completer) => $body,
             Want::Request($completer) => $body,
             Want::Response($completer) | Want::AnyResponse($completer) => $body,
@@ -95,6 +97,7 @@ impl Want {
         };
         let count = match self {
             Self::Some(count, _) | Self::All(count, _) => content(*count),
+            Self::Body(_) => content(usize::try_from(limits.body_bytes).unwrap_or(usize::MAX)),
             Self::Trailers(_) | Self::Rest(_) => 0,
             Self::Request(_) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
                 body.input.raw().len() as u64
@@ -108,7 +111,7 @@ impl Want {
     pub(super) fn is_head(&self) -> bool {
         !matches!(
             self,
-            Self::Some(..) | Self::All(..) | Self::Trailers(_) | Self::Rest(_)
+            Self::Some(..) | Self::All(..) | Self::Body(_) | Self::Trailers(_) | Self::Rest(_)
         )
     }
 
@@ -134,6 +137,9 @@ impl Want {
                 let available = incoming.body.available(count, limits);
                 complete_all(&mut incoming.body, available, count, completer)
                     .map(|completer| Self::All(count, completer))
+            }
+            Self::Body(completer) => {
+                complete_body(&mut incoming.body, limits, completer).map(Self::Body)
             }
             Self::Trailers(completer) => match incoming.body.trailers(limits) {
                 Ok(None) => NotYet(Self::Trailers(completer), 0),
@@ -174,8 +180,8 @@ impl Want {
 }
 
 fn take_response(
-    completer: Completer<Response<Bytes>>,
-    found: Found<Response<Bytes>>,
+    completer: Completer<Response<()>>,
+    found: Found<Response<()>>,
     incoming: &mut Incoming,
     ledger: &Ledger,
 ) -> Outcome {

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::proto::body::BodyState;
 use crate::proto::encode::Encoded;
-use crate::proto::framing::{Asked, Framing};
+use crate::proto::framing::{self, Asked, Framing};
 
 pub(crate) struct Message {
     pub(super) role: Role,
@@ -45,6 +45,15 @@ impl Message {
             Asked::Head => BodyState::Complete,
             _ => self.declared.into(),
         }
+    }
+
+    /// Whether a response of this status says, by not announcing the close, that another may follow.
+    pub(super) fn promises_another(&self, status: StatusCode) -> bool {
+        !framing::is_interim(status) && !self.then.is_raw() && !self.announces_close()
+    }
+
+    pub(super) fn announce_close(&mut self) {
+        self.persists = false;
     }
 
     /// Whether no message follows this one. What opens a tunnel says nothing about messages.

@@ -20,6 +20,7 @@ use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
+use crate::into_body::IntoBody;
 use crate::proto::chunked;
 use crate::proto::encode::{self, Encoded};
 
@@ -118,11 +119,12 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
-    pub fn write_request(
+    pub fn write_request<B: IntoBody>(
         &self,
         aio: Aio<Written>,
-        request: Request<Bytes>,
+        request: Request<B>,
     ) -> Aio<Written, InFlight> {
+        let request = request.map(B::into_bytes);
         let role = Role::Request(request.method().into());
         let encoded = encode::request(&request, encode::Form::Origin);
         self.submit_message(aio, role, encoded, request.into_body())
@@ -146,11 +148,12 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
-    pub fn write_response(
+    pub fn write_response<B: IntoBody>(
         &self,
         aio: Aio<Written>,
-        response: Response<Bytes>,
+        response: Response<B>,
     ) -> Aio<Written, InFlight> {
+        let response = response.map(B::into_bytes);
         let role = Role::Response(response.status());
         let encoded = encode::response(&response);
         self.submit_message(aio, role, encoded, response.into_body())
@@ -183,7 +186,7 @@ impl Conn {
     /// let (client, server) = UnixStream::pair()?;
     /// let (client, server) = (Conn::from(client), Conn::from(server));
     ///
-    /// let head = Request::put("http://h/log").header("transfer-encoding", "chunked").body("".into())?;
+    /// let head = Request::put("http://h/log").header("transfer-encoding", "chunked").body(())?;
     /// client.write_request(Aio::new(), head).wait()?;
     /// client.write_all(Aio::new().iov(["one ", "chunk"])).wait()?;
     /// let mut trailers = HeaderMap::new();
@@ -219,6 +222,46 @@ impl Conn {
     ) -> Aio<Written, InFlight> {
         let content = chunked::last_chunk(&trailers).map(Content::Finish);
         self.submit_write(aio, content, Bufs::default(), Until::All)
+    }
+
+    /// Ends the write side, behind all that was submitted before; the read side goes on. A tunnel passes
+    /// an end on this way, and the peer of a raw or upgraded connection learns that no more comes. Over
+    /// TLS, `close_notify` is sent. The count is 0, and writes that are submitted later fail with
+    /// [`Closed`](ErrorKind::Closed).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput), and nothing is ended, in the middle of a message whose
+    /// declared body is not complete. Otherwise those of [`write_all`](Self::write_all).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`write_all`](Self::write_all).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Conn};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (near, mut far) = UnixStream::pair()?;
+    /// let conn = Conn::from(near);
+    /// conn.write_all(Aio::new().iov(["all that I have"])).wait()?;
+    /// conn.close_write(Aio::new()).wait()?;
+    ///
+    /// let mut received = String::new();
+    /// far.read_to_string(&mut received)?; // To the end of the stream.
+    /// far.write_all(b"thank you")?;
+    /// assert_eq!(conn.read(Aio::new(), 100).wait()?, "thank you");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "half_close")]
+    #[doc(alias = "SHUT_WR")]
+    pub fn close_write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
+        self.submit_write(aio, Ok(Content::CloseWrite), Bufs::default(), Until::All)
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {

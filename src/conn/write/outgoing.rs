@@ -16,6 +16,7 @@ use crate::conn::ledger::{Ledger, close_announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyState;
 use crate::proto::chunked;
+use crate::proto::encode;
 use crate::proto::framing::{self, Asked};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +62,7 @@ impl Outgoing {
                 Content::Vector => self.admit_vector(parcel)?,
                 Content::Message(_) => number = self.admit_message(parcel, ledger)?,
                 Content::Finish(_) => self.admit_finish(parcel)?,
+                Content::CloseWrite => return Err(self.admit_close()),
                 Content::End => return Err(Obstacle::EndsStream),
             }
         }
@@ -108,7 +110,7 @@ impl Outgoing {
                 }
             }
             Content::Finish(_) => self.body = BodyState::Complete,
-            Content::End => {}
+            Content::CloseWrite | Content::End => {}
         }
     }
 
@@ -179,6 +181,12 @@ impl Outgoing {
                 let asked = ledger.read.look_up(self.responses);
                 let has_body = asked != Asked::Head;
                 message.then = message.after_response(status, asked);
+                let is_last = !ledger.read.admit(self.responses + 1);
+                if is_last && message.promises_another(status) {
+                    // The request announced the close, and so does its response (RFC 9112 section 9.6).
+                    message.announce_close();
+                    parcel.bufs.replace_first(encode::with_close);
+                }
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
                 parcel.bufs.show(if has_body { usize::MAX } else { 1 });
                 Ok(None)
@@ -202,12 +210,24 @@ impl Outgoing {
             BodyState::Complete => Ok(()),
             BodyState::UntilEnd => Err(Obstacle::EndsStream),
             BodyState::Raw => Err(invalid_input("no message is being written").into()),
-            BodyState::Length(left) => Err(invalid_input(format!(
-                "{left} bytes of the declared Content-Length are missing"
-            ))
-            .into()),
+            BodyState::Length(left) => Err(missing(left).into()),
         }
     }
+
+    /// The stream must not end in the middle of a message.
+    fn admit_close(&self) -> Obstacle {
+        match self.body {
+            BodyState::Raw | BodyState::Complete | BodyState::UntilEnd => Obstacle::EndsStream,
+            BodyState::Length(left) => missing(left).into(),
+            BodyState::Chunked(()) => invalid_input("the chunked body is not finished").into(),
+        }
+    }
+}
+
+fn missing(left: u64) -> Error {
+    invalid_input(format!(
+        "{left} bytes of the declared Content-Length are missing"
+    ))
 }
 
 fn invalid_input(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {

@@ -27,7 +27,9 @@ pub(crate) enum Content {
     Message(Box<Message>),
     /// The end of a body, with the last chunk in case the body is chunked.
     Finish(Bytes),
-    /// The end of the stream.
+    /// The end of the stream, between two messages.
+    CloseWrite,
+    /// The end of the stream, wherever it is.
     End,
 }
 

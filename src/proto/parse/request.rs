@@ -1,6 +1,5 @@
 //! The head of a request, and the forms of its target (RFC 9112 section 3).
 
-use bytes::Bytes;
 use http::{Method, Request, Uri};
 
 use super::lines::{classify, header_lines, headers, is_line_end, malformed, version};
@@ -9,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
 use crate::proto::limits::Limits;
 
-impl Head for Request<Bytes> {
+impl Head for Request<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Request::new(&mut lines);
@@ -18,7 +17,7 @@ impl Head for Request<Bytes> {
         };
         check_line_ends(&input[..size])?;
         let target = parsed.path.unwrap_or_default();
-        let mut request = Self::new(Bytes::new());
+        let mut request = Self::new(());
         *request.method_mut() =
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
         *request.uri_mut() = parse_target(request.method(), target)?;

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::proto::Reason;
 use crate::proto::limits::Limits;
 
-impl Head for Response<Bytes> {
+impl Head for Response<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Response::new(&mut lines);
@@ -17,7 +17,7 @@ impl Head for Response<Bytes> {
             return Ok(None);
         };
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
-        let mut response = Self::new(Bytes::new());
+        let mut response = Self::new(());
         *response.status_mut() = status;
         *response.version_mut() = version(parsed.version);
         *response.headers_mut() = headers(parsed.headers)?;

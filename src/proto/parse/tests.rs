@@ -1,6 +1,5 @@
 //! Which heads are found, and which are refused.
 
-use bytes::Bytes;
 use http::{Method, Request, Response};
 
 use super::{Head, HeadSearch};
@@ -38,7 +37,7 @@ fn check<H: Head>(input: &[u8], limits: &Limits) -> Result<Option<(H, usize)>, E
     whole
 }
 
-fn request(input: &str) -> Result<Option<(Request<Bytes>, usize)>, ErrorKind> {
+fn request(input: &str) -> Result<Option<(Request<()>, usize)>, ErrorKind> {
     check(input.as_bytes(), &Limits::default())
 }
 
@@ -77,7 +76,7 @@ fn blank_lines_before_a_head_are_skipped() {
 #[test]
 fn a_reason_is_kept_when_it_is_unusual() {
     let parse = |input: &[u8]| {
-        check::<Response<Bytes>>(input, &Limits::default())
+        check::<Response<()>>(input, &Limits::default())
             .unwrap()
             .unwrap()
             .0
@@ -200,7 +199,7 @@ fn a_line_of_a_request_ends_in_cr_and_lf() {
         assert_eq!(found, expected, "{input:?}");
     }
     let response = b"HTTP/1.1 200 OK\nA: 1\n\n";
-    let found = check::<Response<Bytes>>(response, &Limits::default());
+    let found = check::<Response<()>>(response, &Limits::default());
     assert!(matches!(found, Ok(Some(_))));
 }
 
@@ -208,7 +207,7 @@ fn a_line_of_a_request_ends_in_cr_and_lf() {
 fn limits_hold_at_the_byte_and_at_the_line() {
     let input = b"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\n\r\n";
     let limits = Limits::default();
-    let parse = |limits| check::<Request<Bytes>>(input, &limits).map(|head| head.is_some());
+    let parse = |limits| check::<Request<()>>(input, &limits).map(|head| head.is_some());
     assert_eq!(parse(limits.head_bytes(input.len())), Ok(true));
     assert_eq!(
         parse(limits.head_bytes(input.len() - 1)),
@@ -220,7 +219,7 @@ fn limits_hold_at_the_byte_and_at_the_line() {
     // An endless line, and endless blank lines, without an end of the head in sight.
     for fill in [b'a', b'\n'] {
         let endless = vec![fill; 100];
-        let parsed = check::<Request<Bytes>>(&endless, &limits.head_bytes(99));
+        let parsed = check::<Request<()>>(&endless, &limits.head_bytes(99));
         assert_eq!(parsed.map(|_| ()), Err(ErrorKind::TooLarge));
     }
 }

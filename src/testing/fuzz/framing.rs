@@ -1,6 +1,5 @@
 //! Which body follows a head.
 
-use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -34,13 +33,13 @@ pub fn framing(data: &[u8]) {
 
 type Found = Result<Framing, ErrorKind>;
 
-fn framing_of_request(request: &Request<Bytes>) {
+fn framing_of_request(request: &Request<()>) {
     let found = of_request(request).map_err(|error| error.kind());
     is_declared(found, request.version(), request.headers());
     assert!(!matches!(found, Ok(Framing::UntilEnd | Framing::Tunnel)));
 }
 
-fn framing_of_responses(request: &Request<Bytes>) {
+fn framing_of_responses(request: &Request<()>) {
     for status in [100, 101, 103, 200, 204, 205, 304, 404] {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();

@@ -66,11 +66,15 @@ fn parse_both_ways<H: Head>(input: &[u8], limits: &Limits) -> Option<H> {
     }
 }
 
-fn request_survives_writing(request: &Request<Bytes>) {
-    let Ok(written) = encode::request(request, encode::Form::Origin) else {
+fn request_survives_writing(request: &Request<()>) {
+    let encode = |head: &Request<()>| {
+        let request = head.clone().map(|()| Bytes::new());
+        encode::request(&request, encode::Form::Origin)
+    };
+    let Ok(written) = encode(request) else {
         return;
     };
-    let again: Request<Bytes> = parse(&written.head);
+    let again: Request<()> = parse(&written.head);
     assert_eq!(again.method(), request.method());
     assert_eq!(again.version(), request.version());
     assert_eq!(again.uri().path(), request.uri().path());
@@ -92,18 +96,19 @@ fn request_survives_writing(request: &Request<Bytes>) {
     assert_eq!(expected, Ok(written.then));
     assert_eq!(persists(again.version(), again.headers()), written.persists);
     // Nothing is left to add.
-    let twice = encode::request(&again, encode::Form::Origin).map(|twice| twice.head);
+    let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
 }
 
-fn response_survives_writing(response: &Response<Bytes>) {
-    let Ok(written) = encode::response(response) else {
+fn response_survives_writing(response: &Response<()>) {
+    let encode = |head: &Response<()>| encode::response(&head.clone().map(|()| Bytes::new()));
+    let Ok(written) = encode(response) else {
         return;
     };
-    let again: Response<Bytes> = parse(&written.head);
+    let again: Response<()> = parse(&written.head);
     assert_eq!(again.status(), response.status());
     assert_eq!(again.version(), response.version());
-    let reason = |response: &Response<Bytes>| response.extensions().get::<Reason>().cloned();
+    let reason = |response: &Response<()>| response.extensions().get::<Reason>().cloned();
     assert_eq!(reason(&again), reason(response));
     headers_survive(response.headers(), again.headers());
     // Before anything of a tunnel there is no body.
@@ -112,7 +117,7 @@ fn response_survives_writing(response: &Response<Bytes>) {
         expected => expected.ok(),
     };
     assert_eq!(expected, Some(written.then));
-    let twice = encode::response(&again).map(|twice| twice.head);
+    let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
 }
 
@@ -126,7 +131,7 @@ fn parse<H: Head>(written: &[u8]) -> H {
 }
 
 /// What is delivered names the host of its target, and is refused if it names none.
-fn host_is_of_the_target(mut request: Request<Bytes>) {
+fn host_is_of_the_target(mut request: Request<()>) {
     let taken = of_request(&request).is_ok();
     take_host_from_target(&mut request);
     let host = request.headers().get(HOST);

@@ -145,7 +145,7 @@ fn bodies_go_both_ways() {
                 *request.uri_mut() = "http://h/".parse().unwrap();
                 writes.push(client.write_request(Aio::new(), request));
                 let response = Response::builder().header(declared.0, &declared.1);
-                let response = response.body(Bytes::new()).unwrap();
+                let response = response.body(()).unwrap();
                 writes.push(server.write_response(Aio::new(), response));
                 for conn in [&client, &server] {
                     let mut offset = 0;

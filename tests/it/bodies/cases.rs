@@ -119,7 +119,7 @@ impl Case {
 
     pub(super) fn request(&self) -> Request<Bytes> {
         let request = Request::builder().method(self.method);
-        request.uri("http://h/").body(Bytes::new()).unwrap()
+        request.uri("http://h/").body(()).unwrap()
     }
 }
 

@@ -151,12 +151,12 @@ fn a_response_to_a_head_request_has_no_body_on_the_wire() {
     // Declared.
     settle(conn.read_request(Aio::new())).unwrap();
     let response = Response::builder().header("Content-Length", "7");
-    settle(conn.write_response(Aio::new(), response.body(Bytes::new()).unwrap())).unwrap();
+    settle(conn.write_response(Aio::new(), response.body(()).unwrap())).unwrap();
     settle(conn.read_request(Aio::new())).unwrap();
     let response = Response::builder()
         .status(404)
         .header("Transfer-Encoding", "chunked");
-    settle(conn.write_response(Aio::new(), response.body(Bytes::new()).unwrap())).unwrap();
+    settle(conn.write_response(Aio::new(), response.body(()).unwrap())).unwrap();
     // And it goes on.
     settle(conn.read_request(Aio::new())).unwrap();
     settle(conn.write_response(Aio::new(), Response::new(Bytes::from("body")))).unwrap();
@@ -172,7 +172,7 @@ fn a_response_to_a_head_request_has_no_body_on_the_wire() {
 #[test]
 fn a_response_says_where_its_body_ends() {
     let ask = |peer: &mut Peer| peer.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    let empty = |response: response::Builder| response.body(Bytes::new()).unwrap();
+    let empty = |response: response::Builder| response.body(()).unwrap();
     // Nothing declared: nothing follows.
     let (conn, mut peer) = pair(Family::Unix);
     ask(&mut peer);
@@ -237,7 +237,7 @@ fn interim_responses_are_written_before_the_final_one() {
     peer.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     settle(conn.read_request(Aio::new())).unwrap();
     for status in [103, 100] {
-        let response = Response::builder().status(status).body(Bytes::new());
+        let response = Response::builder().status(status).body(());
         settle(conn.write_response(Aio::new(), response.unwrap())).unwrap();
     }
     peer.say("ok");
@@ -259,7 +259,7 @@ fn http_1_0_has_no_chunks_and_keeps_no_connection_by_itself() {
     let chunked = Response::builder().version(Version::HTTP_10);
     let chunked = chunked
         .header("Transfer-Encoding", "chunked")
-        .body(Bytes::new());
+        .body(());
     refused(conn.write_response(Aio::new(), chunked.unwrap()));
     assert_wire(conn, peer, "");
     for (head, reusable) in [

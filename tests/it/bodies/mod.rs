@@ -154,7 +154,7 @@ fn assert_next(conn: &Conn, what: &str) {
 /// A PUT with these headers and no attached body.
 fn put(name: &str, value: &str) -> Request<Bytes> {
     let request = Request::put("/").header(name, value);
-    request.body(Bytes::new()).unwrap()
+    request.body(()).unwrap()
 }
 
 fn text(conn: &Conn, text: &'static str) -> Aio<Written, InFlight> {

@@ -36,19 +36,19 @@ fn a_raw_connection_frames_nothing() {
 fn a_connection_that_was_upgraded_is_raw_at_both_ends() {
     let upgrade = || {
         let request = Request::get("http://h/").header("Upgrade", "x");
-        let request = request.header("Connection", "upgrade").body(Bytes::new());
+        let request = request.header("Connection", "upgrade").body(());
         let response = Response::builder().status(101).header("Upgrade", "x");
         (
             request.unwrap(),
             response
                 .header("Connection", "upgrade")
-                .body(Bytes::new())
+                .body(())
                 .unwrap(),
         )
     };
     let connect = || {
         let request = Request::connect("example.com:443")
-            .body(Bytes::new())
+            .body(())
             .unwrap();
         // A length here means nothing (RFC 9110 section 9.3.6).
         (request, Response::new(Bytes::new()))
@@ -90,7 +90,7 @@ fn a_connection_that_was_upgraded_is_raw_at_both_ends() {
 fn a_connection_that_was_not_upgraded_goes_on() {
     let (conn, mut peer) = pair(Family::Tcp);
     let request = Request::connect("example.com:443")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     let answered = conn.transact(prompt(), request);
     peer.head();

@@ -36,10 +36,10 @@ fn closures_run_on_the_thread_of_their_direction() {
     check("wr", "", |conn| conn.write(Aio::new().iov(["a"])));
     check("wr", "", |conn| conn.write_all(Aio::new().iov(["a"])));
     check("wr", "", |conn| {
-        conn.write_request(Aio::new(), Request::new("a".into()))
+        conn.write_request(Aio::new(), Request::new("a"))
     });
     check("wr", "", |conn| {
-        conn.write_response(Aio::new(), Response::new("a".into()))
+        conn.write_response(Aio::new(), Response::new("a"))
     });
     check("rd", "a", |conn| conn.read(Aio::new(), 1));
     check("rd", "ab", |conn| conn.read_all(Aio::new(), 2));

@@ -39,7 +39,7 @@ fn closures_run_on_threads_of_the_library_and_submit_again() {
     assert_eq!(site.seen().len(), 201);
     assert_eq!(site.connections(), 1);
     // Also what fails before it began, and what is over already.
-    let bad = Request::get("/relative").body(Bytes::new()).unwrap();
+    let bad = Request::get("/relative").body(()).unwrap();
     let aio = client.transact(Aio::new(), bad);
     let told = receive(&tell(aio).0);
     assert!(is_ours(&told.thread), "on {}", told.thread);
@@ -133,7 +133,7 @@ fn a_call_whose_aio_is_dropped_goes_on() {
     fetch(&client, site.get("/"));
     // Reused, and along redirections.
     let site = redirecting(302);
-    let client = Client::builder().redirections(5).build();
+    let client = Client::builder().max_redirects(5).build();
     fetch(&client, site.get("/0"));
     drop(client.transact(Aio::new(), site.get("/5")));
     site.wait_until_asked(7);
@@ -145,7 +145,7 @@ fn a_call_outlives_its_client() {
     for reused in [false, true] {
         for way in WAYS {
             let site = redirecting(302);
-            let client = Client::builder().redirections(5).build();
+            let client = Client::builder().max_redirects(5).build();
             if reused {
                 fetch(&client, site.get("/0"));
             }
@@ -222,7 +222,7 @@ fn a_connection_that_a_call_is_done_with_closes() {
             }
         }
     });
-    let client = Client::builder().redirections(1).build();
+    let client = Client::builder().max_redirects(1).build();
     fetch(&client, site.get("/first")); // So that the next is left to a waiter.
     let call = client.transact(Aio::new(), site.get("/"));
     slow.wait_until_asked(1);

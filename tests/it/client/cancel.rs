@@ -45,7 +45,7 @@ fn a_cancel_ends_a_call_in_any_phase() {
                         }
                     }
                 });
-                let client = Client::builder().redirections(u32::MAX).build();
+                let client = Client::builder().max_redirects(u32::MAX).build();
                 if reused {
                     fetch(&client, site.get("/first"));
                 }
@@ -103,7 +103,7 @@ fn a_cancel_that_races_with_anything_tells_the_truth() {
             };
         }
     });
-    let client = Client::builder().redirections(10).build();
+    let client = Client::builder().max_redirects(10).build();
     for round in 0..400 {
         let call = client.transact(
             Aio::new(),

@@ -76,7 +76,7 @@ fn a_connection_is_used_for_its_authority_only() {
         fetch(&client, other.get("/"));
         for host in ["localhost", "LOCALHOST", "user:secret@localhost"] {
             let url = format!("http://{host}:{}/", one.address.port());
-            fetch(&client, Request::get(url).body(Bytes::new()).unwrap());
+            fetch(&client, Request::get(url).body(()).unwrap());
         }
     }
     assert_eq!((one.connections(), other.connections()), (2, 1));

@@ -145,7 +145,7 @@ fn what_is_given_up_leaves_nothing() {
     let site = Site::serving();
     let client = Client::builder()
         .idle_per_authority(0)
-        .redirections(3)
+        .max_redirects(3)
         .build();
     let before = sockets();
     for round in 0..60 {

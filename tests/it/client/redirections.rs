@@ -27,7 +27,7 @@ fn redirections_are_responses_unless_they_are_to_be_followed() {
 #[test]
 fn redirections_are_followed_up_to_a_limit() {
     let site = redirecting(302);
-    let client = Client::builder().redirections(3).build();
+    let client = Client::builder().max_redirects(3).build();
     for way in WAYS {
         for hops in 0..4 {
             let response = way(client.transact(Aio::new(), site.get(&format!("/{hops}")))).unwrap();
@@ -74,7 +74,7 @@ fn a_redirection_keeps_or_drops_the_body() {
     ];
     for (status, method, expected) in cases {
         let (site, other) = (redirecting(status), redirecting(status));
-        let client = Client::builder().redirections(5).build();
+        let client = Client::builder().max_redirects(5).build();
         let response = fetch(&client, site.ask(method.clone(), "/3", "content"));
         assert_eq!(response.body(), expected, "{status} {method}");
         let there = format!("/to?{}", other.url("/2"));
@@ -94,7 +94,7 @@ fn a_redirection_keeps_or_drops_the_body() {
             }
         }
     });
-    let client = Client::builder().redirections(1).build();
+    let client = Client::builder().max_redirects(1).build();
     let large = early.ask(Method::PUT, "/", vec![b'x'; 16 << 20]);
     assert_eq!(
         fetch(&client, large).body(),
@@ -106,7 +106,7 @@ fn a_redirection_keeps_or_drops_the_body() {
 #[test]
 fn credentials_stay_with_their_origin() {
     let (here, there) = (redirecting(307), redirecting(307));
-    let client = Client::builder().redirections(5).build();
+    let client = Client::builder().max_redirects(5).build();
     let back = format!("/to?{}", here.url("/0"));
     let away = format!("/to?{}", there.url(&back));
     let mut request = here.get(&format!("/to?{away}"));
@@ -151,7 +151,7 @@ fn credentials_stay_with_their_origin() {
 #[test]
 fn a_streaming_call_follows_redirections_too() {
     let (here, there) = (redirecting(303), redirecting(303));
-    let client = Client::builder().redirections(3).build();
+    let client = Client::builder().max_redirects(3).build();
     let request = here.ask(Method::POST, &format!("/to?{}", there.url("/2")), "content");
     let response = stream(&client, request);
     assert_eq!(read_to_end(&response), b"GET 0");

@@ -55,7 +55,7 @@ fn all_addresses_of_a_name_are_tried() {
     let client = Client::builder().connect_timeout(PATIENCE / 6).build();
     let at = |port| {
         Request::get(format!("http://localhost:{port}/"))
-            .body(Bytes::new())
+            .body(())
             .unwrap()
     };
     assert_eq!(fetch(&client, at(site.address.port())).body(), "/");
@@ -71,7 +71,7 @@ fn all_addresses_of_a_name_are_tried() {
     }
     // By address.
     let url = format!("http://[::1]:{}/", site.address.port());
-    let six = client.transact(Aio::new(), Request::get(url).body(Bytes::new()).unwrap());
+    let six = client.transact(Aio::new(), Request::get(url).body(()).unwrap());
     let kinds = [ErrorKind::Refused, ErrorKind::Unreachable];
     assert!(kinds.contains(&failure(settle(six)).0));
 }
@@ -80,7 +80,7 @@ fn all_addresses_of_a_name_are_tried() {
 fn a_name_that_does_not_exist() {
     let client = Client::new();
     let request = Request::get("http://nobody.invalid/")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     let aio = Aio::new().timeout(PATIENCE / 2);
     let (kind, count) = failure(settle(client.transact(aio, request)));
@@ -189,7 +189,7 @@ fn the_timeout_of_the_head_is_for_the_head_alone() {
 #[test]
 fn the_deadline_is_over_everything() {
     let client = Client::builder()
-        .redirections(1000)
+        .max_redirects(1000)
         .head_timeout(PATIENCE)
         .connect_timeout(PATIENCE)
         .build();

@@ -12,10 +12,10 @@ use crate::support::*;
 fn a_proxy_is_asked_for_the_whole_uri() {
     let (site, proxy) = (Site::serving(), proxy());
     let proxies = Proxies::all(&format!("http://user:pass@{}", proxy.address)).unwrap();
-    let client = Client::builder().proxies(proxies).redirections(2).build();
+    let client = Client::builder().proxies(proxies).max_redirects(2).build();
     for way in WAYS {
         let request = Request::post("http://me:too@nobody.invalid:81/a?b")
-            .body("text".into())
+            .body("text")
             .unwrap();
         let response = way(client.transact(Aio::new(), request)).unwrap();
         assert_eq!(response.body(), "proxied http://nobody.invalid:81/a?b 4");
@@ -130,7 +130,7 @@ fn a_host_may_be_excepted_from_the_proxy() {
     let (site, proxy) = (Site::serving(), proxy());
     let proxies = Proxies::all(&format!("http://user:pass@{}", proxy.address)).unwrap();
     let proxies = proxies.except(&format!("127.0.0.1:{}", site.address.port()));
-    let client = Client::builder().proxies(proxies).redirections(2).build();
+    let client = Client::builder().proxies(proxies).max_redirects(2).build();
     assert_eq!(fetch(&client, site.get("/direct")).body(), "/direct");
     let head = site.heads().pop().unwrap();
     assert!(head.starts_with("GET /direct HTTP/1.1"), "{head}");
@@ -150,10 +150,10 @@ fn the_credentials_of_a_proxy_do_not_go_past_it() {
     let proxies = Proxies::all(&format!("http://user:pass@{}", proxy.address)).unwrap();
     let client = Client::builder()
         .proxies(proxies.except("127.0.0.1"))
-        .redirections(2)
+        .max_redirects(2)
         .build();
     let request = Request::get("http://somewhere.invalid/")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     assert_eq!(fetch(&client, request).body(), "/there");
     assert_eq!(
@@ -184,7 +184,7 @@ fn https_is_not_supported_with_or_without_a_proxy() {
     for client in [Client::new(), proxied.build()] {
         let uri = Uri::from_static("https://127.0.0.1/");
         for way in WAYS {
-            let request = Request::get(&uri).body(Bytes::new()).unwrap();
+            let request = Request::get(&uri).body(()).unwrap();
             let result = way(client.transact(Aio::new(), request));
             assert_eq!(failure(result), (ErrorKind::NotSupported, 0));
         }

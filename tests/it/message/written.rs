@@ -237,7 +237,7 @@ fn responses_on_the_wire() {
 /// Credentials in a URI are not for the wire, and an authority-form has no place for them.
 #[test]
 fn the_target_of_a_connect_has_no_credentials() {
-    let request = request("CONNECT", "user:pass@example.com:443").body(Bytes::new());
+    let request = request("CONNECT", "user:pass@example.com:443").body(());
     let wire = wire(|conn| conn.write_request(Aio::new(), request.unwrap()));
     let expected = "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n";
     assert_eq!(wire, expected);
@@ -315,9 +315,9 @@ fn a_length_that_is_none_is_refused_without_a_body_too() {
             response = response.header("Content-Length", *value);
         }
         let what = format!("Content-Length: {values:?}");
-        let request = request.body(Bytes::new()).unwrap();
+        let request = request.body(()).unwrap();
         refused(&what, |conn| conn.write_request(Aio::new(), request));
-        let response = response.body(Bytes::new()).unwrap();
+        let response = response.body(()).unwrap();
         refused(&what, |conn| conn.write_response(Aio::new(), response));
     }
 }
@@ -344,7 +344,7 @@ fn what_was_changed_is_sent_changed() {
     let (conn, mut peer) = pair(Family::Tcp);
     let mut request = request("GET", "/first")
         .header("X-Old", "1")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     settle(conn.write_request(Aio::new(), request.clone())).unwrap();
     *request.method_mut() = Method::DELETE;

@@ -32,7 +32,7 @@ fn connections_that_are_idle_hold_nothing_of_what_passed() {
     let idle: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
             let (conn, mut peer) = pair(Family::Tcp);
-            let request = Request::get("http://h/").body(Bytes::new()).unwrap();
+            let request = Request::get("http://h/").body(()).unwrap();
             let asked = conn.transact(Aio::new(), request);
             let said = body.clone();
             let saying = thread::spawn(move || {

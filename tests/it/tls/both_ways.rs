@@ -98,16 +98,16 @@ fn session_tickets_do_not_disturb_an_exchange() {
     let server = settle(server).expect("a handshake");
     for _ in 0..3 {
         thread::sleep(Duration::from_millis(5)); // They are there by then.
-        let request = Request::get("https://localhost/").body("".into());
+        let request = Request::get("https://localhost/").body(());
         let answer = client.transact(Aio::new().timeout(PATIENCE), request.expect("a request"));
         settle(server.read_request(Aio::new())).expect("a request");
-        settle(server.write_response(Aio::new(), Response::new("x".into()))).expect("it is read");
+        settle(server.write_response(Aio::new(), Response::new("x"))).expect("it is read");
         assert_eq!(settle(answer).expect("an answer").body(), "x");
         assert!(client.is_reusable());
     }
     drop(server);
     wait_until("the end is seen", || {
-        let request = Request::get("https://localhost/").body("".into());
+        let request = Request::get("https://localhost/").body(());
         let answer = client.transact(Aio::new().timeout(PATIENCE), request.expect("a request"));
         settle(answer).is_err_and(|error| error.is_end_of_stream())
     });

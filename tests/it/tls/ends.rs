@@ -58,7 +58,7 @@ fn truncation_is_an_error() {
     ] {
         for in_order in [true, false] {
             let (conn, mut peer) = conn_and_raw(&TLS13);
-            let request = Request::get("https://localhost/").body("".into());
+            let request = Request::get("https://localhost/").body(());
             let answer = conn.transact(Aio::new().timeout(PATIENCE), request.expect("a request"));
             peer.write_all(format!("{head}hello").as_bytes())
                 .expect("room");
@@ -126,7 +126,7 @@ fn each_direction_ends_by_itself() {
         // Ours first: what the peer writes still arrives.
         let (conn, mut peer) = conn_and_raw(version);
         let head = Response::builder().header("connection", "close");
-        let head = head.body(Bytes::new()).expect("a head");
+        let head = head.body(()).expect("a head");
         settle(conn.write_response(Aio::new(), head)).expect("there is room");
         settle(write_pattern(&conn, Aio::new(), 0, 50_000)).expect("there is room");
         settle(conn.finish(Aio::new())).expect("there is room");

@@ -68,7 +68,7 @@ impl Local {
 
     fn get(&self, path: &str) -> Request<Bytes> {
         Request::get(format!("http://{}{path}", self.address))
-            .body(Bytes::new())
+            .body(())
             .unwrap()
     }
 
@@ -111,11 +111,11 @@ fn serve(stream: TcpStream, requests: &AtomicUsize) {
 }
 
 fn get(path: &str) -> Request<Bytes> {
-    Request::get(path).body(Bytes::new()).unwrap()
+    Request::get(path).body(()).unwrap()
 }
 
 fn post(body: impl Into<Bytes>) -> Request<Bytes> {
-    Request::post("/").body(body.into()).unwrap()
+    Request::post("/").body(body).unwrap()
 }
 
 /// More than fits between the ends of a pair, several times.

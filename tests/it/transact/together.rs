@@ -26,7 +26,7 @@ fn exchanges_of_many_threads_on_one_connection_get_their_own_answers() {
                     .map(|n| {
                         let path = format!("/{thread}-{n}");
                         let request = Request::get(format!("http://{address}{path}"));
-                        let request = request.body(Bytes::new()).unwrap();
+                        let request = request.body(()).unwrap();
                         (path, conn.transact(Aio::new(), request))
                     })
                     .collect();
@@ -45,7 +45,7 @@ fn exchanges_of_many_threads_on_one_connection_get_their_own_answers() {
 #[test]
 fn answers_to_exchanges_that_were_queued_are_told_apart() {
     let (conn, peer) = pair(Family::Tcp);
-    let head = || Request::head("/").body(Bytes::new()).unwrap();
+    let head = || Request::head("/").body(()).unwrap();
     let requests = [get("/a"), head(), post("b"), head(), get("/c")];
     let started: Vec<_> = requests
         .into_iter()
@@ -190,7 +190,7 @@ fn the_body_of_an_exchange_can_be_written_meanwhile() {
             peer.say(answer("thanks"));
             head.len() as u64
         });
-        let head = Request::put("/").header(name, value).body(Bytes::new());
+        let head = Request::put("/").header(name, value).body(());
         let exchange = conn.transact(Aio::new(), head.unwrap());
         for part in ["hello", " world"] {
             settle(conn.write_all(Aio::new().iov([part]))).unwrap();
@@ -236,9 +236,9 @@ fn an_exchange_may_turn_the_connection_into_a_stream() {
     let upgrade = Request::get("/")
         .header("Upgrade", "x")
         .header("Connection", "upgrade");
-    let upgrade = upgrade.body(Bytes::new()).unwrap();
+    let upgrade = upgrade.body(()).unwrap();
     let connect = Request::connect("example.com:443")
-        .body(Bytes::new())
+        .body(())
         .unwrap();
     let answers = [
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nfirst",
@@ -347,7 +347,7 @@ fn an_exchange_on_a_connection_that_was_upgraded_is_refused() {
     let upgrade = Request::get("/")
         .header("Upgrade", "x")
         .header("Connection", "upgrade");
-    settle(conn.transact(Aio::new(), upgrade.body(Bytes::new()).unwrap())).unwrap();
+    settle(conn.transact(Aio::new(), upgrade.body(()).unwrap())).unwrap();
     let (_, mut peer) = join(playing);
     let aio = Aio::new().timeout(PATIENCE / 3);
     let (kind, count) = failure(settle(conn.transact(aio, get("/more"))));

@@ -1,0 +1,56 @@
+//! Bytes that are written only if they are what they must be.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::error::{Error, ErrorKind};
+use crate::proto::is_token;
+
+pub(super) fn put_token(
+    head: &mut BytesMut,
+    bytes: &[u8],
+    detail: &'static str,
+) -> Result<(), Error> {
+    put(head, bytes, is_token(bytes), detail)
+}
+
+/// Neither a control nor a space: what keeps a start line in three parts.
+pub(super) fn put_visible(
+    head: &mut BytesMut,
+    bytes: &[u8],
+    detail: &'static str,
+) -> Result<(), Error> {
+    put(
+        head,
+        bytes,
+        bytes.iter().all(|&b| b > b' ' && b != 0x7f),
+        detail,
+    )
+}
+
+/// `field-value` and `reason-phrase`: tab, space, visible and above ASCII. No CR, LF, NUL.
+pub(super) fn put_text(
+    head: &mut BytesMut,
+    bytes: &[u8],
+    detail: &'static str,
+) -> Result<(), Error> {
+    put(
+        head,
+        bytes,
+        bytes
+            .iter()
+            .all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f)),
+        detail,
+    )
+}
+
+fn put(head: &mut BytesMut, bytes: &[u8], ok: bool, detail: &'static str) -> Result<(), Error> {
+    if !ok {
+        return Err(refused(detail));
+    }
+    head.put_slice(bytes);
+    Ok(())
+}
+
+pub(super) fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+}

@@ -1,0 +1,101 @@
+//! Message heads to bytes (RFC 9112 sections 2 to 5). Every part is checked before a byte is
+//! produced: what is refused here was never sent.
+//!
+//! The types of the `http` crate keep most of what is illegal out by themselves. The checks do not
+//! rely on that: a header smuggled past a type would be a request smuggled past a server.
+
+mod checked;
+mod request;
+mod response;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Version};
+
+use self::checked::{put_text, put_token, refused};
+pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
+pub(crate) use self::response::{response, with_close};
+use super::framing::{self, Declared, Framing};
+use crate::error::{Error, ErrorKind};
+
+/// A head as bytes, and what it announces.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) head: Bytes,
+    /// The body that is to be written after the attached one.
+    pub(crate) then: Framing,
+    pub(crate) persists: bool,
+}
+
+fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
+    head.put_slice(match version {
+        Version::HTTP_11 => b"HTTP/1.1",
+        Version::HTTP_10 => b"HTTP/1.0",
+        _ => return Err(refused("the version is not HTTP/1.0 or HTTP/1.1")),
+    });
+    Ok(())
+}
+
+pub(in crate::proto) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
+    for (name, value) in headers {
+        put_token(
+            head,
+            name.as_str().as_bytes(),
+            "a header name is not a token",
+        )?;
+        head.put_slice(b": ");
+        put_text(head, value.as_bytes(), "a header value must not be written")?;
+        head.put_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+/// The attached body's length, and what is to follow the attached body. A declaration of the
+/// caller's must agree with it, or the peer would see another message than the one that is sent.
+fn put_length(
+    head: &mut BytesMut,
+    version: Version,
+    headers: &HeaderMap,
+    body: &Bytes,
+    needs_length: bool,
+) -> Result<Framing, Error> {
+    let length = body.len() as u64;
+    // Strict with a length first: `declared` takes what a peer may send.
+    let declared = declared_length(headers)?;
+    let coding = framing::declared(version, headers);
+    match coding.map_err(|error| error.with_kind(ErrorKind::InvalidInput))? {
+        Declared::Chunked | Declared::Coded if length > 0 => Err(refused(
+            "an attached body has a Content-Length, not a Transfer-Encoding",
+        )),
+        Declared::Chunked => Ok(Framing::Chunked),
+        Declared::Coded => Ok(Framing::UntilEnd),
+        Declared::Length(_) | Declared::Nothing => match declared {
+            None if length > 0 || needs_length => {
+                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+                Ok(Framing::None)
+            }
+            None | Some(0) if length == 0 => Ok(Framing::None),
+            Some(declared) if length == 0 => Ok(Framing::Length(declared)),
+            Some(declared) if declared == length => Ok(Framing::None),
+            None | Some(_) => Err(refused(
+                "Content-Length is not the length of the attached body",
+            )),
+        },
+    }
+}
+
+/// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about
+/// the rest.
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+    let mut declared = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
+        let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
+        let length = length.ok_or_else(|| refused("Content-Length is not a length"))?;
+        if declared.is_some() {
+            return Err(refused("there are two values of Content-Length"));
+        }
+        declared = Some(length);
+    }
+    Ok(declared)
+}

@@ -1,0 +1,67 @@
+//! The head of a response (RFC 9112 section 4).
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Response, StatusCode};
+
+use super::checked::{put_text, refused};
+use super::{Encoded, put_headers, put_length, put_version};
+use crate::error::Error;
+use crate::proto::Reason;
+use crate::proto::framing::{self, Framing};
+
+/// Head of a response. `Content-Length` is added from the attached body, 0 if there is none and none
+/// is declared: a body that ends with the connection is announced by `Connection: close`.
+///
+/// # Errors
+///
+/// `InvalidInput`, with a detail that says what of it must not be written.
+pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
+    let (status, headers) = (response.status(), response.headers());
+    let version = response.version();
+    let bodiless = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if bodiless && !response.body().is_empty() {
+        return Err(refused("a response of this status has no body"));
+    }
+    let declares = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if bodiless && status != StatusCode::NOT_MODIFIED && declares {
+        return Err(refused("a response of this status declares no body"));
+    }
+    let mut head = BytesMut::with_capacity(256);
+    put_version(&mut head, version)?;
+    head.put_u8(b' ');
+    head.put_slice(status.as_str().as_bytes());
+    head.put_u8(b' ');
+    match response.extensions().get::<Reason>() {
+        Some(reason) => put_text(&mut head, &reason.0, "the reason must not be written")?,
+        None => head.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    head.put_slice(b"\r\n");
+    put_headers(&mut head, headers)?;
+    let persists = framing::persists(version, headers);
+    let needs_length = persists && !bodiless;
+    let then = match put_length(&mut head, version, headers, response.body(), needs_length)? {
+        _ if bodiless => Framing::None,
+        Framing::None if !needs_length && response.body().is_empty() && !declares => {
+            Framing::UntilEnd
+        }
+        then => then,
+    };
+    head.put_slice(b"\r\n");
+    Ok(Encoded {
+        head: head.freeze(),
+        then,
+        // An interim response says nothing about what comes after the final one.
+        persists: persists || status.is_informational(),
+    })
+}
+
+/// The head of a response, announcing the close (RFC 9112 section 9.6).
+pub(crate) fn with_close(head: &Bytes) -> Bytes {
+    let lines = head.strip_suffix(b"\r\n").unwrap_or(head);
+    let mut closing = BytesMut::with_capacity(head.len() + 19);
+    closing.put_slice(lines);
+    closing.put_slice(b"connection: close\r\n\r\n");
+    closing.freeze()
+}
