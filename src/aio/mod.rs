@@ -12,6 +12,7 @@ mod model;
 mod notice;
 mod operation;
 mod provider;
+mod series;
 mod slot;
 mod state;
 
@@ -28,6 +29,7 @@ pub(crate) use self::completer::Completer;
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::provider::{Operation, Provider, TakenBack};
+pub(crate) use self::series::Series;
 use self::slot::Slot;
 pub(crate) use self::state::Interruption;
 use crate::bufs::Bufs;

@@ -11,10 +11,10 @@ use http::{Method, Request, Response, Uri, header};
 use rustls::pki_types::ServerName;
 
 use super::Shared;
-use super::current::Current;
+
 use super::route::{Route, Security, Way};
-use crate::aio::habit::Hold;
-use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
+use crate::aio::habit::{Handling, Hold};
+use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series};
 use crate::background::{self, UserCode};
 use crate::conn::{Body, Conn, Terms, exchange, is_ours, unsolicited};
 use crate::deadline::Deadline;
@@ -28,7 +28,7 @@ pub(crate) fn dial(
     shared: &Arc<Shared>,
     route: &Route,
     deadline: Deadline,
-    current: &Arc<Current>,
+    steps: &Arc<Series>,
     done: impl FnOnce(Result<Conn, Error>) + Send + 'static,
 ) {
     let deadline = match shared.settings.connect_timeout {
@@ -39,7 +39,7 @@ pub(crate) fn dial(
         shared: Arc::clone(shared),
         route: route.clone(),
         deadline,
-        current: Arc::clone(current),
+        steps: Arc::clone(steps),
         done: Box::new(done),
     };
     if route.key.security == Security::Tls && !cfg!(feature = "tls") {
@@ -53,14 +53,14 @@ struct Dial {
     shared: Arc<Shared>,
     route: Route,
     deadline: Deadline,
-    current: Arc<Current>,
+    steps: Arc<Series>,
     done: Done,
 }
 
 impl Dial {
     fn connect(self) {
         let aio = Conn::connect(Aio::bounded(self.deadline), self.route.address());
-        self.current.set(&aio);
+        self.steps.set(&aio, Handling::HandedOver);
         aio.then(move |result| match (result, self.route.way) {
             (Ok(conn), Way::Tunneled) => self.ask_for_tunnel(conn),
             (Ok(conn), Way::Direct | Way::Forwarded) => self.secure(conn),
@@ -93,7 +93,7 @@ impl Dial {
         let terms = Terms::new(Hold::Never);
         let aio: Aio<Response<Body>> = Aio::bounded(self.deadline);
         let (aio, _) = exchange::submit(&conn, aio, &request, terms);
-        self.current.set(&aio);
+        self.steps.set(&aio, Handling::HandedOver);
         aio.then(move |result| match result {
             Ok(response) if response.status().is_success() => {
                 drop(response); // It has a handle of the connection.
@@ -158,7 +158,7 @@ impl Dial {
             Err(error) => return (self.done)(Err(error)),
         };
         let aio = Conn::tls_client(Aio::bounded(self.deadline), stream, name, config);
-        self.current.set(&aio);
+        self.steps.set(&aio, Handling::HandedOver);
         aio.then(self.done);
     }
 
@@ -191,7 +191,7 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
         finish(completer, result);
     };
     match route {
-        Ok(route) => dial(shared, &route, deadline, &dialing.current, done),
+        Ok(route) => dial(shared, &route, deadline, &dialing.steps, done),
         Err(error) => done(Err(error)),
     }
     aio.registered()
@@ -199,12 +199,12 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
 
 #[derive(Default)]
 struct Dialing {
-    current: Arc<Current>,
+    steps: Arc<Series>,
 }
 
 impl Provider for Dialing {
     fn interrupted(&self, _: &dyn Operation) {
-        self.current.cancel();
+        self.steps.cancel();
     }
 
     fn post(&self, code: UserCode) {

@@ -4,7 +4,6 @@
 //! `route` that its URI and the proxies give. `redirect` and `proxies` are pure.
 
 mod call;
-mod current;
 mod dial;
 mod pool;
 mod proxies;

@@ -22,12 +22,11 @@ use parking_lot::Mutex;
 
 use self::body::CallBody;
 use self::state::State;
-use super::current::Current;
 use super::dial::{dial, finish as tell};
 use super::route::{Route, Way, without_proxy_authorization};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold, Kind};
-use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider, habit};
+use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, Series, habit};
 use crate::background;
 use crate::conn::{Check, Conn, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
@@ -36,7 +35,7 @@ use crate::proto::encode::{self, Form};
 
 struct Call<B: CallBody> {
     shared: Arc<Shared>,
-    current: Arc<Current>,
+    steps: Arc<Series>,
     this: Weak<Self>,
     state: Mutex<State<Response<B>>>,
 }
@@ -52,7 +51,7 @@ pub(crate) fn submit<B: CallBody>(
     };
     let call = Arc::new_cyclic(|this| Call {
         shared: Arc::clone(shared),
-        current: Arc::default(),
+        steps: Arc::default(),
         this: Weak::clone(this),
         state: Mutex::new(State::new(request)),
     });
@@ -63,15 +62,10 @@ pub(crate) fn submit<B: CallBody>(
     state.deadline = deadline;
     drop(state);
     match habit::before(Kind::Read) {
-        Hold::Allowed => call.helped(|| call.begin()),
+        Hold::Allowed => call.steps.helped(|| call.begin()),
         Hold::Never => call.begin(),
     }
-    let is_held = call.state.lock().held.is_some();
-    let handling = match is_held {
-        true => Handling::HeldBack,
-        false => Handling::HandedOver,
-    };
-    aio.submitted(Kind::Read, handling)
+    aio.submitted(Kind::Read, call.steps.handling())
 }
 
 /// Fails a call that cannot be made.
@@ -84,13 +78,6 @@ fn refuse<B: CallBody>(aio: Aio<Response<B>>, error: Error) -> Aio<Response<B>, 
 }
 
 impl<B: CallBody> Call<B> {
-    /// Has what `work` holds back left to the current thread, which is going to serve it.
-    fn helped(&self, work: impl FnOnce()) {
-        self.state.lock().helper = Some(std::thread::current().id());
-        work();
-        self.state.lock().helper = None;
-    }
-
     fn begin(&self) {
         let (request, deadline) = self.request();
         if deadline.is_past() {
@@ -138,7 +125,7 @@ impl<B: CallBody> Call<B> {
             &self.shared,
             &route,
             deadline,
-            &self.current,
+            &self.steps,
             move |result| match result {
                 Ok(conn) => this.exchange(conn, theirs, Age::New),
                 Err(error) => this.finish(Err(error)),
@@ -155,7 +142,6 @@ impl<B: CallBody> Call<B> {
         }
         let (request, deadline) = self.request();
         let settings = &self.shared.settings;
-        let is_helped = self.state.lock().helper == Some(std::thread::current().id());
         let terms = Terms {
             form: match route.way {
                 Way::Direct | Way::Tunneled => Form::Origin,
@@ -167,10 +153,7 @@ impl<B: CallBody> Call<B> {
                 Age::New => Check::Needed,
                 Age::Reused => Check::Made,
             },
-            hold: match is_helped {
-                true => Hold::Allowed,
-                false => Hold::Never,
-            },
+            hold: self.steps.hold(),
         };
         let conn = conn.limits(settings.limits);
         let request = without_proxy_authorization(&request);
@@ -180,21 +163,17 @@ impl<B: CallBody> Call<B> {
             &request,
             terms,
         );
-        self.current.set(&aio);
+        self.steps.set(&aio, handling);
         if handling == Handling::HeldBack {
-            let mut state = self.state.lock();
-            let last = state.held.replace(aio.canceller());
-            if let Some(completer) = &state.completer {
+            if let Some(completer) = &self.state.lock().completer {
                 completer.set_held(true);
             }
-            drop(state);
-            drop(last);
         }
         aio.then(move |result| this.exchanged(result, conn, &route, age));
     }
 
     fn exchanged(&self, result: Result<Response<B>, Error>, conn: Conn, route: &Route, age: Age) {
-        drop(self.held()); // The exchange is over, and nobody has to serve it.
+        self.steps.step_is_over();
         match result {
             Ok(response) => self.answered(response, conn, route),
             Err(error) => {
@@ -265,10 +244,6 @@ impl<B: CallBody> Call<B> {
     fn operation(&self) -> Option<Arc<dyn Operation>> {
         self.state.lock().operation()
     }
-
-    fn held(&self) -> Option<Canceller> {
-        self.state.lock().held.take()
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,7 +254,7 @@ enum Age {
 
 impl<B: CallBody> Provider for Call<B> {
     fn interrupted(&self, _: &dyn Operation) {
-        self.current.cancel();
+        self.steps.cancel();
     }
 
     fn post(&self, code: background::UserCode) {
@@ -288,20 +263,11 @@ impl<B: CallBody> Provider for Call<B> {
 
     /// Serves what was held back for the waiter, and what is held back after that.
     fn awaited(&self, _: &dyn Operation) -> bool {
-        let mut served = false;
-        self.helped(|| {
-            while let Some(held) = self.held() {
-                served |= held.serve();
-            }
-        });
-        self.detached();
-        served
+        self.steps.serve()
     }
 
     fn detached(&self) {
-        if let Some(held) = self.held() {
-            held.hand_over();
-        }
+        self.steps.hand_over();
     }
 
     /// The steps of a call run on threads of several connections, and any of these may be needed.

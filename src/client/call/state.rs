@@ -13,12 +13,11 @@
 //! On a new connection nothing is sent again.
 
 use std::sync::Arc;
-use std::thread::ThreadId;
 
 use bytes::Bytes;
 use http::Request;
 
-use crate::aio::{Canceller, Completer, Operation};
+use crate::aio::{Completer, Operation};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 
@@ -30,10 +29,6 @@ pub(super) struct State<T: Send + 'static> {
     pub(super) redirections: u32,
     /// Whether it was sent once already, over a connection that was stale.
     pub(super) sent_again: bool,
-    /// The exchange under way, if it may be left to whoever waits for the call.
-    pub(super) held: Option<Canceller>,
-    /// The thread that submits or waits: it is going to serve what is held back.
-    pub(super) helper: Option<ThreadId>,
 }
 
 impl<T: Send + 'static> State<T> {
@@ -44,8 +39,6 @@ impl<T: Send + 'static> State<T> {
             request: Arc::new(request),
             redirections: 0,
             sent_again: false,
-            held: None,
-            helper: None,
         }
     }
 

@@ -212,9 +212,7 @@ fn what_was_sent_again_is_not_sent_a_third_time() {
 #[test]
 fn a_refused_connection_is_not_tried_again() {
     let (_kept, address) = refusing();
-    let request = Request::get(format!("http://{address}/"))
-        .body(())
-        .unwrap();
+    let request = Request::get(format!("http://{address}/")).body(()).unwrap();
     let client = Client::new();
     assert_eq!(
         failure(settle(client.transact(Aio::new(), request))),

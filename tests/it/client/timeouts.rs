@@ -79,9 +79,7 @@ fn all_addresses_of_a_name_are_tried() {
 #[test]
 fn a_name_that_does_not_exist() {
     let client = Client::new();
-    let request = Request::get("http://nobody.invalid/")
-        .body(())
-        .unwrap();
+    let request = Request::get("http://nobody.invalid/").body(()).unwrap();
     let aio = Aio::new().timeout(PATIENCE / 2);
     let (kind, count) = failure(settle(client.transact(aio, request)));
     // A resolver without a network may take its time.

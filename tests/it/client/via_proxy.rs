@@ -152,9 +152,7 @@ fn the_credentials_of_a_proxy_do_not_go_past_it() {
         .proxies(proxies.except("127.0.0.1"))
         .max_redirects(2)
         .build();
-    let request = Request::get("http://somewhere.invalid/")
-        .body(())
-        .unwrap();
+    let request = Request::get("http://somewhere.invalid/").body(()).unwrap();
     assert_eq!(fetch(&client, request).body(), "/there");
     assert_eq!(
         header(&proxy.heads()[0], "proxy-authorization"),

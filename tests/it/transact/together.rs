@@ -237,9 +237,7 @@ fn an_exchange_may_turn_the_connection_into_a_stream() {
         .header("Upgrade", "x")
         .header("Connection", "upgrade");
     let upgrade = upgrade.body(()).unwrap();
-    let connect = Request::connect("example.com:443")
-        .body(())
-        .unwrap();
+    let connect = Request::connect("example.com:443").body(()).unwrap();
     let answers = [
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nfirst",
         "HTTP/1.1 200 Go\r\nContent-Length: 3\r\n\r\nfirst",
