@@ -1,5 +1,5 @@
 //! What the tests share: here, waits that fail instead of hanging; below, data, peers, connections in
-//! memory, hooks in a transport, and what the kernel says of the process.
+//! memory, hooks in a transport, programs that others wrote, and what the kernel says of the process.
 
 #![allow(
     dead_code,
@@ -13,6 +13,7 @@ pub(crate) mod hooks;
 mod memory;
 mod peers;
 mod processes;
+mod programs;
 
 use std::fmt;
 use std::future::Future;
@@ -32,6 +33,7 @@ pub(crate) use self::data::*;
 pub(crate) use self::memory::*;
 pub(crate) use self::peers::*;
 pub(crate) use self::processes::*;
+pub(crate) use self::programs::*;
 
 /// How long a test waits for what must happen before it fails. Generous: only a hang takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
