@@ -128,6 +128,7 @@ pub use self::client::{Client, ClientBuilder, Proxies};
 pub use self::conn::{Body, Conn, Io, Parts};
 pub use self::error::{Error, ErrorKind};
 pub use self::into_body::IntoBody;
+pub use self::proto::body::BodyFraming;
 pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;

@@ -2,6 +2,7 @@
 
 mod connect;
 pub(crate) mod exchange;
+mod forward;
 mod io;
 mod ledger;
 mod link;
@@ -268,6 +269,17 @@ impl Conn {
     /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
     pub(crate) fn is_poolable(&self, handles: usize) -> bool {
         exchange::is_poolable(self, handles)
+    }
+}
+
+impl Conn {
+    /// Ends the write side in the middle of a message: nothing follows.
+    fn end_write_side(&self) {
+        let writer = &self.handle.writer;
+        let ended = writer.queue.end();
+        // Fails when the peer is gone already, and then there is nobody to see it.
+        let _ = writer.link.transport.abort(Shutdown::Write);
+        writer.fail_queued(ended.jobs);
     }
 }
 

@@ -8,6 +8,7 @@ mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod encode;
+pub(crate) mod forward;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;

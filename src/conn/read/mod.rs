@@ -23,7 +23,7 @@ pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
 pub(super) use self::want::Want;
 use super::Conn;
-use crate::aio::habit::{self, Kind};
+use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
 use crate::error::Error;
@@ -205,19 +205,29 @@ impl Conn {
         aio: Aio<T>,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
+        let (aio, handling) = self.enqueue_read(aio, want, habit::before(Kind::Read));
+        aio.submitted(Kind::Read, handling)
+    }
+
+    /// Submits a read, which may be held back or not.
+    pub(super) fn enqueue_read<T: Send + 'static>(
+        &self,
+        aio: Aio<T>,
+        want: impl FnOnce(Completer<T>) -> Want,
+        hold: Hold,
+    ) -> (Aio<T, InFlight>, Handling) {
         let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
         if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(ErrorKind::Closed.into());
-            return aio;
+            return (aio, Handling::HandedOver);
         }
         let job = ReadJob {
             want: want(completer),
             limits: self.limits,
             deadline,
         };
-        let hold = habit::before(Kind::Read);
         self.handle.writer.hand_over();
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
-        aio.submitted(Kind::Read, handling)
+        (aio, handling)
     }
 }

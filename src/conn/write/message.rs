@@ -11,6 +11,7 @@ pub(crate) struct Message {
     /// The framing of the body, as the head declares it.
     declared: Framing,
     persists: bool,
+    is_downgraded: bool,
     /// What follows the message. It is known once the message is admitted.
     pub(super) then: BodyState,
 }
@@ -27,6 +28,7 @@ impl Message {
             role,
             declared: encoded.then,
             persists: encoded.persists,
+            is_downgraded: false,
             then: BodyState::Complete,
         }
     }
@@ -50,6 +52,22 @@ impl Message {
     /// Whether a response of this status says, by not announcing the close, that another may follow.
     pub(super) fn promises_another(&self, status: StatusCode) -> bool {
         !framing::is_interim(status) && !self.then.is_raw() && !self.announces_close()
+    }
+
+    /// Whether its head declares chunks.
+    pub(super) fn is_chunked(&self) -> bool {
+        self.declared == Framing::Chunked
+    }
+
+    /// The peer does not know chunks: the body ends with the stream instead (RFC 9112 section 6.1).
+    pub(super) fn downgrade(&mut self) {
+        self.declared = Framing::UntilEnd;
+        self.is_downgraded = true;
+        self.persists = false;
+    }
+
+    pub(super) fn is_downgraded(&self) -> bool {
+        self.is_downgraded
     }
 
     pub(super) fn announce_close(&mut self) {

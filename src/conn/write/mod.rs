@@ -8,21 +8,17 @@ mod outgoing;
 mod parcel;
 mod writer;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::job::{RequestObserver, WriteJob};
-pub(super) use self::message::{Message, Role};
+pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
 use super::Conn;
-use crate::aio::habit::{self, Kind};
+use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
-use crate::bufs::Bufs;
 use crate::error::{Error, ErrorKind};
 use crate::into_body::IntoBody;
-use crate::proto::chunked;
-use crate::proto::encode::{self, Encoded};
 
 /// Writing.
 ///
@@ -124,10 +120,7 @@ impl Conn {
         aio: Aio<Written>,
         request: Request<B>,
     ) -> Aio<Written, InFlight> {
-        let request = request.map(B::into_bytes);
-        let role = Role::Request(request.method().into());
-        let encoded = encode::request(&request, encode::Form::Origin);
-        self.submit_message(aio, role, encoded, request.into_body())
+        self.submit_write(aio, Parcel::request(request.map(B::into_bytes)))
     }
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
@@ -137,7 +130,10 @@ impl Conn {
     /// With neither, the response says `Content-Length: 0`; unless it says `Connection: close`, or is
     /// of HTTP/1.0, and then what is written ends with the connection, by [`finish`](Self::finish).
     /// To a HEAD request that was read with [`read_request`](Self::read_request), the head alone is
-    /// written. A [`Reason`](crate::Reason) among the
+    /// written. The response to a request that announced the close, or that was of HTTP/1.0, says
+    /// `Connection: close` by itself, and to one of HTTP/1.0 a body that is declared chunked is written
+    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). A
+    /// [`Reason`](crate::Reason) among the
     /// response's extensions goes before the usual phrase.
     ///
     /// # Errors
@@ -153,10 +149,7 @@ impl Conn {
         aio: Aio<Written>,
         response: Response<B>,
     ) -> Aio<Written, InFlight> {
-        let response = response.map(B::into_bytes);
-        let role = Role::Response(response.status());
-        let encoded = encode::response(&response);
-        self.submit_message(aio, role, encoded, response.into_body())
+        self.submit_write(aio, Parcel::response(response.map(B::into_bytes)))
     }
 
     /// Ends the body that is being written.
@@ -220,8 +213,7 @@ impl Conn {
         aio: Aio<Written>,
         trailers: HeaderMap,
     ) -> Aio<Written, InFlight> {
-        let content = chunked::last_chunk(&trailers).map(Content::Finish);
-        self.submit_write(aio, content, Bufs::default(), Until::All)
+        self.submit_write(aio, Parcel::finish(&trailers))
     }
 
     /// Ends the write side, behind all that was submitted before; the read side goes on. A tunnel passes
@@ -261,60 +253,48 @@ impl Conn {
     #[doc(alias = "half_close")]
     #[doc(alias = "SHUT_WR")]
     pub fn close_write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Ok(Content::CloseWrite), Bufs::default(), Until::All)
+        self.submit_write(aio, Ok(Parcel::close_write()))
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {
         let detail = "no vector was set";
         let bufs = aio.take_iov();
-        let content = match &bufs {
-            Some(_) => Ok(Content::Vector),
-            None => Err(Error::new(ErrorKind::InvalidInput).with_detail(detail)),
-        };
-        self.submit_write(aio, content, bufs.unwrap_or_default(), until)
-    }
-
-    fn submit_message(
-        &self,
-        aio: Aio<Written>,
-        role: Role,
-        encoded: Result<Encoded, Error>,
-        body: Bytes,
-    ) -> Aio<Written, InFlight> {
-        let (content, bufs) = match encoded {
-            Ok(encoded) => {
-                let message = Message::new(role, &encoded);
-                let bufs = [encoded.head, body].into_iter().collect();
-                (Ok(Content::Message(Box::new(message))), bufs)
-            }
-            Err(error) => (Err(error), Bufs::default()),
-        };
-        self.submit_write(aio, content, bufs, Until::All)
+        let bufs = bufs.ok_or_else(|| Error::new(ErrorKind::InvalidInput).with_detail(detail));
+        let parcel = bufs.map(|bufs| Parcel::new(Content::Vector, bufs, until));
+        self.submit_write(aio, parcel)
     }
 
     fn submit_write(
         &self,
         aio: Aio<Written>,
-        content: Result<Content, Error>,
-        bufs: Bufs,
-        until: Until,
+        parcel: Result<Parcel, Error>,
     ) -> Aio<Written, InFlight> {
+        let (aio, handling) = self.enqueue_write(aio, parcel, habit::before(Kind::Write));
+        aio.submitted(Kind::Write, handling)
+    }
+
+    /// Submits a write, which may be held back or not.
+    pub(super) fn enqueue_write(
+        &self,
+        aio: Aio<Written>,
+        parcel: Result<Parcel, Error>,
+        hold: Hold,
+    ) -> (Aio<Written, InFlight>, Handling) {
         let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
-        let content = match self.handle.link.ledger.shutting_down.is_set() {
+        let parcel = match self.handle.link.ledger.shutting_down.is_set() {
             true => Err(ErrorKind::Closed.into()),
-            false => content,
+            false => parcel,
         };
-        match content {
-            Ok(content) => {
-                let job = WriteJob::new(Parcel::new(content, bufs, until), deadline, completer);
-                let hold = habit::before(Kind::Write);
+        match parcel {
+            Ok(parcel) => {
+                let job = WriteJob::new(parcel, deadline, completer);
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);
-                aio.submitted(Kind::Write, handling)
+                (aio, handling)
             }
             Err(error) => {
                 completer.refuse(error);
-                aio
+                (aio, Handling::HandedOver)
             }
         }
     }

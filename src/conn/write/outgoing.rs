@@ -10,6 +10,8 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
+use http::Version;
+
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
 use crate::conn::ledger::{Ledger, close_announced};
@@ -28,6 +30,8 @@ pub(crate) struct Outgoing {
     responses: u64,
     /// The last message announced the close: no other follows.
     closing: bool,
+    /// The body was declared chunked to a peer that does not know chunks: it ends with the stream.
+    is_downgraded: bool,
 }
 
 /// Why an operation cannot be offered.
@@ -103,6 +107,7 @@ impl Outgoing {
             Content::Message(message) => {
                 self.body = message.then;
                 self.closing |= message.announces_close();
+                self.is_downgraded = message.is_downgraded();
                 match message.role {
                     Role::Request(_) => self.requests += 1,
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
@@ -173,22 +178,26 @@ impl Outgoing {
         self.expect_open(message.role, ledger)?;
         match message.role {
             Role::Request(asked) => {
-                ledger.written.note(self.requests, asked);
+                ledger.written.note(self.requests, asked.into());
                 message.then = message.after_request();
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                let asked = ledger.read.look_up(self.responses);
-                let has_body = asked != Asked::Head;
-                message.then = message.after_response(status, asked);
+                let note = ledger.read.look_up(self.responses);
                 let is_last = !ledger.read.admit(self.responses + 1);
+                if note.version == Version::HTTP_10 && message.is_chunked() {
+                    message.downgrade();
+                    parcel.bufs.replace_first(encode::without_coding);
+                }
+                message.then = message.after_response(status, note.asked);
                 if is_last && message.promises_another(status) {
                     // The request announced the close, and so does its response (RFC 9112 section 9.6).
                     message.announce_close();
                     parcel.bufs.replace_first(encode::with_close);
                 }
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                parcel.bufs.show(if has_body { usize::MAX } else { 1 });
+                let is_head = note.asked == Asked::Head;
+                parcel.bufs.show(if is_head { 1 } else { usize::MAX });
                 Ok(None)
             }
         }
@@ -204,6 +213,8 @@ impl Outgoing {
                 parcel.frame = Some(Box::new(Frame::last(last.clone())));
                 Ok(())
             }
+            // Trailers have no place any more.
+            BodyState::UntilEnd if self.is_downgraded => Err(Obstacle::EndsStream),
             _ if last != chunked::LAST_CHUNK => {
                 Err(invalid_input("only a chunked body has trailers").into())
             }

@@ -65,3 +65,17 @@ pub(crate) fn with_close(head: &Bytes) -> Bytes {
     closing.put_slice(b"connection: close\r\n\r\n");
     closing.freeze()
 }
+
+/// The head of a response without its transfer coding, which announces the close instead: for a peer that
+/// does not know chunks (RFC 9112 section 6.1).
+pub(crate) fn without_coding(head: &Bytes) -> Bytes {
+    const NAME: &[u8] = b"transfer-encoding:";
+    let mut kept = BytesMut::with_capacity(head.len());
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let is_coding = line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME);
+        if !is_coding {
+            kept.put_slice(line);
+        }
+    }
+    with_close(&kept.freeze())
+}
