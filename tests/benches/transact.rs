@@ -112,9 +112,7 @@ impl Sides {
 
     fn download(&self) -> io::Result<()> {
         let uri = format!("http://{}/download", self.address);
-        let request = Request::get(uri)
-            .body(())
-            .map_err(io::Error::other)?;
+        let request = Request::get(uri).body(()).map_err(io::Error::other)?;
         self.conn.transact_streaming(Aio::new(), request).wait()?;
         let mut aio = Aio::new();
         let mut total = 0;

@@ -27,9 +27,7 @@ fn nothing_is_done_with_a_token_that_is_canceled_already() {
         assert_eq!(failure(settle(write)), (ErrorKind::Canceled, 0));
         let read = conn.read(Aio::new().cancel_token(&token), 10);
         assert_eq!(failure(settle(read)), (ErrorKind::Canceled, 0));
-        let request = Request::get("http://h/")
-            .body(())
-            .expect("a request");
+        let request = Request::get("http://h/").body(()).expect("a request");
         let exchange = conn.transact(Aio::new().cancel_token(&token), request);
         assert_eq!(failure(settle(exchange)), (ErrorKind::Canceled, 0));
         let shutdown = conn.shutdown(Aio::new().cancel_token(&token));

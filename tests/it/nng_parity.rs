@@ -408,10 +408,7 @@ fn case_118_a_connect_that_times_out_does_not_touch_another() {
 #[test]
 fn case_119_a_message_that_was_changed_is_sent_changed() {
     let (conn, mut peer) = pair(Family::Tcp);
-    let mut request = Request::get("/a")
-        .header("X", "1")
-        .body(())
-        .unwrap();
+    let mut request = Request::get("/a").header("X", "1").body(()).unwrap();
     settle(conn.write_request(Aio::new(), request.clone())).unwrap();
     *request.method_mut() = Method::DELETE;
     *request.uri_mut() = Uri::from_static("/b");

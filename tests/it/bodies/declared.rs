@@ -257,9 +257,7 @@ fn http_1_0_has_no_chunks_and_keeps_no_connection_by_itself() {
     *chunked.version_mut() = Version::HTTP_10;
     refused(conn.write_request(Aio::new(), chunked));
     let chunked = Response::builder().version(Version::HTTP_10);
-    let chunked = chunked
-        .header("Transfer-Encoding", "chunked")
-        .body(());
+    let chunked = chunked.header("Transfer-Encoding", "chunked").body(());
     refused(conn.write_response(Aio::new(), chunked.unwrap()));
     assert_wire(conn, peer, "");
     for (head, reusable) in [

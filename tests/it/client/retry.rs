@@ -212,9 +212,7 @@ fn what_was_sent_again_is_not_sent_a_third_time() {
 #[test]
 fn a_refused_connection_is_not_tried_again() {
     let (_kept, address) = refusing();
-    let request = Request::get(format!("http://{address}/"))
-        .body(())
-        .unwrap();
+    let request = Request::get(format!("http://{address}/")).body(()).unwrap();
     let client = Client::new();
     assert_eq!(
         failure(settle(client.transact(Aio::new(), request))),
@@ -255,7 +253,7 @@ fn what_cannot_be_asked_is_refused_before_anything_happens() {
         request.headers_mut().insert(name, value.parse().unwrap());
         request
     };
-    let bare = |uri: &str| Request::get(uri).body(()).unwrap();
+    let bare = |uri: &str| Request::get(uri).body(Bytes::new()).unwrap();
     let cases = [
         (bare("/path"), ErrorKind::InvalidInput),
         (bare("127.0.0.1:80"), ErrorKind::InvalidInput),

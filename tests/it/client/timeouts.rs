@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Instant;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Method, Request, Uri};
 use http_aio::{Aio, Client, ErrorKind};
 
@@ -79,9 +78,7 @@ fn all_addresses_of_a_name_are_tried() {
 #[test]
 fn a_name_that_does_not_exist() {
     let client = Client::new();
-    let request = Request::get("http://nobody.invalid/")
-        .body(())
-        .unwrap();
+    let request = Request::get("http://nobody.invalid/").body(()).unwrap();
     let aio = Aio::new().timeout(PATIENCE / 2);
     let (kind, count) = failure(settle(client.transact(aio, request)));
     // A resolver without a network may take its time.

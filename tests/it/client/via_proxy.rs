@@ -1,6 +1,5 @@
 //! Calls through proxies and tunnels.
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Uri};
 use http_aio::{Aio, Client, ErrorKind, Proxies};
 
@@ -152,9 +151,7 @@ fn the_credentials_of_a_proxy_do_not_go_past_it() {
         .proxies(proxies.except("127.0.0.1"))
         .max_redirects(2)
         .build();
-    let request = Request::get("http://somewhere.invalid/")
-        .body(())
-        .unwrap();
+    let request = Request::get("http://somewhere.invalid/").body(()).unwrap();
     assert_eq!(fetch(&client, request).body(), "/there");
     assert_eq!(
         header(&proxy.heads()[0], "proxy-authorization"),

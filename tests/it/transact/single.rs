@@ -37,7 +37,7 @@ fn an_exchange_on_the_wire() {
             }
             peer.shutdown(Shutdown::Write);
         });
-        let head = Request::head("/").body(()).unwrap();
+        let head = Request::head("/").body(Bytes::new()).unwrap();
         let requests = [get("/a?b"), post("hello"), post(""), head, get("/end")];
         let bodies = ["to the first", "hello world", "", "", "to the end"];
         for (n, (request, body)) in requests.into_iter().zip(bodies).enumerate() {
@@ -212,9 +212,7 @@ fn a_connection_that_was_announced_to_close_takes_nothing_more() {
         peer.head();
         peer.say(answer("last"));
     });
-    let request = Request::get("/")
-        .header("Connection", "close")
-        .body(());
+    let request = Request::get("/").header("Connection", "close").body(());
     let response = settle(conn.transact(Aio::new(), request.unwrap())).unwrap();
     assert_eq!(response.body(), "last");
     assert!(!conn.is_reusable());
@@ -243,9 +241,7 @@ fn what_cannot_be_sent_leaves_the_connection_alone() {
         peer
     };
     // In the middle of another message of ours.
-    let head = Request::put("/")
-        .header("Content-Length", "2")
-        .body(());
+    let head = Request::put("/").header("Content-Length", "2").body(());
     settle(conn.write_request(Aio::new(), head.unwrap())).unwrap();
     peer.head();
     assert!(!conn.is_reusable());

@@ -45,7 +45,7 @@ fn exchanges_of_many_threads_on_one_connection_get_their_own_answers() {
 #[test]
 fn answers_to_exchanges_that_were_queued_are_told_apart() {
     let (conn, peer) = pair(Family::Tcp);
-    let head = || Request::head("/").body(()).unwrap();
+    let head = || Request::head("/").body(Bytes::new()).unwrap();
     let requests = [get("/a"), head(), post("b"), head(), get("/c")];
     let started: Vec<_> = requests
         .into_iter()
@@ -237,9 +237,7 @@ fn an_exchange_may_turn_the_connection_into_a_stream() {
         .header("Upgrade", "x")
         .header("Connection", "upgrade");
     let upgrade = upgrade.body(()).unwrap();
-    let connect = Request::connect("example.com:443")
-        .body(())
-        .unwrap();
+    let connect = Request::connect("example.com:443").body(()).unwrap();
     let answers = [
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nfirst",
         "HTTP/1.1 200 Go\r\nContent-Length: 3\r\n\r\nfirst",
