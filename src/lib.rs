@@ -124,7 +124,7 @@ pub use http;
 pub use rustls;
 
 pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
-pub use self::client::{Client, ClientBuilder, Proxies};
+pub use self::client::{Client, ClientBuilder, Event, Proxies};
 pub use self::conn::{Body, Conn, Io, Parts};
 pub use self::error::{Error, ErrorKind};
 pub use self::into_body::IntoBody;

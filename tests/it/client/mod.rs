@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod cancel;
+mod events;
 mod kept;
 #[cfg(target_os = "linux")]
 mod leftovers;
