@@ -65,9 +65,11 @@ pub enum Event<'a> {
     },
 }
 
+type Observe = dyn Fn(&Event<'_>) + Send + Sync;
+
 /// Whoever is told, if anybody is.
 #[derive(Clone, Default)]
-pub(super) struct Observer(Option<Arc<dyn Fn(&Event<'_>) + Send + Sync>>);
+pub(super) struct Observer(Option<Arc<Observe>>);
 
 impl Observer {
     pub(super) fn new(observe: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
