@@ -102,6 +102,7 @@ impl ClientBuilder {
 
     /// Bounds the time between the end of a request and the head of its response, beside the aio's
     /// deadline. Default: none.
+    #[doc(alias = "read_timeout")]
     pub fn head_timeout(mut self, after: Duration) -> Self {
         self.settings.head_timeout = Some(after);
         self
@@ -121,6 +122,7 @@ impl ClientBuilder {
     ///
     /// A `Proxy-Authorization` that a request has of its own goes to its proxy in place of the one
     /// set here, as with curl, also in the request for a tunnel; it never goes to a server.
+    #[doc(alias = "proxy")]
     pub fn proxies(mut self, proxies: Proxies) -> Self {
         self.settings.proxies = proxies;
         self
@@ -129,12 +131,14 @@ impl ClientBuilder {
     /// How `https` is spoken: roots, client certificates, resumption. Default:
     /// [`tls::default_config`](crate::tls::default_config), made when it is needed first.
     #[cfg(feature = "tls")]
+    #[doc(alias = "nng_http_client_set_tls")]
     pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.settings.tls = Some(config);
         self
     }
 
     /// Idle connections to keep for each server. Default: 8; 0 keeps none.
+    #[doc(alias = "pool_max_idle_per_host")]
     pub fn idle_per_authority(mut self, most: usize) -> Self {
         self.retention.per_authority = most;
         self
@@ -147,6 +151,7 @@ impl ClientBuilder {
     }
 
     /// How long an idle connection is kept. Default: 15 seconds.
+    #[doc(alias = "pool_idle_timeout")]
     pub fn idle_timeout(mut self, after: Duration) -> Self {
         self.retention.age = after;
         self

@@ -110,6 +110,7 @@ impl Shared {
 
 impl Client {
     /// A client as the builder makes it without further words.
+    #[doc(alias = "nng_http_client_alloc")]
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -133,6 +134,7 @@ impl Client {
     /// # Cancellation
     ///
     /// At once.
+    #[doc(alias = "nng_http_client_connect")]
     pub fn connect(&self, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
         dial::submit(&self.shared, aio, uri)
     }
@@ -156,6 +158,10 @@ impl Client {
     /// # Cancellation
     ///
     /// At once; a connection that the request is on closes.
+    #[doc(alias = "nng_http_client_transact")]
+    #[doc(alias = "request")]
+    #[doc(alias = "execute")]
+    #[doc(alias = "send")]
     pub fn transact<B: IntoBody>(
         &self,
         aio: Aio<Response<Bytes>>,

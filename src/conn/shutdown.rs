@@ -83,6 +83,7 @@ impl Conn {
     /// ```
     #[doc(alias = "lingering close")]
     #[doc(alias = "SO_LINGER")]
+    #[doc(alias = "close_gracefully")]
     pub fn shutdown(&self, aio: Aio<()>) -> Aio<(), InFlight> {
         submit(&self.handle, self.limits, aio)
     }
@@ -94,6 +95,8 @@ impl Conn {
     /// delivered: the stream ends behind it, and whatever the peer says meanwhile is thrown away, in
     /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
     /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
+    #[doc(alias = "nng_http_conn_close")]
+    #[doc(alias = "abort")]
     pub fn close(&self) {
         close(&self.handle.writer, &self.handle.reader);
     }
