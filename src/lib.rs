@@ -77,6 +77,8 @@
 //! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
 //!   a transport in memory with faults. They are outside the semver promise.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
 
