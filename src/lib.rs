@@ -125,8 +125,10 @@ pub mod docs;
 mod error;
 mod into_body;
 mod linger;
+mod meter;
 mod proto;
 mod response_ext;
+mod server;
 mod sync;
 mod sys;
 #[cfg(feature = "test-util")]
@@ -167,6 +169,10 @@ pub use self::proto::body::BodyFraming;
 pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
+pub use self::server::{
+    Answer, Answered, Exchange, IntoAnswer, RequestBody, ResponseWriter, Route, Server, ServerBuilder,
+    ServerEvent, ServerLimits, any, delete, get, head, on, options, patch, post, put,
+};
 pub use self::transport::{Addr, Stream};
 
 #[cfg(doctest)]

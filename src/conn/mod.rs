@@ -22,6 +22,7 @@ mod parts;
 mod ledger;
 mod link;
 mod queue;
+mod serving;
 mod thread;
 
 use std::fmt;
@@ -39,7 +40,7 @@ use self::link::Link;
 pub use self::parts::Parts;
 use self::queue::Half;
 pub use self::read::Body;
-pub(crate) use self::read::Keeper;
+pub(crate) use self::read::{HeadClock, Keeper};
 use self::read::Reader;
 pub(crate) use self::read::unsolicited;
 use self::thread::Owner;

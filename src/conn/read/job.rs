@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::incoming::Incoming;
 use super::outcome::Outcome;
 use super::search::Search;
-use super::want::Want;
+use super::want::{HeadClock, Want};
 use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::conn::ledger::Ledger;
@@ -26,6 +26,7 @@ impl ReadJob {
     pub(super) fn call_deadline(&self) -> Deadline {
         match &self.want {
             Want::Answer(answer, _) => self.deadline.earlier(answer.call_deadline()),
+            Want::Request(_, HeadClock::Running(deadline)) => *deadline,
             _ => self.deadline,
         }
     }

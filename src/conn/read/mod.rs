@@ -21,6 +21,7 @@ pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
+pub(crate) use self::want::HeadClock;
 pub(super) use self::want::Want;
 use super::Conn;
 use crate::aio::habit::{self, Handling, Hold, Kind};
@@ -169,7 +170,7 @@ impl Conn {
     /// As for [`read`](Self::read).
     #[doc(alias = "nng_http_conn_read_req")]
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
-        self.submit_read(aio, Want::Request)
+        self.submit_read(aio, |completer| Want::Request(completer, HeadClock::Off))
     }
 
     /// Reads the head of the next final response (RFC 9112 section 4). The content of its

@@ -119,6 +119,24 @@ impl Half<Reader> {
         true
     }
 
+    /// Serves a read in place of the thread, which has nothing to do: the read comes back if it has. The
+    /// closure of the read, if there is one, is one of the library's own.
+    pub(crate) fn serve_with(&self, job: ReadJob) -> Result<(), ReadJob> {
+        let job = self.queue.claim_with(job)?;
+        if let Some(call) = self.run_inline(|| self.serve(job)).flatten() {
+            call();
+        }
+        Ok(())
+    }
+
+    /// What has arrived and was not read yet, for as long as nobody reads.
+    pub(crate) fn with_unread<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        match &*self.direction.incoming.lock() {
+            Some(incoming) => look(incoming.body.input.raw()),
+            None => look(&[]),
+        }
+    }
+
     /// The deadline of the read that is in a call may have come nearer: has the call come back to look.
     pub(crate) fn recheck_deadline(&self) {
         if self.queue.is_blocked() {

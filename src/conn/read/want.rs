@@ -1,6 +1,7 @@
 //! What a read asks for, and the completion of it from what has arrived.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -13,11 +14,31 @@ use super::outcome::Outcome;
 use super::search::{Found, Search};
 use crate::aio::{Completer, Operation};
 use crate::conn::ledger::Ledger;
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 
 /// Room for what is thrown away.
 const DISCARDED: usize = 64 << 10;
+
+/// How long a head may take, from its first byte on; until that comes, the deadline of the read counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum HeadClock {
+    /// The deadline of the read is over all of it.
+    #[default]
+    Off,
+    Waiting(Duration),
+    Running(Deadline),
+}
+
+impl HeadClock {
+    fn seen(self, has_begun: bool) -> Self {
+        match self {
+            Self::Waiting(after) if has_begun => Self::Running(Deadline::after(after)),
+            clock => clock,
+        }
+    }
+}
 
 /// What a read asks for, with the completer that takes it.
 pub(crate) enum Want {
@@ -28,7 +49,7 @@ pub(crate) enum Want {
     /// The whole rest of the body.
     Body(Completer<Bytes>),
     Trailers(Completer<HeaderMap>),
-    Request(Completer<Request<()>>),
+    Request(Completer<Request<()>>, HeadClock),
     /// The next final response.
     Response(Completer<Response<()>>),
     /// The next response, interim ones too.
@@ -45,7 +66,7 @@ macro_rules! with_completer {
         match $want {
             Want::Some(_, $completer) | Want::All(_, $completer) | Want::Body($completer) => $body,
             Want::Trailers($completer) => $body,
-            Want::Request($completer) => $body,
+            Want::Request($completer, _) => $body,
             Want::Response($completer) | Want::AnyResponse($completer) => $body,
             Want::Answer(_, $completer) => $body,
             Want::Rest($completer) => $body,
@@ -99,7 +120,7 @@ impl Want {
             Self::Some(count, _) | Self::All(count, _) => content(*count),
             Self::Body(_) => content(usize::try_from(limits.body_bytes).unwrap_or(usize::MAX)),
             Self::Trailers(_) | Self::Rest(_) => 0,
-            Self::Request(_) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
+            Self::Request(..) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
                 body.input.raw().len() as u64
             }
         };
@@ -146,8 +167,11 @@ impl Want {
                 Ok(Some(trailers)) => Completed(Outcome::new(completer, Ok(trailers))),
                 Err(error) => Completed(Outcome::new(completer, Err(error))),
             },
-            Self::Request(completer) => match incoming.request(search, limits, ledger) {
-                Ok(None) => NotYet(Self::Request(completer), 0),
+            Self::Request(completer, clock) => match incoming.request(search, limits, ledger) {
+                Ok(None) => {
+                    let has_begun = !incoming.body.input.raw().is_empty();
+                    NotYet(Self::Request(completer, clock.seen(has_begun)), 0)
+                }
                 Ok(Some(found)) => Completed(take_head(completer, found.size, || {
                     incoming.take_request(found, ledger)
                 })),

@@ -24,7 +24,7 @@ impl Half<Writer> {
             let Some(operation) = job.completer.operation() else {
                 return;
             };
-            let Some(wait) = job.deadline.wait() else {
+            let Some(wait) = job.wait() else {
                 return self.stop(job, ErrorKind::TimedOut, in_flight);
             };
             match self.queue.enter(operation) {
@@ -37,7 +37,7 @@ impl Half<Writer> {
                 return self.stop(job, cause, in_flight || ended.is_some());
             }
             in_flight = true;
-            let result = call::write_blocking(transport, &job.parcel, wait);
+            let result = job.measure(|| call::write_blocking(transport, &job.parcel, wait));
             job.parcel.set_mid_record(transport.is_mid_record());
             let ended = self.queue.leave();
             let failure = match result {

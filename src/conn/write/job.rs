@@ -2,6 +2,9 @@
 //! connection, so operations cannot change one another.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use super::parcel::Parcel;
 use crate::aio::{Completer, Notice, Written};
@@ -9,6 +12,8 @@ use crate::background::UserCode;
 use crate::conn::queue::Job;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::meter::Meter;
+use crate::transport::Wait;
 
 /// Learns how the write of a request gets on.
 pub(crate) trait RequestObserver: Send + Sync {
@@ -24,6 +29,8 @@ pub(crate) struct WriteJob {
     pub(crate) deadline: Deadline,
     pub(crate) completer: Completer<Written>,
     observer: Option<Arc<dyn RequestObserver>>,
+    /// Bounds how slow the peer may be, beside the deadline.
+    meter: Option<Arc<Mutex<Meter>>>,
 }
 
 impl WriteJob {
@@ -33,12 +40,40 @@ impl WriteJob {
             deadline,
             completer,
             observer: None,
+            meter: None,
         }
     }
 
     pub(crate) fn observed_by(mut self, observer: Arc<dyn RequestObserver>) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    pub(crate) fn metered_by(mut self, meter: Arc<Mutex<Meter>>) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// What is left for the next call that may block. None: no time is.
+    pub(super) fn wait(&self) -> Option<Wait> {
+        match &self.meter {
+            None => self.deadline.wait(),
+            Some(meter) => {
+                let left = meter.lock().left();
+                self.deadline.earlier(Deadline::after(left)).wait()
+            }
+        }
+    }
+
+    /// Makes a call that may block, and notes how long it took.
+    pub(super) fn measure<T>(&self, call: impl FnOnce() -> T) -> T {
+        let Some(meter) = &self.meter else {
+            return call();
+        };
+        let start = Instant::now();
+        let value = call();
+        meter.lock().waited(start);
+        value
     }
 
     /// The request has this number, or none, because nothing of it is out.
@@ -56,6 +91,9 @@ impl WriteJob {
             self.completer.progress(counted);
             if let Some(observer) = &self.observer {
                 observer.progress(counted);
+            }
+            if let Some(meter) = &self.meter {
+                meter.lock().passed((count - left) as u64);
             }
         }
         left

@@ -90,9 +90,8 @@ impl Parcel {
     }
 
     /// Content of a body, or of whatever is spoken.
-    pub(crate) fn content(content: Bytes) -> Self {
-        let bufs = std::iter::once(content).collect();
-        Self::new(Content::Vector, bufs, Until::All)
+    pub(crate) fn content(content: Bufs) -> Self {
+        Self::new(Content::Vector, content, Until::All)
     }
 
     /// The end of a body, as `request`.

@@ -104,6 +104,14 @@ impl Half<Writer> {
         true
     }
 
+    /// Writes a job whole in place of the thread, which has nothing to do: the job comes back if it has. Its
+    /// closure, if there is one, is one of the library's own.
+    pub(crate) fn write_with(&self, job: WriteJob) -> Result<(), WriteJob> {
+        let job = self.queue.claim_with(job)?;
+        self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
+        Ok(())
+    }
+
     /// Writes what can be written of `job` without blocking, in place of the thread, to which the rest is
     /// left. The caller has claimed the queue. If the operation completes, its closure runs here, so it
     /// must be one of the library's own.

@@ -1,0 +1,42 @@
+//! A server with three routes. Ctrl-C stops it in order: what was begun is finished.
+//!
+//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use http_aio::{Aio, Exchange, Server, ServerLimits, get};
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where to listen; port 0 is a free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
+    /// Connections at a time.
+    #[arg(long, default_value_t = 512)]
+    max_connections: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let limits = ServerLimits::default().connections(arguments.max_connections);
+    let server = Server::builder().limits(limits).build();
+    server.route("/", get(|_| "Hello, world!"))?;
+    server.route("/hello/{name}", get(|x: &mut Exchange| format!("Hello, {}!", x.param("name"))))?;
+    server.route("/sleep/{ms}", get(sleep))?;
+
+    println!("listening on {}", server.bind(arguments.bind)?);
+    let stop = server.clone();
+    ctrlc::set_handler(move || drop(stop.drain(Aio::new())))?;
+    server.join(Aio::new()).wait()?;
+    Ok(())
+}
+
+/// As slow as a database.
+fn sleep(exchange: &mut Exchange) -> Result<&'static str, std::num::ParseIntError> {
+    thread::sleep(Duration::from_millis(exchange.param("ms").parse()?));
+    Ok("That took its time.")
+}

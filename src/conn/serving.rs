@@ -1,0 +1,121 @@
+//! What a server does with its connection on the thread that it has for it: it reads and writes there, without
+//! a queue in between, where nobody else does.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use parking_lot::Mutex;
+
+use super::Conn;
+use super::read::{HeadClock, ReadJob, Want};
+use super::write::{Parcel, WriteJob};
+use crate::aio::habit::Hold;
+use crate::aio::{Aio, Canceller, Interruption, Written};
+use crate::bufs::Bufs;
+use crate::error::Error;
+use crate::meter::Meter;
+
+impl Conn {
+    /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
+    pub(crate) fn read_request_inline(
+        &self,
+        aio: Aio<Request<()>>,
+        clock: HeadClock,
+        begun: impl FnOnce(Canceller),
+    ) -> (Result<Request<()>, Error>, Aio<Request<()>>) {
+        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        let job = ReadJob {
+            want: Want::Request(completer, clock),
+            limits: self.limits,
+            deadline,
+        };
+        begun(aio.canceller());
+        if let Err(job) = self.handle.reader.serve_with(job) {
+            let limit = self.limits.queued;
+            self.handle.reader.submit(job, limit, Hold::Never);
+        }
+        aio.reclaim()
+    }
+
+    /// Writes a response with the body that is attached to it.
+    pub(crate) fn write_response_inline(
+        &self,
+        aio: Aio<Written>,
+        response: Response<Bytes>,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> (Result<Written, Error>, Aio<Written>) {
+        self.write_inline(aio, Parcel::response(response), meter)
+    }
+
+    /// Writes content of a body.
+    pub(crate) fn write_content_inline(
+        &self,
+        aio: Aio<Written>,
+        content: Bufs,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> (Result<Written, Error>, Aio<Written>) {
+        self.write_inline(aio, Ok(Parcel::content(content)), meter)
+    }
+
+    /// Ends a body.
+    pub(crate) fn finish_inline(
+        &self,
+        aio: Aio<Written>,
+        trailers: &HeaderMap,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> (Result<Written, Error>, Aio<Written>) {
+        self.write_inline(aio, Parcel::finish(trailers), meter)
+    }
+
+    fn write_inline(
+        &self,
+        aio: Aio<Written>,
+        parcel: Result<Parcel, Error>,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> (Result<Written, Error>, Aio<Written>) {
+        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        match parcel {
+            Ok(parcel) => {
+                let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));
+                if let Err(job) = self.handle.writer.write_with(job) {
+                    let limit = self.limits.queued;
+                    self.handle.writer.submit(job, limit, Hold::Never);
+                }
+            }
+            Err(error) => completer.refuse(error),
+        }
+        aio.reclaim()
+    }
+
+    /// Shows what has arrived and was not read, for as long as nobody reads.
+    pub(crate) fn with_unread<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        self.handle.reader.with_unread(look)
+    }
+
+    /// Whether something has come that was not read yet; not the end of the stream.
+    pub(crate) fn has_input(&self) -> bool {
+        let is_buffered = self.with_unread(|unread| !unread.is_empty());
+        is_buffered || matches!(self.handle.link.transport.peek(), Ok(1..))
+    }
+
+    /// Whether the peer is gone, as far as that can be told without reading: its stream has ended behind
+    /// what has arrived, or was reset.
+    pub(crate) fn has_lost_peer(&self) -> bool {
+        match self.handle.link.transport.peek() {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// No message follows on the connection: it carries bytes as they are.
+    pub(crate) fn release_from_http(&self) {
+        self.handle.link.ledger.upgraded.set(true);
+    }
+
+    /// Ends the connection in the middle of a message.
+    pub(crate) fn abort(&self) {
+        self.end_write_side();
+    }
+}

@@ -1,0 +1,87 @@
+//! How long a peer may still keep us waiting in a body. It is computed before each wait: there is no timer, and
+//! no sampling.
+
+use std::time::{Duration, Instant};
+
+/// How slow a peer may be: the time spent waiting for it is at most `grace` and what its bytes have earned at
+/// `rate`, and one wait at most `stall`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) grace: Duration,
+    /// Bytes a second.
+    pub(crate) rate: u32,
+    pub(crate) stall: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meter {
+    pace: Pace,
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Meter {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    /// Another body begins.
+    pub(crate) fn restart(&mut self, pace: Pace) {
+        *self = Self::new(pace);
+    }
+
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
+    /// How long the next wait may last.
+    pub(crate) fn left(&self) -> Duration {
+        let earned = self.bytes / u64::from(self.pace.rate.max(1));
+        let allowed = self.pace.grace.saturating_add(Duration::from_secs(earned));
+        allowed.saturating_sub(self.waited).min(self.pace.stall)
+    }
+
+    /// A wait that began at `start` is over.
+    pub(crate) fn waited(&mut self, start: Instant) {
+        self.waited += start.elapsed();
+    }
+
+    /// So many bytes have passed.
+    pub(crate) fn passed(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        grace: Duration::from_secs(20),
+        rate: 500,
+        stall: Duration::from_secs(30),
+    };
+
+    #[test]
+    fn bytes_earn_time_and_waiting_spends_it() {
+        let mut meter = Meter::new(PACE);
+        assert_eq!(meter.left(), Duration::from_secs(20));
+        meter.waited = Duration::from_secs(15);
+        assert_eq!(meter.left(), Duration::from_secs(5));
+        meter.bytes = 5_000;
+        assert_eq!(meter.left(), Duration::from_secs(15));
+        meter.waited = Duration::from_secs(40);
+        assert_eq!(meter.left(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_credit_does_not_excuse_a_stall() {
+        let mut meter = Meter::new(PACE);
+        meter.bytes = 1 << 30;
+        assert_eq!(meter.left(), PACE.stall);
+    }
+}

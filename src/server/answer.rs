@@ -1,0 +1,168 @@
+//! What a handler answers with.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::Read;
+
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode};
+
+use crate::into_body::IntoBody;
+
+/// What a handler returns: a value that is an answer.
+///
+/// Text and bytes are a 200 with that body, `()` is a 204, a [`StatusCode`] alone has no body, a pair is both.
+/// A [`Response`] is itself. [`Read`]ers and their like go into an [`Answer`]. The error of a [`Result`] is a
+/// 500, without a word about what went wrong, which the server's observer is told; unless it comes from the
+/// request's body, and then the answer says what was wrong with that.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::http::{Response, StatusCode};
+/// use http_aio::{Exchange, IntoAnswer, Server, get};
+///
+/// fn show(exchange: &mut Exchange) -> Result<Response<String>, std::io::Error> {
+///     let name = exchange.param("name").to_owned();
+///     Ok(Response::new(format!("Hello, {name}!")))
+/// }
+///
+/// # fn main() -> Result<(), http_aio::Error> {
+/// let server = Server::new();
+/// server.route("/hello/{name}", get(show))?;
+/// server.route("/old", get(|_| (StatusCode::GONE, "It is not here any more.")))?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait IntoAnswer {
+    /// The answer.
+    fn into_answer(self) -> Answer;
+}
+
+/// An answer, in whichever form.
+pub struct Answer(pub(super) Reply);
+
+pub(super) enum Reply {
+    Whole(Response<Bytes>),
+    /// The content comes from a reader, so many bytes of it if that is known.
+    Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
+    /// The exchange knows what was answered already.
+    Given,
+    /// What the error says.
+    Failed(String),
+}
+
+/// Says that the exchange was answered already: it comes from the call that has done so.
+#[derive(Debug)]
+#[must_use = "a handler returns it"]
+pub struct Answered(pub(super) ());
+
+impl Answer {
+    /// A response whose content is read from `content` while it is sent, so that memory stays flat. With a
+    /// length, it must be exactly as long; without, it is chunked.
+    pub fn reader<R>(head: Response<()>, content: R, length: impl Into<Option<u64>>) -> Self
+    where
+        R: Read + Send + 'static,
+    {
+        Self(Reply::Reader(head, Box::new(content), length.into()))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Reply::Whole(_) => "Answer(whole)",
+            Reply::Reader(..) => "Answer(reader)",
+            Reply::Given => "Answer(given)",
+            Reply::Failed(_) => "Answer(failed)",
+        })
+    }
+}
+
+impl IntoAnswer for Answer {
+    fn into_answer(self) -> Answer {
+        self
+    }
+}
+
+impl IntoAnswer for Answered {
+    fn into_answer(self) -> Answer {
+        Answer(Reply::Given)
+    }
+}
+
+impl<B: IntoBody> IntoAnswer for Response<B> {
+    fn into_answer(self) -> Answer {
+        Answer(Reply::Whole(self.map(B::into_bytes)))
+    }
+}
+
+impl IntoAnswer for StatusCode {
+    fn into_answer(self) -> Answer {
+        (self, ()).into_answer()
+    }
+}
+
+impl<B: IntoBody> IntoAnswer for (StatusCode, B) {
+    fn into_answer(self) -> Answer {
+        let mut response = Response::new(self.1);
+        *response.status_mut() = self.0;
+        response.into_answer()
+    }
+}
+
+/// 204 (No Content).
+impl IntoAnswer for () {
+    fn into_answer(self) -> Answer {
+        StatusCode::NO_CONTENT.into_answer()
+    }
+}
+
+/// `None` is 404 (Not Found).
+impl<A: IntoAnswer> IntoAnswer for Option<A> {
+    fn into_answer(self) -> Answer {
+        match self {
+            Some(answer) => answer.into_answer(),
+            None => StatusCode::NOT_FOUND.into_answer(),
+        }
+    }
+}
+
+impl<A, E> IntoAnswer for Result<A, E>
+where
+    A: IntoAnswer,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn into_answer(self) -> Answer {
+        match self {
+            Ok(answer) => answer.into_answer(),
+            Err(error) => Answer(Reply::Failed(chain(&*error.into()))),
+        }
+    }
+}
+
+/// What an error says, and those that it comes from.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+macro_rules! bodies {
+    ($($body:ty),*) => {
+        $(
+            impl IntoAnswer for $body {
+                fn into_answer(self) -> Answer {
+                    Response::new(self).into_answer()
+                }
+            }
+        )*
+    };
+}
+
+bodies!(&'static str, String, &'static [u8], Vec<u8>, Bytes, BytesMut);

@@ -1,0 +1,51 @@
+//! Making a server: its settings.
+
+use super::event::{Observer, ServerEvent};
+use super::limits::ServerLimits;
+use super::{Server, Shared};
+
+/// Makes a [`Server`]; from [`Server::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct ServerBuilder {
+    limits: ServerLimits,
+    observer: Observer,
+}
+
+impl ServerBuilder {
+    /// Bounds of time, size and number.
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Has `observe` told what the server does: connections, answers, failures.
+    ///
+    /// It is called on the thread that does the work, and holds that up, so it must be quick. It holds no
+    /// lock meanwhile, and a panic harms nobody.
+    ///
+    /// ```
+    /// use http_aio::{Server, ServerEvent};
+    ///
+    /// let server = Server::builder()
+    ///     .observe(|event| match event {
+    ///         ServerEvent::Answered { peer, method, uri, status, written, .. } => {
+    ///             println!("{peer} {method} {uri} {status} {written}");
+    ///         }
+    ///         ServerEvent::HandlerFailed { uri, text, .. } => eprintln!("{uri}: {text}"),
+    ///         _ => {}
+    ///     })
+    ///     .build();
+    /// # let _ = server;
+    /// ```
+    #[doc(alias = "log")]
+    pub fn observe(mut self, observe: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
+        self
+    }
+
+    /// Makes the server. It listens nowhere yet.
+    pub fn build(self) -> Server {
+        Server::from_shared(Shared::new(self.limits, self.observer))
+    }
+}

@@ -1,0 +1,251 @@
+//! Writing the answer of a handler, whatever form it has.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderValue};
+use http::{Method, Response, StatusCode};
+
+use super::Shared;
+use super::answer::{Answer, Reply};
+use super::event::ServerEvent;
+use super::exchange::{BodyProgress, Exchange, Given};
+use crate::aio::{Aio, Written};
+use crate::error::{Error, ErrorKind};
+
+/// Most bytes of a reader that are in memory.
+const PIECE: usize = 256 << 10;
+
+/// What became of an answer.
+pub(super) enum Delivery {
+    /// It is out whole: so many bytes.
+    Done { status: StatusCode, written: u64 },
+    /// It is not whole, and the connection has ended with it.
+    CutOff { status: StatusCode },
+    /// The connection is its handler's.
+    Hijacked { status: StatusCode },
+}
+
+pub(super) fn deliver(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
+    match (exchange.given.clone(), answer.0) {
+        (Given::Hijacked(status), _) => Delivery::Hijacked { status },
+        (Given::Head(status, progress), reply) => {
+            if let Reply::Failed(text) = reply {
+                tell_failure(shared, exchange, &text);
+            }
+            let progress = *progress.lock();
+            match progress.is_finished {
+                true => Delivery::Done {
+                    status,
+                    written: progress.written,
+                },
+                false => {
+                    let error = Error::new(ErrorKind::Abandoned)
+                        .with_detail("the handler has not finished its answer")
+                        .with_count(progress.written);
+                    cut_off(shared, exchange, status, &error)
+                }
+            }
+        }
+        (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
+        (Given::Nothing, Reply::Reader(head, content, length)) => {
+            write_reader(shared, exchange, head, content, length)
+        }
+        (Given::Nothing, Reply::Failed(text)) => {
+            if exchange.fault.is_none() {
+                exchange.is_last = true;
+                tell_failure(shared, exchange, &text);
+            }
+            let status = exchange.fault;
+            let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            write_whole(shared, exchange, error_page(status))
+        }
+        (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
+    }
+}
+
+/// The answer of a server that has nothing better to say.
+pub(super) fn error_page(status: StatusCode) -> Response<Bytes> {
+    let has_text = status.is_client_error() || status.is_server_error();
+    let text = match has_text {
+        true => Bytes::from(format!("{status}\n")),
+        false => Bytes::new(),
+    };
+    let mut page = Response::new(text);
+    *page.status_mut() = status;
+    if has_text {
+        let headers = page.headers_mut();
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, plain);
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    }
+    page
+}
+
+fn write_whole(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    mut response: Response<Bytes>,
+) -> Delivery {
+    let status = response.status();
+    if status.is_informational() {
+        return fail(shared, exchange, "the answer has an interim status");
+    }
+    if !may_have_body(status) && !response.body().is_empty() {
+        tell_failure(shared, exchange, "an answer of this status has no body");
+        *response.body_mut() = Bytes::new();
+    }
+    exchange.complete_head(status, response.headers_mut());
+    let aio = Aio::new();
+    let (result, _) = exchange.conn.write_response_inline(aio, response, &exchange.meter);
+    conclude(shared, exchange, status, result)
+}
+
+/// The end of an answer of one write. A head that must not be written becomes a 500.
+fn conclude(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    status: StatusCode,
+    result: Result<Written, Error>,
+) -> Delivery {
+    match result {
+        Ok(written) => Delivery::Done {
+            status,
+            written: written.count(),
+        },
+        Err(error) if error.kind() == ErrorKind::InvalidInput && error.count() == 0 => {
+            fail(shared, exchange, &error.to_string())
+        }
+        Err(error) => cut_off(shared, exchange, status, &error),
+    }
+}
+
+/// Says 500, because nothing was said yet.
+fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
+    tell_failure(shared, exchange, text);
+    exchange.is_last = true;
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let mut page = error_page(status);
+    exchange.complete_head(status, page.headers_mut());
+    let (result, _) = exchange.conn.write_response_inline(Aio::new(), page, &exchange.meter);
+    match result {
+        Ok(written) => Delivery::Done {
+            status,
+            written: written.count(),
+        },
+        Err(error) => cut_off(shared, exchange, status, &error),
+    }
+}
+
+fn write_reader(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    mut head: Response<()>,
+    mut content: Box<dyn Read + Send>,
+    length: Option<u64>,
+) -> Delivery {
+    let status = head.status();
+    if !may_have_body(status) || length == Some(0) {
+        return write_whole(shared, exchange, head.map(|()| Bytes::new()));
+    }
+    if let Some(length) = length {
+        head.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    let mut writer = match exchange.stream(head) {
+        Ok(writer) => writer,
+        Err(error) => return conclude(shared, exchange, status, Err(error)),
+    };
+    let copied = match *exchange.method() == Method::HEAD {
+        true => Ok(()),
+        false => copy(&mut *content, |piece| writer.write_all([piece]).map(drop)),
+    };
+    match copied.and_then(|()| writer.finish()) {
+        Ok(_) => Delivery::Done {
+            status,
+            written: written(exchange),
+        },
+        Err(error) => {
+            let error = error.with_count(written(exchange));
+            cut_off(shared, exchange, status, &error)
+        }
+    }
+}
+
+fn copy(
+    content: &mut (dyn Read + Send),
+    mut write: impl FnMut(Bytes) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.resize(PIECE, 0);
+        let count = match content.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::new(ErrorKind::Io).with_source(error)),
+        };
+        write(buffer.split_to(count.min(PIECE)).freeze())?;
+    }
+}
+
+fn written(exchange: &Exchange) -> u64 {
+    match &exchange.given {
+        Given::Head(_, progress) => progress.lock().written,
+        Given::Nothing | Given::Hijacked(_) => 0,
+    }
+}
+
+fn cut_off(
+    shared: &Shared,
+    exchange: &Exchange,
+    status: StatusCode,
+    error: &Error,
+) -> Delivery {
+    let uri = exchange.uri();
+    shared.observer.tell(|| ServerEvent::AnswerFailed { uri, error });
+    exchange.conn.abort();
+    Delivery::CutOff { status }
+}
+
+fn tell_failure(shared: &Shared, exchange: &Exchange, text: &str) {
+    let uri = exchange.uri();
+    shared.observer.tell(|| ServerEvent::HandlerFailed { uri, text });
+}
+
+fn may_have_body(status: StatusCode) -> bool {
+    !(status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
+}
+
+impl Exchange {
+    /// Reads and throws away what is left of the body. False if that is too much, or takes too long.
+    pub(super) fn discard_rest(&mut self) -> bool {
+        let until = Instant::now() + self.limits.discard_time;
+        let mut left = self.limits.discard;
+        loop {
+            match self.body {
+                BodyProgress::Ended => return true,
+                BodyProgress::Withheld => return false,
+                BodyProgress::Reading => {}
+            }
+            if self.fault.is_some() || !self.conn.persists() {
+                return false;
+            }
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait == Duration::ZERO {
+                return false;
+            }
+            let aio = Aio::new().timeout(wait);
+            match self.conn.read(aio, PIECE).wait() {
+                Ok(piece) if piece.is_empty() => self.body = BodyProgress::Ended,
+                Ok(piece) => match left.checked_sub(piece.len() as u64) {
+                    Some(rest) => left = rest,
+                    None => return false,
+                },
+                Err(_) => return false,
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a server tells of its work while it does it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode, Uri};
+
+use crate::error::Error;
+use crate::transport::Addr;
+use crate::unwind::guard;
+
+/// What happens in a server, for logs and statistics: see
+/// [`ServerBuilder::observe`](crate::ServerBuilder::observe).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// A connection was accepted.
+    #[non_exhaustive]
+    Accepted {
+        /// Whose it is.
+        peer: &'a Addr,
+    },
+    /// A request was answered, or its answer was given up.
+    #[non_exhaustive]
+    Answered {
+        /// Who asked.
+        peer: &'a Addr,
+        /// What for.
+        method: &'a Method,
+        /// What for, as it came.
+        uri: &'a Uri,
+        /// The answer's status.
+        status: StatusCode,
+        /// Bytes of the answer that the kernel has accepted, head and content.
+        written: u64,
+        /// From the end of the request's head to the end of the answer.
+        after: Duration,
+    },
+    /// What came was no request that could be served, and was answered so.
+    #[non_exhaustive]
+    Refused {
+        /// Who sent it.
+        peer: &'a Addr,
+        /// The answer's status.
+        status: StatusCode,
+        /// What was wrong.
+        error: &'a Error,
+    },
+    /// A handler has failed, or has panicked: the text says how.
+    #[non_exhaustive]
+    HandlerFailed {
+        /// What was asked for.
+        uri: &'a Uri,
+        /// What the error, or the panic, says.
+        text: &'a str,
+    },
+    /// An answer could not be written whole.
+    #[non_exhaustive]
+    AnswerFailed {
+        /// What was asked for.
+        uri: &'a Uri,
+        /// Why; its count is the bytes that the kernel has accepted.
+        error: &'a Error,
+    },
+    /// Accepting fails, for so many times in a row by now.
+    #[non_exhaustive]
+    AcceptFailed {
+        /// Why.
+        error: &'a std::io::Error,
+        /// How often in a row.
+        times: u64,
+    },
+    /// A connection has ended.
+    #[non_exhaustive]
+    Ended {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Requests that were answered on it.
+        requests: u64,
+    },
+}
+
+type Observe = dyn Fn(&ServerEvent<'_>) + Send + Sync;
+
+/// Whoever is told, if anybody is.
+#[derive(Clone, Default)]
+pub(crate) struct Observer(Option<Arc<Observe>>);
+
+impl Observer {
+    pub(crate) fn new(observe: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observe)))
+    }
+
+    /// Tells of an event, which is made only if somebody listens. No lock is held here.
+    pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> ServerEvent<'a>) {
+        if let Some(observe) = &self.0 {
+            guard(|| observe(&event()));
+        }
+    }
+
+    pub(crate) fn listens(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Some(_) => "Observer",
+            None => "None",
+        })
+    }
+}

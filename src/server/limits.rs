@@ -1,0 +1,144 @@
+//! What a server bounds, so that no peer can hold it up or wear it out.
+
+use std::time::Duration;
+
+use crate::meter::Pace;
+use crate::proto::limits::Limits;
+
+/// Bounds of a server: of time, of size and of number. Each has a default that suits the open network.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Server, ServerLimits};
+/// use std::time::Duration;
+///
+/// let limits = ServerLimits::default().connections(256).idle(Duration::from_secs(10));
+/// let server = Server::builder().limits(limits).build();
+/// # let _ = server;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLimits {
+    pub(crate) silence: Duration,
+    pub(crate) head: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) pace: Pace,
+    pub(crate) collect: u64,
+    pub(crate) discard: u64,
+    pub(crate) discard_time: Duration,
+    pub(crate) connections: usize,
+    pub(crate) requests: Option<u64>,
+    pub(crate) messages: Limits,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(30),
+            head: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            pace: Pace {
+                grace: Duration::from_secs(20),
+                rate: 500,
+                stall: Duration::from_secs(30),
+            },
+            collect: 1 << 20,
+            discard: 256 << 10,
+            discard_time: Duration::from_secs(5),
+            connections: most_connections(),
+            requests: None,
+            messages: Limits::default(),
+        }
+    }
+}
+
+/// Up to three descriptors each: the socket, what wakes its reader, and a file.
+fn most_connections() -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let descriptors = descriptors.and_then(|count| usize::try_from(count).ok());
+    let places = descriptors.map_or(1024, |count| count.saturating_sub(64) / 3);
+    places.clamp(1, 1024)
+}
+
+impl ServerLimits {
+    /// From the accept to the first byte of the first request; then the connection is closed without a
+    /// word. Default: 30 seconds.
+    #[must_use]
+    pub fn silence(mut self, after: Duration) -> Self {
+        self.silence = after;
+        self
+    }
+
+    /// From the first byte of a head to its end; then the answer is 408 (Request Timeout). Default: 30
+    /// seconds.
+    #[must_use]
+    pub fn head(mut self, after: Duration) -> Self {
+        self.head = after;
+        self
+    }
+
+    /// From an answer to the first byte of the next request; then the connection is closed. Default: 75
+    /// seconds.
+    #[must_use]
+    pub fn idle(mut self, after: Duration) -> Self {
+        self.idle = after;
+        self
+    }
+
+    /// How long bodies, in both directions, may keep a thread waiting: `grace`, and a second for each `rate`
+    /// bytes that have passed. Only time spent waiting for the peer counts. Default: 20 seconds, 500 bytes a
+    /// second.
+    #[must_use]
+    pub fn pace(mut self, grace: Duration, rate: u32) -> Self {
+        self.pace.grace = grace;
+        self.pace.rate = rate.max(1);
+        self
+    }
+
+    /// How long a single wait for the peer may last in a body, whatever has passed before. Default: 30
+    /// seconds.
+    #[must_use]
+    pub fn stall(mut self, after: Duration) -> Self {
+        self.pace.stall = after;
+        self
+    }
+
+    /// Bytes of a body that [`Exchange::collect`](crate::Exchange::collect) takes into memory. Default: 1 MiB.
+    #[must_use]
+    pub fn collect(mut self, bytes: u64) -> Self {
+        self.collect = bytes;
+        self
+    }
+
+    /// Bytes of a body that no handler wanted, which are read and thrown away so that the connection can be
+    /// kept, within 5 seconds. A longer one costs the connection. Default: 256 KiB.
+    #[must_use]
+    pub fn discard(mut self, bytes: u64) -> Self {
+        self.discard = bytes;
+        self
+    }
+
+    /// Connections at a time. When there are as many, the one that has been idle longest makes room; if none
+    /// is idle, new ones wait in the listener's queue. Default: a third of the descriptors that the process
+    /// may have beyond 64, and 1,024 at most.
+    #[must_use]
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// Requests on one connection, the last of which is answered with `Connection: close`. Default: any
+    /// number.
+    #[must_use]
+    pub fn requests(mut self, most: impl Into<Option<u64>>) -> Self {
+        self.requests = most.into();
+        self
+    }
+
+    /// Bounds of the messages: the size of heads, lines, chunks and trailers.
+    #[must_use]
+    pub fn messages(mut self, limits: Limits) -> Self {
+        self.messages = limits;
+        self
+    }
+}

@@ -1,0 +1,386 @@
+//! The server: plain blocking handlers, with limits, stop and exact counts.
+//!
+//! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
+//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
+//! `places` knows the connections, `refusal` what is said to nonsense, `stop` who waits for the end.
+
+mod accept;
+mod answer;
+mod builder;
+mod date;
+mod deliver;
+mod event;
+mod exchange;
+mod handler;
+mod limits;
+mod places;
+mod refusal;
+mod routing;
+mod serve;
+mod spare;
+mod stop;
+mod writer;
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::thread::Builder;
+
+use parking_lot::{Mutex, RwLock};
+
+use self::accept::{Acceptor, Listener};
+pub use self::answer::{Answer, Answered, IntoAnswer};
+pub use self::builder::ServerBuilder;
+use self::event::Observer;
+pub use self::event::ServerEvent;
+pub use self::exchange::{Exchange, RequestBody};
+use self::handler::Handler;
+pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
+pub use self::limits::ServerLimits;
+use self::places::{Place, Places};
+use self::routing::Router;
+use self::serve::{Stay, serve};
+use self::spare::Spares;
+use self::stop::Waiters;
+pub use self::writer::ResponseWriter;
+use crate::aio::{Aio, InFlight};
+use crate::conn::Conn;
+use crate::error::{Error, ErrorKind};
+use crate::sys::waker::Waker;
+use crate::transport::Addr;
+
+/// A server, whose handlers are plain blocking functions.
+///
+/// It listens where [`bind`](Self::bind) or [`listen`](Self::listen) say, on any number of addresses, and has a
+/// thread for each connection, on which handlers run: they may block, wait for other operations, and take
+/// their time. Routes can be added and removed while it runs. [Limits](ServerLimits) are on by default.
+///
+/// Cheap to clone; clones are the same server. It stops with [`drain`](Self::drain), which loses nothing that
+/// has arrived and nothing that was begun, or with [`close`](Self::close), at once. Dropping the last handle
+/// drains it.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Aio, Client, Exchange, Server, get};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::new();
+/// server.route("/", get(|_| "Hello, world!"))?;
+/// server.route("/hello/{name}", get(|x: &mut Exchange| format!("Hello, {}!", x.param("name"))))?;
+/// let address = server.bind("127.0.0.1:0")?;
+///
+/// let response = Client::new().get(Aio::new(), format!("http://{address}/hello/you")).wait()?;
+/// assert_eq!(response.body(), "Hello, you!");
+/// server.drain(Aio::new().timeout(Duration::from_secs(10))).wait()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    handle: Arc<Handle>,
+}
+
+/// What all clones share; with the last of them the server drains.
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// What its threads share.
+pub(crate) struct Shared {
+    limits: ServerLimits,
+    observer: Observer,
+    router: RwLock<Arc<Router<Handler>>>,
+    places: Places,
+    spares: Spares,
+    phase: AtomicU8,
+    /// Threads that accept.
+    acceptors: AtomicUsize,
+    wakers: Mutex<Vec<Arc<Waker>>>,
+    addresses: Mutex<Vec<Addr>>,
+    waiters: Waiters,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Draining,
+    Closed,
+}
+
+impl Server {
+    /// A server with the limits that are on by default. It listens nowhere yet.
+    #[doc(alias = "nng_http_server_hold")]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A server with settings of your own.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    fn from_shared(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        Self {
+            handle: Arc::new(Handle { shared }),
+        }
+    }
+
+    /// Has `route` answer requests for `path`, on any host, from the next request on.
+    ///
+    /// A segment `{name}` of the path stands for any one, and a last `{*name}` for all that are left, at
+    /// least one; [`Exchange::param`] has them. Of several that fit, the most specific one counts: text before a
+    /// parameter before the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if there is a handler for the same path and method already,
+    /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
+    #[doc(alias = "nng_http_server_add_handler")]
+    pub fn route(&self, path: &str, route: Route) -> Result<&Self, Error> {
+        self.edit(|router| router.route(path, route.methods))
+    }
+
+    /// Has `route` answer requests for `path` and all that is below it. The rest of the path is the parameter
+    /// `rest`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`route`](Self::route).
+    #[doc(alias = "nng_http_handler_set_tree")]
+    pub fn tree(&self, path: &str, route: Route) -> Result<&Self, Error> {
+        self.edit(|router| router.tree(path, route.methods))
+    }
+
+    fn edit(
+        &self,
+        edit: impl FnOnce(&mut Router<Handler>) -> Result<(), Error>,
+    ) -> Result<&Self, Error> {
+        let mut current = self.handle.shared.router.write();
+        let mut router = Router::clone(&current);
+        edit(&mut router)?;
+        let last = std::mem::replace(&mut *current, Arc::new(router));
+        drop(current);
+        drop(last); // Handlers of the user's may go with it.
+        Ok(self)
+    }
+
+    /// Listens on an address, and serves what comes. A port of 0 becomes a free one, which is returned.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them; [`Closed`](ErrorKind::Closed) if the server stops.
+    #[doc(alias = "nng_http_server_start")]
+    pub fn bind(&self, address: impl ToSocketAddrs) -> Result<Addr, Error> {
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in address.to_socket_addrs()? {
+            match accept::listen(address) {
+                Ok(listener) => return self.listen(listener),
+                Err(error) => last = error,
+            }
+        }
+        Err(last.into())
+    }
+
+    /// Serves what comes on a listener.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`](ErrorKind::NoMemory) if there is no thread for it, [`Closed`](ErrorKind::Closed) if the
+    /// server stops.
+    pub fn listen(&self, listener: TcpListener) -> Result<Addr, Error> {
+        self.start(Listener::Tcp(listener))
+    }
+
+    /// Serves what comes on a Unix socket, as [`listen`](Self::listen).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`listen`](Self::listen).
+    pub fn listen_unix(&self, listener: UnixListener) -> Result<Addr, Error> {
+        self.start(Listener::Unix(listener))
+    }
+
+    fn start(&self, listener: Listener) -> Result<Addr, Error> {
+        let shared = &self.handle.shared;
+        listener.set_nonblocking()?;
+        let address = listener.local_addr()?;
+        let waker = Arc::new(Waker::new()?);
+        shared.wakers.lock().push(Arc::clone(&waker));
+        shared.acceptors.fetch_add(1, Ordering::SeqCst);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
+        if shared.is_stopping() {
+            return Err(ErrorKind::Closed.into());
+        }
+        shared.addresses.lock().push(address.clone());
+        let name = format!("http-aio:accept:{address}");
+        let spawned = Builder::new().name(name).spawn(move || acceptor.run());
+        match spawned {
+            Ok(_) => Ok(address),
+            Err(error) => Err(Error::new(ErrorKind::NoMemory).with_source(error)),
+        }
+    }
+
+    /// Where it listens, or has listened.
+    #[doc(alias = "nng_http_server_get_addr")]
+    pub fn local_addrs(&self) -> Vec<Addr> {
+        self.handle.shared.addresses.lock().clone()
+    }
+
+    /// Serves one connection on the current thread, until it ends: for tests in memory, for programs that are
+    /// started for a connection, and for those that accept by themselves.
+    pub fn serve(&self, conn: Conn) {
+        let stay = Stay::begin(&self.handle.shared, &conn);
+        serve(stay, conn);
+    }
+
+    /// Stops in order: connections that are in the queues of the listeners are served, requests that have
+    /// arrived are answered, with `Connection: close`, and answers that were begun are finished. It completes
+    /// when the last connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut), and the count is the number of connections that are left: they go
+    /// on. [`Canceled`](ErrorKind::Canceled): the server stops nevertheless.
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a handler.
+    #[doc(alias = "shutdown")]
+    #[doc(alias = "nng_http_server_stop")]
+    pub fn drain(&self, aio: Aio<()>) -> Aio<(), InFlight> {
+        self.handle.shared.stop(Phase::Draining);
+        self.join(aio)
+    }
+
+    /// Stops at once: listeners and connections are closed, what handlers read and write fails with
+    /// [`Closed`](ErrorKind::Closed). [`join`](Self::join) tells when the last handler has returned.
+    pub fn close(&self) {
+        self.handle.shared.stop(Phase::Closed);
+    }
+
+    /// Completes when the server has stopped, by whomever it was told to, and its last connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`drain`](Self::drain).
+    pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
+        self.handle.shared.waiters.add(&self.handle.shared, aio)
+    }
+
+    /// Connections that it has at the moment.
+    pub fn connections(&self) -> usize {
+        self.handle.shared.places.count()
+    }
+}
+
+thread_local! {
+    /// The server whose connection this thread serves.
+    static SERVES: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Shared {
+    fn new(limits: ServerLimits, observer: Observer) -> Self {
+        Self {
+            limits,
+            observer,
+            router: RwLock::default(),
+            places: Places::default(),
+            spares: Spares::default(),
+            phase: AtomicU8::new(0),
+            acceptors: AtomicUsize::new(0),
+            wakers: Mutex::default(),
+            addresses: Mutex::default(),
+            waiters: Waiters::default(),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Open,
+            1 => Phase::Draining,
+            _ => Phase::Closed,
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.phase() != Phase::Open
+    }
+
+    fn is_closed(&self) -> bool {
+        self.phase() == Phase::Closed
+    }
+
+    fn is_full(&self) -> bool {
+        self.places.count() >= self.limits.connections
+    }
+
+    fn is_accepting(&self) -> bool {
+        self.acceptors.load(Ordering::SeqCst) > 0
+    }
+
+    fn router(&self) -> Arc<Router<Handler>> {
+        Arc::clone(&self.router.read())
+    }
+
+    fn stop(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
+        for waker in &*self.wakers.lock() {
+            waker.wake();
+        }
+        if phase == Phase::Closed {
+            self.places.close_all();
+        }
+        self.places.ask_all();
+        self.look_for_end();
+    }
+
+    fn acceptor_ended(&self) {
+        self.acceptors.fetch_sub(1, Ordering::SeqCst);
+        self.look_for_end();
+    }
+
+    /// The connection has ended.
+    fn leave(&self, place: &Place) {
+        self.places.remove(place);
+        self.look_for_end();
+    }
+
+    /// Runs what serves a connection. It may serve another meanwhile.
+    fn while_serving(&self, work: impl FnOnce()) {
+        let last = SERVES.replace(std::ptr::from_ref(self).addr());
+        work();
+        SERVES.set(last);
+    }
+
+    /// Whether the current thread serves a connection of this server.
+    fn serves_here(&self) -> bool {
+        SERVES.get() == std::ptr::from_ref(self).addr()
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stop(Phase::Draining);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = &self.handle.shared;
+        f.debug_struct("Server")
+            .field("addresses", &*shared.addresses.lock())
+            .field("phase", &shared.phase())
+            .field("connections", &shared.places.count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,266 @@
+//! One connection, from its first byte to its end, on the thread that has it.
+//!
+//! ```text
+//!  wait ──request──▶ route ──▶ handler ──▶ answer ──▶ rest of the body ──▶ wait
+//!   │ time is up, asked to end, nonsense                    │ too much, or the last
+//!   ▼                                                       ▼
+//!  end (the connection is dropped, and seen off in the background)
+//! ```
+//!
+//! `wait` is the one place where a connection without work is held.
+//!
+//! Invariants:
+//!
+//! 1. A request that was read is answered, or its connection ends in the middle of the answer: never is an
+//!    answer taken for another's, or a part of one for the whole.
+//! 2. Who asks a connection to end ends its wait, no more: what has arrived by then is served.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{Request, StatusCode, Version, header};
+use parking_lot::Mutex;
+
+use super::Shared;
+use super::answer::{Answer, Reply};
+use super::deliver::{Delivery, deliver, error_page};
+use super::event::ServerEvent;
+use super::exchange::Exchange;
+use super::places::Place;
+use super::refusal;
+use super::routing::{Found, Params, Path};
+use crate::aio::Aio;
+use crate::conn::{Conn, HeadClock};
+use crate::error::Error;
+use crate::meter::Meter;
+use crate::transport::Addr;
+
+/// A connection's time with its server, which ends when this is dropped.
+pub(super) struct Stay {
+    shared: Arc<Shared>,
+    place: Arc<Place>,
+}
+
+impl Stay {
+    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            place: shared.places.add(conn),
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.shared.leave(&self.place);
+    }
+}
+
+/// Serves a connection until it ends.
+pub(super) fn serve(stay: Stay, conn: Conn) {
+    let shared = &stay.shared;
+    let mut service = Service {
+        shared,
+        peer: conn.peer_addr(),
+        conn: conn.limits(shared.limits.messages),
+        place: &stay.place,
+        served: 0,
+        aio: Aio::new(),
+        meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
+    };
+    shared.while_serving(|| service.run());
+    let (peer, requests) = (&service.peer, service.served);
+    shared.observer.tell(|| ServerEvent::Ended { peer, requests });
+    drop(service.conn); // Before it leaves, so that who waits for the end finds nothing open.
+}
+
+struct Service<'a> {
+    shared: &'a Arc<Shared>,
+    conn: Conn,
+    place: &'a Place,
+    peer: Addr,
+    served: u64,
+    /// For the reads of heads.
+    aio: Aio<Request<()>>,
+    meter: Arc<Mutex<Meter>>,
+}
+
+impl Service<'_> {
+    fn run(&mut self) {
+        while let Some(request) = self.wait() {
+            self.served += 1;
+            if !self.answer(request) {
+                return;
+            }
+        }
+    }
+
+    /// The next request. None: there is none, and the connection is to end.
+    fn wait(&mut self) -> Option<Request<()>> {
+        let limits = &self.shared.limits;
+        let patience = match self.served {
+            0 => limits.silence,
+            _ => limits.idle,
+        };
+        loop {
+            if self.shared.is_stopping() && !self.conn.has_input() {
+                return None;
+            }
+            let aio = std::mem::take(&mut self.aio).timeout(patience);
+            let clock = HeadClock::Waiting(limits.head);
+            let place = self.place;
+            // What has begun is not asked to end.
+            let is_waiting = self.conn.with_unread(<[u8]>::is_empty);
+            let (result, aio) = self.conn.read_request_inline(aio, clock, |canceller| {
+                if is_waiting {
+                    place.wait(canceller);
+                }
+            });
+            self.aio = aio;
+            self.place.work();
+            match result {
+                Ok(request) => return Some(request),
+                // It was asked to end. What has arrived meanwhile is served all the same.
+                Err(error) if error.is_canceled() && self.conn.has_input() => {}
+                Err(error) => {
+                    self.refuse(&error);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Answers what is no request, if anything is to be said to it.
+    fn refuse(&self, error: &Error) {
+        let status = self.conn.with_unread(|unread| refusal::status(error, unread));
+        let Some(status) = status else { return };
+        let peer = &self.peer;
+        self.shared.observer.tell(|| ServerEvent::Refused {
+            peer,
+            status,
+            error,
+        });
+        let mut page = error_page(status);
+        let close = header::HeaderValue::from_static("close");
+        page.headers_mut().insert(header::CONNECTION, close);
+        // Nobody is left to be told if this fails, too.
+        let _ = self.conn.write_response_inline(Aio::new(), page, &self.meter);
+    }
+
+    /// Answers a request. False: the connection is to end.
+    fn answer(&mut self, request: Request<()>) -> bool {
+        let start = self.shared.observer.listens().then(Instant::now);
+        let (handler, params) = match self.route(&request) {
+            Route::Handler(handler, params) => (Ok(handler), params),
+            Route::Page(status, allow) => (Err((status, allow)), Params::default()),
+        };
+        let limits = self.shared.limits;
+        let is_last = self.shared.is_stopping() || limits.requests == Some(self.served);
+        self.meter.lock().restart(limits.pace);
+        let mut exchange = Exchange::new(
+            self.conn.clone(),
+            request,
+            params,
+            limits,
+            is_last,
+            Arc::clone(&self.meter),
+        );
+        let answer = match handler {
+            Ok(handler) => self.handle(&mut exchange, &*handler),
+            Err((status, allow)) => page(status, allow),
+        };
+        let delivery = deliver(self.shared, &mut exchange, answer);
+        let status = match delivery {
+            Delivery::Done { status, .. } | Delivery::CutOff { status } => status,
+            Delivery::Hijacked { status } => status,
+        };
+        if let Some(start) = start {
+            let (peer, after) = (&self.peer, start.elapsed());
+            let written = match delivery {
+                Delivery::Done { written, .. } => written,
+                _ => 0,
+            };
+            self.shared.observer.tell(|| ServerEvent::Answered {
+                peer,
+                method: exchange.method(),
+                uri: exchange.uri(),
+                status,
+                written,
+                after,
+            });
+        }
+        matches!(delivery, Delivery::Done { .. }) && exchange.discard_rest() && self.conn.persists()
+    }
+
+    /// Runs the handler. One that panics has failed.
+    fn handle(
+        &self,
+        exchange: &mut Exchange,
+        handler: &(dyn Fn(&mut Exchange) -> Answer + Send + Sync),
+    ) -> Answer {
+        match catch_unwind(AssertUnwindSafe(|| handler(exchange))) {
+            Ok(answer) => answer,
+            Err(payload) => {
+                let text = text_of(&*payload);
+                // Dropping it may panic again.
+                std::mem::forget(payload);
+                Answer(Reply::Failed(text))
+            }
+        }
+    }
+
+    fn route(&self, request: &Request<()>) -> Route {
+        if has_unknown_expectation(request) {
+            return Route::Page(StatusCode::EXPECTATION_FAILED, None);
+        }
+        let path = match Path::of(request.uri(), request.method()) {
+            Ok(path) => path,
+            Err(_) => return Route::Page(StatusCode::BAD_REQUEST, None),
+        };
+        let host = request.headers().get(header::HOST);
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        match self.shared.router().find(request.method(), host, &path) {
+            Found::Handler {
+                handler, params, ..
+            } => Route::Handler(handler, params),
+            Found::NotFound => Route::Page(StatusCode::NOT_FOUND, None),
+            Found::MethodNotAllowed { allow } => {
+                Route::Page(StatusCode::METHOD_NOT_ALLOWED, Some(allow))
+            }
+            Found::Options { allow } => Route::Page(StatusCode::NO_CONTENT, Some(allow)),
+            Found::NotImplemented => Route::Page(StatusCode::NOT_IMPLEMENTED, None),
+        }
+    }
+}
+
+/// Who answers.
+enum Route {
+    Handler(super::handler::Handler, Params),
+    /// Nobody but the server: with this status, and these methods where they belong to it.
+    Page(StatusCode, Option<header::HeaderValue>),
+}
+
+fn page(status: StatusCode, allow: Option<header::HeaderValue>) -> Answer {
+    let mut page = error_page(status);
+    if let Some(allow) = allow {
+        page.headers_mut().insert(header::ALLOW, allow);
+    }
+    Answer(Reply::Whole(page))
+}
+
+/// RFC 9110 section 10.1.1: there is one expectation.
+fn has_unknown_expectation(request: &Request<()>) -> bool {
+    let mut expectations = request.headers().get_all(header::EXPECT).into_iter();
+    request.version() == Version::HTTP_11
+        && expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "the handler panicked".to_owned())
+}

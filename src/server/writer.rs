@@ -1,0 +1,121 @@
+//! An answer that its handler writes in pieces.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::HeaderMap;
+use parking_lot::Mutex;
+
+use super::answer::Answered;
+use super::exchange::Progress;
+use crate::aio::{Aio, InFlight, Written};
+use crate::bufs::Bufs;
+use crate::conn::Conn;
+use crate::error::Error;
+use crate::meter::Meter;
+
+/// Writes the content of an answer; from [`Exchange::stream`](crate::Exchange::stream).
+///
+/// Without [`finish`](Self::finish) the answer is not whole: the connection then ends in the middle of it, so
+/// that the client does not take it for more than it is. To a HEAD request nothing of the content is sent.
+#[derive(Debug)]
+#[must_use = "an answer that is not finished is given up"]
+pub struct ResponseWriter {
+    conn: Conn,
+    meter: Arc<Mutex<Meter>>,
+    progress: Arc<Mutex<Progress>>,
+    /// The client has asked for the head alone.
+    is_head: bool,
+}
+
+impl ResponseWriter {
+    pub(super) fn new(
+        conn: Conn,
+        meter: Arc<Mutex<Meter>>,
+        progress: Arc<Mutex<Progress>>,
+        is_head: bool,
+    ) -> Self {
+        Self {
+            conn,
+            meter,
+            progress,
+            is_head,
+        }
+    }
+
+    /// Writes a vector of content, completely, blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::write_all`]; [`TimedOut`](crate::ErrorKind::TimedOut) if the client is slower than
+    /// [`ServerLimits::pace`](crate::ServerLimits::pace) allows.
+    pub fn write_all<I>(&mut self, content: I) -> Result<Written, Error>
+    where
+        I: IntoIterator,
+        I::Item: Into<Bytes>,
+    {
+        let content: Bufs = content.into_iter().map(Into::into).collect();
+        if self.is_head {
+            return Ok(Written::new(content.remaining()));
+        }
+        let (result, _) = self.conn.write_content_inline(Aio::new(), content, &self.meter);
+        self.note(&result);
+        result
+    }
+
+    /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::write_all`], through the aio.
+    pub fn submit(&mut self, aio: Aio<Written>) -> Aio<Written, InFlight> {
+        self.conn.write_all(aio)
+    }
+
+    /// Ends the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::finish`], among them [`InvalidInput`](crate::ErrorKind::InvalidInput) if less was
+    /// written than the head has declared.
+    pub fn finish(self) -> Result<Answered, Error> {
+        self.finish_with_trailers(&HeaderMap::new())
+    }
+
+    /// Ends the answer with trailers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::finish_with_trailers`].
+    pub fn finish_with_trailers(self, trailers: &HeaderMap) -> Result<Answered, Error> {
+        if !self.is_head {
+            let (result, _) = self.conn.finish_inline(Aio::new(), trailers, &self.meter);
+            result?;
+        }
+        self.progress.lock().is_finished = true;
+        Ok(Answered(()))
+    }
+
+    fn note(&self, result: &Result<Written, Error>) {
+        self.progress.lock().written += match result {
+            Ok(written) => written.count(),
+            Err(error) => error.count(),
+        };
+    }
+}
+
+/// Each call is a piece of its own: a [`BufWriter`](io::BufWriter) around it makes for fewer.
+impl Write for ResponseWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let mut copy = BytesMut::with_capacity(buffer.len());
+        copy.put_slice(buffer);
+        let written = Self::write_all(self, [copy.freeze()])?;
+        Ok(usize::try_from(written.count()).unwrap_or(usize::MAX))
+    }
+
+    /// Nothing is held back: what was written is with the kernel.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
