@@ -34,6 +34,7 @@ mod linger;
 mod lookups;
 mod message;
 mod nng_parity;
+mod persists;
 mod proxies;
 mod put;
 #[cfg(feature = "test-util")]
