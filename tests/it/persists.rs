@@ -360,7 +360,8 @@ fn what_is_under_way_does_not_matter() {
 
 #[test]
 fn what_has_ended_on_this_side_does_not_persist() {
-    let ends: [(&str, fn(&Conn)); 6] = [
+    type End = fn(&Conn);
+    let ends: [(&str, End); 6] = [
         ("close", Conn::close),
         ("close_write", |conn| {
             settle(conn.close_write(Aio::new())).unwrap();
@@ -431,4 +432,49 @@ fn the_end_of_the_peer_is_for_reads_to_find() {
     assert!(conn.persists());
     let error = settle(conn.read_request(Aio::new())).unwrap_err();
     assert!(error.is_end_of_stream() && !error.is_incomplete_message());
+}
+
+// -------------------------------------------------------------------------------- put off and moved up
+
+#[cfg(feature = "test-util")]
+mod in_memory {
+    use super::*;
+    use crate::support::hooks::say;
+
+    /// A response that goes back to the queue, and is the answer to another request once one before it was
+    /// cancelled, is admitted anew: it is not the last any more.
+    #[test]
+    fn a_response_that_is_no_longer_the_last_announces_nothing() {
+        // A call takes one of them.
+        let ((go, gone), (let_go, is_let_go)) = (gate(), gate());
+        let (conn, peer, gate) = gated_pair(1 << 10, faults(OK.len(), None));
+        say(&peer, format!("{GET}{GET}{GET}{LAST}"));
+        for _ in 0..4 {
+            settle(conn.read_request(Aio::new())).unwrap();
+        }
+        let respond = || conn.write_response(Aio::new(), Response::new(()));
+        let first = respond();
+        gate.arrived();
+        let _ = respond().on_complete(move |result, _| {
+            result.unwrap();
+            let _ = go.send(());
+            receive(&is_let_go);
+        });
+        let (third, last) = (respond(), respond());
+        gate.permit();
+        // All three were offered, the last as the last, and one was taken: its closure comes first.
+        assert_eq!(gate.arrived().offered, 2 * OK.len() + LAST_OK.len());
+        gate.permit();
+        receive(&gone);
+        third.cancel();
+        assert_eq!(failure(settle(third)), (ErrorKind::Canceled, 0));
+        let_go.send(()).unwrap();
+        drop(gate.open());
+        settle(first).unwrap();
+        assert_eq!(settle(last).unwrap().count(), OK.len() as u64);
+        assert_eq!(settle(respond()).unwrap().count(), LAST_OK.len() as u64);
+        drop(conn);
+        let sent = String::from_utf8(drain_memory(peer)).unwrap();
+        assert_eq!(sent, [OK, OK, OK, LAST_OK].concat());
+    }
 }

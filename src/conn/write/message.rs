@@ -11,6 +11,8 @@ pub(crate) struct Message {
     /// The framing of the body, as the head declares it.
     declared: Framing,
     persists: bool,
+    /// Its head was given a line that announces the close.
+    pub(super) closes: bool,
     /// What follows the message. It is known once the message is admitted.
     pub(super) then: BodyState,
 }
@@ -27,6 +29,7 @@ impl Message {
             role,
             declared: encoded.then,
             persists: encoded.persists,
+            closes: false,
             then: BodyState::Complete,
         }
     }
@@ -47,13 +50,11 @@ impl Message {
         }
     }
 
-    /// Whether a response of this status says, by not announcing the close, that another may follow.
+    /// Whether a response of this status says, by not announcing the close, that another may follow; but
+    /// for the line that it was given.
     pub(super) fn promises_another(&self, status: StatusCode) -> bool {
-        !framing::is_interim(status) && !self.then.is_raw() && !self.announces_close()
-    }
-
-    pub(super) fn announce_close(&mut self) {
-        self.persists = false;
+        let ends_messages = matches!(self.then, BodyState::Raw | BodyState::UntilEnd);
+        !framing::is_interim(status) && !ends_messages && self.persists
     }
 
     /// Whether no message follows this one. What opens a tunnel says nothing about messages.
@@ -61,7 +62,9 @@ impl Message {
         match self.then {
             BodyState::Raw => false,
             BodyState::UntilEnd => true,
-            BodyState::Complete | BodyState::Length(_) | BodyState::Chunked(()) => !self.persists,
+            BodyState::Complete | BodyState::Length(_) | BodyState::Chunked(()) => {
+                !self.persists || self.closes
+            }
         }
     }
 }

@@ -182,10 +182,14 @@ impl Outgoing {
                 let has_body = asked != Asked::Head;
                 message.then = message.after_response(status, asked);
                 let is_last = !ledger.read.admit(self.responses + 1);
-                if is_last && message.promises_another(status) {
-                    // The request announced the close, and so does its response (RFC 9112 section 9.6).
-                    message.announce_close();
-                    parcel.bufs.replace_first(encode::with_close);
+                // The request announced the close, and so does its response (RFC 9112 section 9.6).
+                let closes = is_last && message.promises_another(status);
+                if closes != message.closes {
+                    message.closes = closes;
+                    parcel.bufs.replace_first(match closes {
+                        true => encode::with_close,
+                        false => encode::without_close, // Admitted anew, for another request.
+                    });
                 }
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
                 parcel.bufs.show(if has_body { usize::MAX } else { 1 });

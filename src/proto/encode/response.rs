@@ -57,11 +57,22 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
     })
 }
 
+const CLOSE: &[u8] = b"connection: close\r\n\r\n";
+
 /// The head of a response, announcing the close (RFC 9112 section 9.6).
 pub(crate) fn with_close(head: &Bytes) -> Bytes {
     let lines = head.strip_suffix(b"\r\n").unwrap_or(head);
-    let mut closing = BytesMut::with_capacity(head.len() + 19);
+    let mut closing = BytesMut::with_capacity(lines.len() + CLOSE.len());
     closing.put_slice(lines);
-    closing.put_slice(b"connection: close\r\n\r\n");
+    closing.put_slice(CLOSE);
     closing.freeze()
+}
+
+/// The head that `with_close` was given.
+pub(crate) fn without_close(head: &Bytes) -> Bytes {
+    let lines = head.strip_suffix(CLOSE).unwrap_or(head);
+    let mut open = BytesMut::with_capacity(lines.len() + 2);
+    open.put_slice(lines);
+    open.put_slice(b"\r\n");
+    open.freeze()
 }
