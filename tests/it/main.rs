@@ -23,6 +23,7 @@ mod fork;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
+mod half_close;
 #[cfg(feature = "test-util")]
 mod handover;
 #[cfg(feature = "test-util")]
