@@ -46,6 +46,7 @@ mod real_clients;
 mod real_peers;
 mod scale;
 mod site;
+mod std_io;
 #[cfg(all(feature = "test-util", target_os = "linux"))]
 mod storm;
 #[cfg(feature = "test-util")]
