@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::http::{Request, Response};
 use http_aio::{Aio, Conn, Error, ErrorKind};
+use socket2::SockRef;
 
 use crate::site::answer;
 use crate::support::*;
@@ -230,6 +231,51 @@ fn a_body_that_is_cut_has_no_end() {
             }
         }
     }
+}
+
+#[test]
+fn a_raw_stream_is_read_to_its_end() {
+    for family in FAMILIES {
+        let (conn, mut peer) = pair(family);
+        let sender = thread::spawn(move || {
+            peer.say("first line\nsecond ");
+            peer.say("line\n");
+            peer.say(pattern(0, 1 << 20));
+            peer.shutdown(Shutdown::Write);
+            peer
+        });
+        let mut reader = BufReader::new(conn.io());
+        let mut line = String::new();
+        for expected in ["first line\n", "second line\n"] {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+            assert_eq!(line, expected);
+        }
+        let mut rest = Vec::new();
+        assert_eq!(reader.read_to_end(&mut rest).unwrap(), 1 << 20);
+        assert_pattern(0, &rest);
+        // The end stays.
+        assert_eq!(conn.io().read(&mut [0; 9]).unwrap(), 0);
+        join(sender);
+    }
+}
+
+#[test]
+fn a_reset_is_no_end() {
+    let (near, far) = tcp_pair();
+    let conn = Conn::from(near);
+    SockRef::from(&far)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(far);
+    let error = conn.io().read(&mut [0; 9]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(Error::from(error).kind(), ErrorKind::Reset);
+
+    let (conn, _peer) = pair(Family::Tcp);
+    conn.close();
+    let error = conn.io().read(&mut [0; 9]).unwrap_err();
+    assert_eq!(Error::from(error).kind(), ErrorKind::Closed);
 }
 
 // ---------------------------------------------------------------------------------------- std's tools
