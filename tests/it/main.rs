@@ -44,6 +44,7 @@ mod race;
 mod read;
 mod real_clients;
 mod real_peers;
+mod response_ext;
 mod scale;
 mod site;
 mod std_io;
