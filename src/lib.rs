@@ -127,6 +127,7 @@ mod into_body;
 mod linger;
 mod proto;
 mod response_ext;
+mod server;
 mod sync;
 mod sys;
 #[cfg(feature = "test-util")]
