@@ -25,7 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let limits = ServerLimits::default().connections(arguments.max_connections);
     let server = Server::builder().limits(limits).build();
     server.route("/", get(|_| "Hello, world!"))?;
-    server.route("/hello/{name}", get(|x: &mut Exchange| format!("Hello, {}!", x.param("name"))))?;
+    server.route(
+        "/hello/{name}",
+        get(|x: &mut Exchange| format!("Hello, {}!", x.param("name"))),
+    )?;
     server.route("/sleep/{ms}", get(sleep))?;
 
     println!("listening on {}", server.bind(arguments.bind)?);

@@ -2,7 +2,7 @@
 //!
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
-//! `limits` bounds them all.
+//! `percent` undoes the encoding of URIs, `limits` bounds them all.
 
 pub(crate) mod authority;
 pub(crate) mod body;
@@ -12,6 +12,7 @@ pub(crate) mod forward;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;
+pub(crate) mod percent;
 
 use bytes::Bytes;
 use http::Response;

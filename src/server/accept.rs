@@ -80,7 +80,11 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
     /// The kernel caps it.
     const BACKLOG: i32 = 4096;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // As std does: a server that is started again finds its port free.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -146,7 +150,9 @@ impl Acceptor {
 
     fn start(&self, conn: Conn) {
         let peer = conn.peer_addr();
-        self.shared.observer.tell(|| ServerEvent::Accepted { peer: &peer });
+        self.shared
+            .observer
+            .tell(|| ServerEvent::Accepted { peer: &peer });
         let stay = Stay::begin(&self.shared, &conn);
         let work = Box::new(move || serve(stay, conn));
         if let Err(error) = self.shared.spares.run(work) {
@@ -164,7 +170,9 @@ impl Acceptor {
             }
             self.shared.places.shed();
             let until = Instant::now() + LOOK_AGAIN;
-            self.shared.places.wait_for_room(self.shared.limits.connections, until);
+            self.shared
+                .places
+                .wait_for_room(self.shared.limits.connections, until);
         }
         true
     }
@@ -219,7 +227,9 @@ impl Acceptor {
     }
 
     fn tell(&self, error: &io::Error, times: u64) {
-        self.shared.observer.tell(|| ServerEvent::AcceptFailed { error, times });
+        self.shared
+            .observer
+            .tell(|| ServerEvent::AcceptFailed { error, times });
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::into_body::IntoBody;
 
@@ -153,6 +154,24 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
+/// Text says that it is text.
+macro_rules! texts {
+    ($($text:ty),*) => {
+        $(
+            impl IntoAnswer for $text {
+                fn into_answer(self) -> Answer {
+                    let mut response = Response::new(self);
+                    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+                    response.headers_mut().insert(CONTENT_TYPE, plain);
+                    response.into_answer()
+                }
+            }
+        )*
+    };
+}
+
+texts!(&'static str, String);
+
 macro_rules! bodies {
     ($($body:ty),*) => {
         $(
@@ -165,4 +184,4 @@ macro_rules! bodies {
     };
 }
 
-bodies!(&'static str, String, &'static [u8], Vec<u8>, Bytes, BytesMut);
+bodies!(&'static [u8], Vec<u8>, Bytes, BytesMut);

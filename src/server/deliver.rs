@@ -99,7 +99,9 @@ fn write_whole(
     }
     exchange.complete_head(status, response.headers_mut());
     let aio = Aio::new();
-    let (result, _) = exchange.conn.write_response_inline(aio, response, &exchange.meter);
+    let (result, _) = exchange
+        .conn
+        .write_response_inline(aio, response, &exchange.meter);
     conclude(shared, exchange, status, result)
 }
 
@@ -129,7 +131,9 @@ fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let mut page = error_page(status);
     exchange.complete_head(status, page.headers_mut());
-    let (result, _) = exchange.conn.write_response_inline(Aio::new(), page, &exchange.meter);
+    let (result, _) = exchange
+        .conn
+        .write_response_inline(Aio::new(), page, &exchange.meter);
     match result {
         Ok(written) => Delivery::Done {
             status,
@@ -151,7 +155,8 @@ fn write_reader(
         return write_whole(shared, exchange, head.map(|()| Bytes::new()));
     }
     if let Some(length) = length {
-        head.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        head.headers_mut()
+            .insert(header::CONTENT_LENGTH, length.into());
     }
     let mut writer = match exchange.stream(head) {
         Ok(writer) => writer,
@@ -197,21 +202,20 @@ fn written(exchange: &Exchange) -> u64 {
     }
 }
 
-fn cut_off(
-    shared: &Shared,
-    exchange: &Exchange,
-    status: StatusCode,
-    error: &Error,
-) -> Delivery {
+fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: &Error) -> Delivery {
     let uri = exchange.uri();
-    shared.observer.tell(|| ServerEvent::AnswerFailed { uri, error });
+    shared
+        .observer
+        .tell(|| ServerEvent::AnswerFailed { uri, error });
     exchange.conn.abort();
     Delivery::CutOff { status }
 }
 
 fn tell_failure(shared: &Shared, exchange: &Exchange, text: &str) {
     let uri = exchange.uri();
-    shared.observer.tell(|| ServerEvent::HandlerFailed { uri, text });
+    shared
+        .observer
+        .tell(|| ServerEvent::HandlerFailed { uri, text });
 }
 
 fn may_have_body(status: StatusCode) -> bool {

@@ -1,5 +1,6 @@
 //! A request and the way to its answer, as a handler sees them.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use super::answer::Answered;
 use super::date;
 use super::limits::ServerLimits;
-use super::routing::Params;
+use super::routing::{Params, Rest};
 use super::writer::ResponseWriter;
 use crate::aio::{Aio, Written};
 use crate::conn::Conn;
@@ -50,7 +51,7 @@ const PIECE: usize = 64 << 10;
 pub struct Exchange {
     pub(super) conn: Conn,
     request: Request<()>,
-    params: Params,
+    matched: Matched,
     pub(super) limits: ServerLimits,
     pub(super) body: BodyProgress,
     /// What the failure of the body says to the client, if the handler gives up because of it.
@@ -61,6 +62,13 @@ pub struct Exchange {
     /// How slow the client may be in taking the answer.
     pub(super) meter: Arc<Mutex<Meter>>,
     reading: Meter,
+}
+
+/// What the route has found in the path.
+#[derive(Debug, Default)]
+pub(super) struct Matched {
+    pub(super) params: Params,
+    pub(super) rest: Option<Rest>,
 }
 
 /// How far the body of the request is.
@@ -94,7 +102,7 @@ impl Exchange {
     pub(super) fn new(
         conn: Conn,
         request: Request<()>,
-        params: Params,
+        matched: Matched,
         limits: ServerLimits,
         is_last: bool,
         meter: Arc<Mutex<Meter>>,
@@ -107,7 +115,7 @@ impl Exchange {
         Self {
             conn,
             request,
-            params,
+            matched,
             limits,
             body,
             fault: None,
@@ -146,7 +154,13 @@ impl Exchange {
     /// The part of the path that the route calls `name`, decoded: `"7"` of `/items/7` for the route
     /// `/items/{id}`. Empty if the route has no such part.
     pub fn param(&self, name: &str) -> &str {
-        self.params.get(name).unwrap_or_default()
+        self.matched.params.get(name).unwrap_or_default()
+    }
+
+    /// The segments of the path below the route, decoded, where that is a tree or ends with `{*rest}`; for
+    /// others there are none.
+    pub fn rest(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.matched.rest.iter().flat_map(Rest::segments)
     }
 
     /// Who asks.
@@ -291,8 +305,8 @@ impl Exchange {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the status is not interim, or if the answer has begun; those
     /// of [`Conn::write_response`].
     pub fn interim(&mut self, head: Response<()>) -> Result<(), Error> {
-        let is_interim = head.status().is_informational()
-            && head.status() != StatusCode::SWITCHING_PROTOCOLS;
+        let is_interim =
+            head.status().is_informational() && head.status() != StatusCode::SWITCHING_PROTOCOLS;
         self.expect_unanswered()?;
         if !is_interim {
             let detail = "the status of an interim response is 1xx, and not 101";
@@ -342,7 +356,9 @@ impl Exchange {
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
         let head = head.map(|()| Bytes::new());
-        let (result, _) = self.conn.write_response_inline(Aio::new(), head, &self.meter);
+        let (result, _) = self
+            .conn
+            .write_response_inline(Aio::new(), head, &self.meter);
         let written = result?.count();
         let progress = Arc::new(Mutex::new(Progress {
             is_finished: false,
@@ -401,10 +417,16 @@ impl Exchange {
         }
         let is_last = self.is_last || !self.can_go_on();
         if is_last && status != StatusCode::SWITCHING_PROTOCOLS {
-            headers.append(header::CONNECTION, header::HeaderValue::from_static("close"));
+            headers.append(
+                header::CONNECTION,
+                header::HeaderValue::from_static("close"),
+            );
         } else if self.request.version() == Version::HTTP_10 && self.conn.persists() {
             // A client of 1.0 expects the close unless it is told otherwise.
-            headers.append(header::CONNECTION, header::HeaderValue::from_static("keep-alive"));
+            headers.append(
+                header::CONNECTION,
+                header::HeaderValue::from_static("keep-alive"),
+            );
         }
     }
 
@@ -426,7 +448,9 @@ impl Exchange {
     fn expect_unanswered(&self) -> Result<(), Error> {
         match self.given {
             Given::Nothing => Ok(()),
-            _ => Err(Error::new(ErrorKind::InvalidInput).with_detail("the answer has begun already")),
+            _ => {
+                Err(Error::new(ErrorKind::InvalidInput).with_detail("the answer has begun already"))
+            }
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) type Handler = Arc<dyn Fn(&mut Exchange) -> Answer + Send + Sync>;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use = "a route does nothing before a server has it"]
 pub struct Route {
     pub(super) methods: Methods<Handler>,
@@ -56,7 +56,7 @@ macro_rules! methods {
                 F: Fn(&mut Exchange) -> A + Send + Sync + 'static,
                 A: IntoAnswer,
             {
-                Route::default().$name(f)
+                Route::new().$name(f)
             }
         )*
 
@@ -91,7 +91,7 @@ where
     F: Fn(&mut Exchange) -> A + Send + Sync + 'static,
     A: IntoAnswer,
 {
-    Route::default().any(f)
+    Route::new().any(f)
 }
 
 /// A route that answers `method`.
@@ -100,10 +100,16 @@ where
     F: Fn(&mut Exchange) -> A + Send + Sync + 'static,
     A: IntoAnswer,
 {
-    Route::default().on(method, f)
+    Route::new().on(method, f)
 }
 
 impl Route {
+    fn new() -> Self {
+        Self {
+            methods: Methods::new(),
+        }
+    }
+
     /// Answers any other method but CONNECT and TRACE, too.
     pub fn any<F, A>(mut self, f: F) -> Self
     where

@@ -42,7 +42,7 @@ use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 pub use self::limits::ServerLimits;
 use self::places::{Place, Places};
-use self::routing::Router;
+use self::routing::{Route as Pattern, Router};
 use self::serve::{Stay, serve};
 use self::spare::Spares;
 use self::stop::Waiters;
@@ -96,6 +96,8 @@ pub(crate) struct Shared {
     limits: ServerLimits,
     observer: Observer,
     router: RwLock<Arc<Router<Handler>>>,
+    /// Held while a changed router is made.
+    editing: Mutex<()>,
     places: Places,
     spares: Spares,
     phase: AtomicU8,
@@ -132,11 +134,12 @@ impl Server {
         }
     }
 
-    /// Has `route` answer requests for `path`, on any host, from the next request on.
+    /// Has `route` answer requests for `path`, from the next request on.
     ///
     /// A segment `{name}` of the path stands for any one, and a last `{*name}` for all that are left, at
     /// least one; [`Exchange::param`] has them. Of several that fit, the most specific one counts: text before a
-    /// parameter before the rest.
+    /// parameter before the rest. A host may stand before the path, as in `example.com/path`: the route is then
+    /// for requests to that host, and goes before those for any.
     ///
     /// # Errors
     ///
@@ -144,31 +147,56 @@ impl Server {
     /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
     #[doc(alias = "nng_http_server_add_handler")]
     pub fn route(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        self.edit(|router| router.route(path, route.methods))
+        let pattern = pattern(path, Pattern::new)?;
+        self.edit(|router| router.add(&pattern, route.methods))?;
+        Ok(self)
     }
 
-    /// Has `route` answer requests for `path` and all that is below it. The rest of the path is the parameter
-    /// `rest`.
+    /// Has `route` answer requests for `path` and all that is below it; [`Exchange::rest`] is what is below.
     ///
     /// # Errors
     ///
     /// Those of [`route`](Self::route).
     #[doc(alias = "nng_http_handler_set_tree")]
     pub fn tree(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        self.edit(|router| router.tree(path, route.methods))
+        let pattern = pattern(path, Pattern::tree)?;
+        self.edit(|router| router.add(&pattern, route.methods))?;
+        Ok(self)
     }
 
-    fn edit(
+    /// Takes the route for exactly this path out, with all its methods; requests under way keep their handler.
+    /// False if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is malformed.
+    #[doc(alias = "nng_http_server_del_handler")]
+    pub fn remove_route(&self, path: &str) -> Result<bool, Error> {
+        let pattern = pattern(path, Pattern::new)?;
+        self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
+    }
+
+    /// Takes the tree at exactly this path out, as [`remove_route`](Self::remove_route).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remove_route`](Self::remove_route).
+    pub fn remove_tree(&self, path: &str) -> Result<bool, Error> {
+        let pattern = pattern(path, Pattern::tree)?;
+        self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
+    }
+
+    /// Changes a copy of the router, and puts it in place of the one that requests under way use.
+    fn edit<T>(
         &self,
-        edit: impl FnOnce(&mut Router<Handler>) -> Result<(), Error>,
-    ) -> Result<&Self, Error> {
-        let mut current = self.handle.shared.router.write();
-        let mut router = Router::clone(&current);
-        edit(&mut router)?;
-        let last = std::mem::replace(&mut *current, Arc::new(router));
-        drop(current);
-        drop(last); // Handlers of the user's may go with it.
-        Ok(self)
+        edit: impl FnOnce(&mut Router<Handler>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let _editing = self.handle.shared.editing.lock();
+        let mut router = Router::clone(&self.handle.shared.router());
+        let value = edit(&mut router)?;
+        let last = std::mem::replace(&mut *self.handle.shared.router.write(), Arc::new(router));
+        drop(last); // Handlers of the user's may go with it, and no lock that requests need is held.
+        Ok(value)
     }
 
     /// Listens on an address, and serves what comes. A port of 0 becomes a free one, which is returned.
@@ -277,6 +305,17 @@ impl Server {
     }
 }
 
+/// The pattern of a path, before which a host may stand.
+fn pattern(
+    path: &str,
+    parse: impl FnOnce(&str) -> Result<Pattern, Error>,
+) -> Result<Pattern, Error> {
+    match path.find('/') {
+        None | Some(0) => parse(path),
+        Some(start) => parse(&path[start..])?.host(&path[..start]),
+    }
+}
+
 thread_local! {
     /// The server whose connection this thread serves.
     static SERVES: Cell<usize> = const { Cell::new(0) };
@@ -287,7 +326,8 @@ impl Shared {
         Self {
             limits,
             observer,
-            router: RwLock::default(),
+            router: RwLock::new(Arc::new(Router::new())),
+            editing: Mutex::default(),
             places: Places::default(),
             spares: Spares::default(),
             phase: AtomicU8::new(0),

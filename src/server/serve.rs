@@ -27,10 +27,10 @@ use super::Shared;
 use super::answer::{Answer, Reply};
 use super::deliver::{Delivery, deliver, error_page};
 use super::event::ServerEvent;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Matched};
 use super::places::Place;
 use super::refusal;
-use super::routing::{Found, Params, Path};
+use super::routing::{Allow, Found, Target};
 use crate::aio::Aio;
 use crate::conn::{Conn, HeadClock};
 use crate::error::Error;
@@ -72,7 +72,9 @@ pub(super) fn serve(stay: Stay, conn: Conn) {
     };
     shared.while_serving(|| service.run());
     let (peer, requests) = (&service.peer, service.served);
-    shared.observer.tell(|| ServerEvent::Ended { peer, requests });
+    shared
+        .observer
+        .tell(|| ServerEvent::Ended { peer, requests });
     drop(service.conn); // Before it leaves, so that who waits for the end finds nothing open.
 }
 
@@ -134,7 +136,9 @@ impl Service<'_> {
 
     /// Answers what is no request, if anything is to be said to it.
     fn refuse(&self, error: &Error) {
-        let status = self.conn.with_unread(|unread| refusal::status(error, unread));
+        let status = self
+            .conn
+            .with_unread(|unread| refusal::status(error, unread));
         let Some(status) = status else { return };
         let peer = &self.peer;
         self.shared.observer.tell(|| ServerEvent::Refused {
@@ -146,15 +150,17 @@ impl Service<'_> {
         let close = header::HeaderValue::from_static("close");
         page.headers_mut().insert(header::CONNECTION, close);
         // Nobody is left to be told if this fails, too.
-        let _ = self.conn.write_response_inline(Aio::new(), page, &self.meter);
+        let _ = self
+            .conn
+            .write_response_inline(Aio::new(), page, &self.meter);
     }
 
     /// Answers a request. False: the connection is to end.
     fn answer(&mut self, request: Request<()>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let (handler, params) = match self.route(&request) {
-            Route::Handler(handler, params) => (Ok(handler), params),
-            Route::Page(status, allow) => (Err((status, allow)), Params::default()),
+        let (handler, matched) = match self.route(&request) {
+            Route::Handler(handler, matched) => (Ok(handler), matched),
+            Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
         let is_last = self.shared.is_stopping() || limits.requests == Some(self.served);
@@ -162,7 +168,7 @@ impl Service<'_> {
         let mut exchange = Exchange::new(
             self.conn.clone(),
             request,
-            params,
+            matched,
             limits,
             is_last,
             Arc::clone(&self.meter),
@@ -215,21 +221,29 @@ impl Service<'_> {
         if has_unknown_expectation(request) {
             return Route::Page(StatusCode::EXPECTATION_FAILED, None);
         }
-        let path = match Path::of(request.uri(), request.method()) {
-            Ok(path) => path,
-            Err(_) => return Route::Page(StatusCode::BAD_REQUEST, None),
+        let Ok(target) = Target::parse(request.method(), request.uri().path()) else {
+            return Route::Page(StatusCode::BAD_REQUEST, None);
         };
         let host = request.headers().get(header::HOST);
         let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        match self.shared.router().find(request.method(), host, &path) {
+        match self.shared.router().find(request.method(), host, &target) {
             Found::Handler {
-                handler, params, ..
-            } => Route::Handler(handler, params),
+                handler,
+                params,
+                rest,
+                ..
+            } => Route::Handler(handler, Matched { params, rest }),
             Found::NotFound => Route::Page(StatusCode::NOT_FOUND, None),
             Found::MethodNotAllowed { allow } => {
-                Route::Page(StatusCode::METHOD_NOT_ALLOWED, Some(allow))
+                Route::Page(StatusCode::METHOD_NOT_ALLOWED, value(&allow))
             }
-            Found::Options { allow } => Route::Page(StatusCode::NO_CONTENT, Some(allow)),
+            Found::Options { allow } => {
+                let status = match target {
+                    Target::Server => StatusCode::OK,
+                    Target::Path(_) | Target::Tunnel => StatusCode::NO_CONTENT,
+                };
+                Route::Page(status, value(&allow))
+            }
             Found::NotImplemented => Route::Page(StatusCode::NOT_IMPLEMENTED, None),
         }
     }
@@ -237,9 +251,13 @@ impl Service<'_> {
 
 /// Who answers.
 enum Route {
-    Handler(super::handler::Handler, Params),
+    Handler(super::handler::Handler, Matched),
     /// Nobody but the server: with this status, and these methods where they belong to it.
     Page(StatusCode, Option<header::HeaderValue>),
+}
+
+fn value(allow: &Allow) -> Option<header::HeaderValue> {
+    header::HeaderValue::try_from(allow.to_string()).ok()
 }
 
 fn page(status: StatusCode, allow: Option<header::HeaderValue>) -> Answer {

@@ -42,7 +42,9 @@ impl Waiters {
         if let Some(at) = deadline.instant() {
             match timer::arm(at, weak) {
                 Ok(alarm) => waiter.state.lock().alarm = Some(alarm),
-                Err(error) => waiter.finish(Err(Error::new(ErrorKind::NoMemory).with_source(error))),
+                Err(error) => {
+                    waiter.finish(Err(Error::new(ErrorKind::NoMemory).with_source(error)))
+                }
             }
         }
         shared.look_for_end();
@@ -59,7 +61,9 @@ impl Waiters {
 
     fn remove(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
-        let place = waiters.iter().position(|other| std::ptr::eq(&**other, waiter));
+        let place = waiters
+            .iter()
+            .position(|other| std::ptr::eq(&**other, waiter));
         let removed = place.map(|place| waiters.swap_remove(place));
         drop(waiters);
         drop(removed);
@@ -95,7 +99,9 @@ impl Provider for Waiter {
 
     /// A handler waits for its own end.
     fn owns_current_thread(&self) -> bool {
-        self.shared.upgrade().is_some_and(|shared| shared.serves_here())
+        self.shared
+            .upgrade()
+            .is_some_and(|shared| shared.serves_here())
     }
 }
 

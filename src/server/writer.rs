@@ -59,7 +59,9 @@ impl ResponseWriter {
         if self.is_head {
             return Ok(Written::new(content.remaining()));
         }
-        let (result, _) = self.conn.write_content_inline(Aio::new(), content, &self.meter);
+        let (result, _) = self
+            .conn
+            .write_content_inline(Aio::new(), content, &self.meter);
         self.note(&result);
         result
     }

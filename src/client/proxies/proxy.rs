@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use super::place::{host_and_port, is_name};
 use crate::error::{Error, ErrorKind};
+use crate::proto::percent::decode;
 
 /// An HTTP proxy that is spoken to in the clear.
 #[derive(Clone, Debug)]
@@ -70,24 +71,6 @@ fn basic(userinfo: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Undoes percent-encoding. `None` if a percent sign begins none.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
-            byte => byte,
-        });
-    }
-    Some(decoded)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    let value = char::from(digit).to_digit(16)?;
-    u8::try_from(value).ok()
 }
 
 /// The details never quote the URI: it may hold a password.

@@ -106,7 +106,10 @@ impl Forwarding {
         let read = self.from.enqueue_read(self.next(), want, self.steps.hold());
         self.step(read, |this, result: Result<Bytes, Error>| match result {
             Ok(piece) if piece.is_empty() => this.end(),
-            Ok(piece) => this.write(Ok(Parcel::content(std::iter::once(piece).collect())), Self::copy),
+            Ok(piece) => this.write(
+                Ok(Parcel::content(std::iter::once(piece).collect())),
+                Self::copy,
+            ),
             Err(error) if this.source == Source::Stream && error.is_end_of_stream() => this.end(),
             Err(error) => this.fail(error),
         });
