@@ -40,14 +40,21 @@ impl Meter {
 
     /// How long the next wait may last.
     pub(crate) fn left(&self) -> Duration {
-        let earned = self.bytes / u64::from(self.pace.rate.max(1));
-        let allowed = self.pace.grace.saturating_add(Duration::from_secs(earned));
+        let rate = u64::from(self.pace.rate.max(1));
+        let fraction = 1_000_000_000 * (self.bytes % rate) / rate;
+        let earned = Duration::from_secs(self.bytes / rate) + Duration::from_nanos(fraction);
+        let allowed = self.pace.grace.saturating_add(earned);
         allowed.saturating_sub(self.waited).min(self.pace.stall)
     }
 
     /// A wait that began at `start` is over.
     pub(crate) fn waited(&mut self, start: Instant) {
         self.waited += start.elapsed();
+    }
+
+    /// Bytes that have passed since the start.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// So many bytes have passed.
@@ -74,6 +81,8 @@ mod tests {
         assert_eq!(meter.left(), Duration::from_secs(5));
         meter.bytes = 5_000;
         assert_eq!(meter.left(), Duration::from_secs(15));
+        meter.bytes += 50;
+        assert_eq!(meter.left(), Duration::from_millis(15_100));
         meter.waited = Duration::from_secs(40);
         assert_eq!(meter.left(), Duration::ZERO);
     }

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use super::Conn;
 use super::read::{HeadClock, ReadJob, Want};
 use super::write::{Parcel, WriteJob};
-use crate::aio::habit::Hold;
-use crate::aio::{Aio, Canceller, Interruption, Written};
+use crate::aio::habit::{Hold, Kind};
+use crate::aio::{Aio, Canceller, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::Error;
 use crate::meter::Meter;
@@ -59,6 +59,25 @@ impl Conn {
         self.write_inline(aio, Ok(Parcel::content(content)), meter)
     }
 
+    /// Submits content of a body, as [`write_all`](Self::write_all).
+    pub(crate) fn submit_content(
+        &self,
+        mut aio: Aio<Written>,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> Aio<Written, InFlight> {
+        let Some(content) = aio.take_iov() else {
+            return self.write_all(aio); // Which refuses it.
+        };
+        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let job = WriteJob::new(Parcel::content(content), deadline, completer);
+        let job = job.metered_by(Arc::clone(meter));
+        let handling = self
+            .handle
+            .writer
+            .submit(job, self.limits.queued, Hold::Never);
+        aio.submitted(Kind::Write, handling)
+    }
+
     /// Ends a body.
     pub(crate) fn finish_inline(
         &self,
@@ -96,8 +115,12 @@ impl Conn {
 
     /// Whether something has come that was not read yet; not the end of the stream.
     pub(crate) fn has_input(&self) -> bool {
-        let is_buffered = self.with_unread(|unread| !unread.is_empty());
-        is_buffered || matches!(self.handle.link.transport.peek(), Ok(1..))
+        self.with_unread(|unread| !unread.is_empty()) || self.has_arrivals()
+    }
+
+    /// As `has_input`, without what was read ahead.
+    pub(crate) fn has_arrivals(&self) -> bool {
+        matches!(self.handle.link.transport.peek(), Ok(1..))
     }
 
     /// Whether the peer is gone, as far as that can be told without reading: its stream has ended behind

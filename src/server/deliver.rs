@@ -1,6 +1,9 @@
 //! Writing the answer of a handler, whatever form it has.
 
+use std::any::Any;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -18,35 +21,61 @@ use crate::error::{Error, ErrorKind};
 const PIECE: usize = 256 << 10;
 
 /// What became of an answer.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Delivery {
-    /// It is out whole: so many bytes.
-    Done { status: StatusCode, written: u64 },
+    /// It is out whole.
+    Done(StatusCode),
     /// It is not whole, and the connection has ended with it.
-    CutOff { status: StatusCode },
+    CutOff(StatusCode),
     /// The connection is its handler's.
-    Hijacked { status: StatusCode },
+    Hijacked(StatusCode),
 }
 
+/// Writes an answer. Its content is code of the handler's, too, which may panic when it is read or dropped.
 pub(super) fn deliver(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
+    let delivered = catch_unwind(AssertUnwindSafe(|| give(shared, exchange, answer)));
+    delivered.unwrap_or_else(|payload| {
+        let text = text_of(payload);
+        tell_failure(shared, exchange, &text);
+        let status = match exchange.given {
+            Given::Head(status, _) | Given::Hijacked(status) => status,
+            Given::Nothing => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let error =
+            Error::new(ErrorKind::Abandoned).with_detail("the content of the answer panicked");
+        cut_off(shared, exchange, status, error)
+    })
+}
+
+/// What a panic says.
+pub(super) fn text_of(payload: Box<dyn Any + Send>) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    // Dropping it may panic again.
+    std::mem::forget(payload);
+    text.unwrap_or_else(|| "the handler panicked".to_owned())
+}
+
+fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
     match (exchange.given.clone(), answer.0) {
-        (Given::Hijacked(status), _) => Delivery::Hijacked { status },
-        (Given::Head(status, progress), reply) => {
+        (Given::Hijacked(status), reply) => {
             if let Reply::Failed(text) = reply {
                 tell_failure(shared, exchange, &text);
             }
-            let progress = *progress.lock();
-            match progress.is_finished {
-                true => Delivery::Done {
-                    status,
-                    written: progress.written,
-                },
-                false => {
-                    let error = Error::new(ErrorKind::Abandoned)
-                        .with_detail("the handler has not finished its answer")
-                        .with_count(progress.written);
-                    cut_off(shared, exchange, status, &error)
-                }
+            Delivery::Hijacked(status)
+        }
+        (Given::Head(status, is_finished), reply) => {
+            if let Reply::Failed(text) = reply {
+                tell_failure(shared, exchange, &text);
             }
+            if is_finished.load(Ordering::Acquire) {
+                return Delivery::Done(status);
+            }
+            let detail = "the handler has not finished its answer";
+            let error = Error::new(ErrorKind::Abandoned).with_detail(detail);
+            cut_off(shared, exchange, status, error)
         }
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
         (Given::Nothing, Reply::Reader(head, content, length)) => {
@@ -97,12 +126,44 @@ fn write_whole(
         tell_failure(shared, exchange, "an answer of this status has no body");
         *response.body_mut() = Bytes::new();
     }
+    if lacks_content(exchange, &response) {
+        let text = "the answer declares content that it does not have";
+        return fail(shared, exchange, text);
+    }
+    declare_length(&mut response);
     exchange.complete_head(status, response.headers_mut());
     let aio = Aio::new();
     let (result, _) = exchange
         .conn
         .write_response_inline(aio, response, &exchange.meter);
     conclude(shared, exchange, status, result)
+}
+
+/// Whether a head promises what does not come. To HEAD, and with a 304, it does not promise anything.
+fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
+    let headers = response.headers();
+    let declares = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length != "0");
+    let may_lack =
+        *exchange.method() == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
+    declares && response.body().is_empty() && !may_lack
+}
+
+/// Also if there is nothing: the end of the connection alone would not tell that from an answer that was cut off.
+fn declare_length(response: &mut Response<Bytes>) {
+    let has_none = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let length = response.body().len();
+    let headers = response.headers_mut();
+    let declares = headers.contains_key(header::CONTENT_LENGTH)
+        || headers.contains_key(header::TRANSFER_ENCODING);
+    if !has_none && !declares {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
 }
 
 /// The end of an answer of one write. A head that must not be written becomes a 500.
@@ -113,14 +174,11 @@ fn conclude(
     result: Result<Written, Error>,
 ) -> Delivery {
     match result {
-        Ok(written) => Delivery::Done {
-            status,
-            written: written.count(),
-        },
+        Ok(_) => Delivery::Done(status),
         Err(error) if error.kind() == ErrorKind::InvalidInput && error.count() == 0 => {
             fail(shared, exchange, &error.to_string())
         }
-        Err(error) => cut_off(shared, exchange, status, &error),
+        Err(error) => cut_off(shared, exchange, status, error),
     }
 }
 
@@ -130,16 +188,14 @@ fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let mut page = error_page(status);
+    declare_length(&mut page);
     exchange.complete_head(status, page.headers_mut());
     let (result, _) = exchange
         .conn
         .write_response_inline(Aio::new(), page, &exchange.meter);
     match result {
-        Ok(written) => Delivery::Done {
-            status,
-            written: written.count(),
-        },
-        Err(error) => cut_off(shared, exchange, status, &error),
+        Ok(_) => Delivery::Done(status),
+        Err(error) => cut_off(shared, exchange, status, error),
     }
 }
 
@@ -167,14 +223,8 @@ fn write_reader(
         false => copy(&mut *content, |piece| writer.write_all([piece]).map(drop)),
     };
     match copied.and_then(|()| writer.finish()) {
-        Ok(_) => Delivery::Done {
-            status,
-            written: written(exchange),
-        },
-        Err(error) => {
-            let error = error.with_count(written(exchange));
-            cut_off(shared, exchange, status, &error)
-        }
+        Ok(_) => Delivery::Done(status),
+        Err(error) => cut_off(shared, exchange, status, error),
     }
 }
 
@@ -195,20 +245,14 @@ fn copy(
     }
 }
 
-fn written(exchange: &Exchange) -> u64 {
-    match &exchange.given {
-        Given::Head(_, progress) => progress.lock().written,
-        Given::Nothing | Given::Hijacked(_) => 0,
-    }
-}
-
-fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: &Error) -> Delivery {
+fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: Error) -> Delivery {
     let uri = exchange.uri();
+    let error = &error.with_count(exchange.meter.lock().bytes());
     shared
         .observer
         .tell(|| ServerEvent::AnswerFailed { uri, error });
     exchange.conn.abort();
-    Delivery::CutOff { status }
+    Delivery::CutOff(status)
 }
 
 fn tell_failure(shared: &Shared, exchange: &Exchange, text: &str) {
@@ -219,8 +263,9 @@ fn tell_failure(shared: &Shared, exchange: &Exchange, text: &str) {
 }
 
 fn may_have_body(status: StatusCode) -> bool {
-    !(status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
+    use StatusCode as S;
+    let has_none = matches!(status, S::NO_CONTENT | S::RESET_CONTENT | S::NOT_MODIFIED);
+    !(status.is_informational() || has_none)
 }
 
 impl Exchange {
@@ -231,10 +276,10 @@ impl Exchange {
         loop {
             match self.body {
                 BodyProgress::Ended => return true,
-                BodyProgress::Withheld => return false,
+                BodyProgress::Withheld | BodyProgress::Broken => return false,
                 BodyProgress::Reading => {}
             }
-            if self.fault.is_some() || !self.conn.persists() {
+            if !self.conn.persists() {
                 return false;
             }
             let wait = until.saturating_duration_since(Instant::now());
@@ -243,9 +288,11 @@ impl Exchange {
             }
             let aio = Aio::new().timeout(wait);
             match self.conn.read(aio, PIECE).wait() {
-                Ok(piece) if piece.is_empty() => self.body = BodyProgress::Ended,
                 Ok(piece) => match left.checked_sub(piece.len() as u64) {
-                    Some(rest) => left = rest,
+                    Some(rest) => {
+                        left = rest;
+                        self.note_read(&piece);
+                    }
                     None => return false,
                 },
                 Err(_) => return false,

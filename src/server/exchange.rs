@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -12,13 +13,14 @@ use super::answer::Answered;
 use super::date;
 use super::limits::ServerLimits;
 use super::routing::{Params, Rest};
+use super::serve::Stay;
 use super::writer::ResponseWriter;
 use crate::aio::{Aio, Written};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 use crate::proto::body::BodyFraming;
-use crate::proto::encode::expects_continue;
+use crate::proto::framing;
 use crate::transport::Addr;
 
 /// Most bytes of a body that are read at a time.
@@ -50,10 +52,13 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Exchange {
     pub(super) conn: Conn,
+    stay: Arc<Stay>,
     request: Request<()>,
     matched: Matched,
     pub(super) limits: ServerLimits,
     pub(super) body: BodyProgress,
+    /// Bytes of the body that were read.
+    read: u64,
     /// What the failure of the body says to the client, if the handler gives up because of it.
     pub(super) fault: Option<StatusCode>,
     pub(super) given: Given,
@@ -77,6 +82,8 @@ pub(super) enum BodyProgress {
     /// The client waits for a 100 (Continue) before it sends the body.
     Withheld,
     Reading,
+    /// It does not come, or it is none.
+    Broken,
     Ended,
 }
 
@@ -85,23 +92,17 @@ pub(super) enum BodyProgress {
 pub(super) enum Given {
     #[default]
     Nothing,
-    /// The head is out, and more is written with a [`ResponseWriter`].
-    Head(StatusCode, Arc<Mutex<Progress>>),
+    /// The head is out, and more is written with a [`ResponseWriter`], which tells when it has finished.
+    Head(StatusCode, Arc<AtomicBool>),
     /// The connection is the handler's.
     Hijacked(StatusCode),
-}
-
-/// How far an answer is that is written by its handler.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    pub(super) is_finished: bool,
-    pub(super) written: u64,
 }
 
 impl Exchange {
     pub(super) fn new(
         conn: Conn,
-        request: Request<()>,
+        stay: Arc<Stay>,
+        mut request: Request<()>,
         matched: Matched,
         limits: ServerLimits,
         is_last: bool,
@@ -112,12 +113,17 @@ impl Exchange {
             _ if withholds_body(&request) && !conn.has_input() => BodyProgress::Withheld,
             _ => BodyProgress::Reading,
         };
+        if !offers_upgrade(&request) {
+            request.headers_mut().remove(header::UPGRADE);
+        }
         Self {
             conn,
+            stay,
             request,
             matched,
             limits,
             body,
+            read: 0,
             fault: None,
             given: Given::default(),
             is_last,
@@ -227,16 +233,14 @@ impl Exchange {
             return Ok(first);
         }
         let mut content = BytesMut::from(first);
-        loop {
+        while content.len() as u64 <= most {
             let piece = self.read_piece(PIECE)?;
             if piece.is_empty() {
                 return Ok(content.freeze());
             }
             content.extend_from_slice(&piece);
-            if content.len() as u64 > most {
-                return Err(self.too_large());
-            }
         }
+        Err(self.too_large())
     }
 
     /// The trailers of a chunked body, once it was read to its end.
@@ -264,12 +268,11 @@ impl Exchange {
         match result {
             Ok(piece) => {
                 self.reading.passed(piece.len() as u64);
-                if piece.is_empty() {
-                    self.body = BodyProgress::Ended;
-                }
+                self.note_read(&piece);
                 Ok(piece)
             }
             Err(error) => {
+                self.body = BodyProgress::Broken;
                 self.fault = match error.kind() {
                     ErrorKind::TimedOut => Some(StatusCode::REQUEST_TIMEOUT),
                     ErrorKind::Protocol | ErrorKind::TooLarge => Some(StatusCode::BAD_REQUEST),
@@ -278,6 +281,20 @@ impl Exchange {
                 Err(error)
             }
         }
+    }
+
+    /// A piece of the body was read. An empty one is its end.
+    pub(super) fn note_read(&mut self, piece: &Bytes) {
+        self.read += piece.len() as u64;
+        if piece.is_empty() || self.unread() == Some(0) {
+            self.body = BodyProgress::Ended;
+        }
+    }
+
+    /// How much of the body is left to be read, if its length was declared.
+    fn unread(&self) -> Option<u64> {
+        let length = self.content_length()?;
+        Some(length.saturating_sub(self.read))
     }
 
     fn ask_for_body(&mut self) -> Result<(), Error> {
@@ -349,27 +366,24 @@ impl Exchange {
     pub fn stream(&mut self, mut head: Response<()>) -> Result<ResponseWriter, Error> {
         self.expect_unanswered()?;
         let status = head.status();
-        self.complete_head(status, head.headers_mut());
         let headers = head.headers_mut();
         if !headers.contains_key(header::CONTENT_LENGTH) {
             let chunked = header::HeaderValue::from_static("chunked");
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
+        self.complete_head(status, headers);
         let head = head.map(|()| Bytes::new());
         let (result, _) = self
             .conn
             .write_response_inline(Aio::new(), head, &self.meter);
-        let written = result?.count();
-        let progress = Arc::new(Mutex::new(Progress {
-            is_finished: false,
-            written,
-        }));
-        self.given = Given::Head(status, Arc::clone(&progress));
+        result?;
+        let is_finished = Arc::new(AtomicBool::new(false));
+        self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
         Ok(ResponseWriter::new(
             self.conn.clone(),
             Arc::clone(&self.meter),
-            progress,
+            is_finished,
             is_head,
         ))
     }
@@ -391,43 +405,44 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, or for a head that must not be
-    /// written; those of [`Conn::write_response`].
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, for a 101 that the client has not
+    /// asked for with `Upgrade`, or for a head that must not be written; those of [`Conn::write_response`].
     pub fn upgrade(&mut self, mut head: Response<()>) -> Result<(Conn, Answered), Error> {
         self.expect_unanswered()?;
         let status = head.status();
-        self.is_last = false;
-        self.complete_head(status, head.headers_mut());
+        let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+        if switches && !self.headers().contains_key(header::UPGRADE) {
+            let detail = "the client has not offered an upgrade";
+            return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+        }
+        add_date(status, head.headers_mut());
         self.conn.write_response(self.timed(), head).wait()?;
         Ok(self.give_away(status))
     }
 
     fn give_away(&mut self, status: StatusCode) -> (Conn, Answered) {
         self.conn.release_from_http();
+        self.stay.end();
         self.given = Given::Hijacked(status);
         (self.conn.clone(), Answered(()))
     }
 
     /// What the server adds to the head of an answer.
     pub(super) fn complete_head(&self, status: StatusCode, headers: &mut HeaderMap) {
-        if !headers.contains_key(header::DATE) && !status.is_informational() {
-            if let Some(now) = date::now() {
-                headers.insert(header::DATE, now);
-            }
+        add_date(status, headers);
+        if !framing::persists(Version::HTTP_11, headers) {
+            return; // The handler has said so.
         }
-        let is_last = self.is_last || !self.can_go_on();
-        if is_last && status != StatusCode::SWITCHING_PROTOCOLS {
-            headers.append(
-                header::CONNECTION,
-                header::HeaderValue::from_static("close"),
-            );
-        } else if self.request.version() == Version::HTTP_10 && self.conn.persists() {
+        let is_last = self.is_last || self.stay.is_ending() || !self.can_go_on();
+        let has_end = !headers.contains_key(header::TRANSFER_ENCODING);
+        let is_old = self.request.version() == Version::HTTP_10;
+        let word = match is_last {
+            true => "close",
             // A client of 1.0 expects the close unless it is told otherwise.
-            headers.append(
-                header::CONNECTION,
-                header::HeaderValue::from_static("keep-alive"),
-            );
-        }
+            false if is_old && has_end && self.conn.persists() => "keep-alive",
+            false => return,
+        };
+        headers.append(header::CONNECTION, header::HeaderValue::from_static(word));
     }
 
     /// Whether the rest of the body does not cost the connection.
@@ -435,13 +450,10 @@ impl Exchange {
         match self.body {
             BodyProgress::Ended => true,
             // Whether it comes nobody knows.
-            BodyProgress::Withheld => false,
-            BodyProgress::Reading => {
-                self.fault.is_none()
-                    && self
-                        .content_length()
-                        .is_none_or(|length| length <= self.limits.discard)
-            }
+            BodyProgress::Withheld | BodyProgress::Broken => false,
+            BodyProgress::Reading => self
+                .unread()
+                .is_none_or(|count| count <= self.limits.discard),
         }
     }
 
@@ -459,9 +471,24 @@ impl Exchange {
     }
 }
 
-/// Whether a client waits to be asked for the body of a request (RFC 9110 section 10.1.1).
+/// Whether a client may wait to be asked for the body of a request (RFC 9110 section 10.1.1).
 fn withholds_body(request: &Request<()>) -> bool {
-    request.version() == Version::HTTP_11 && expects_continue(request.headers())
+    request.version() == Version::HTTP_11 && request.headers().contains_key(header::EXPECT)
+}
+
+/// Whether an `Upgrade` is meant for us: one of HTTP/1.0, or that is not named by `Connection`, is ignored
+/// (RFC 9110 section 7.8).
+fn offers_upgrade(request: &Request<()>) -> bool {
+    request.version() == Version::HTTP_11 && framing::names_upgrade(request.headers())
+}
+
+fn add_date(status: StatusCode, headers: &mut HeaderMap) {
+    if headers.contains_key(header::DATE) || status.is_informational() {
+        return;
+    }
+    if let Some(now) = date::now() {
+        headers.insert(header::DATE, now);
+    }
 }
 
 /// The body of a request as a [`Read`]; from [`Exchange::body`].

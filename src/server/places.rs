@@ -62,11 +62,13 @@ impl Places {
 
     /// The connection is no longer the server's.
     pub(super) fn remove(&self, place: &Place) {
-        let removed = self.state.lock().places.remove(&place.key);
-        drop(removed);
+        // Before it is counted off, so that who counts finds nothing open.
         let conn = place.conn.lock().take();
         drop(conn);
-        self.freed.notify_all();
+        let removed = self.state.lock().places.remove(&place.key);
+        if removed.is_some() {
+            self.freed.notify_all();
+        }
     }
 
     /// Asks the connection that has waited longest to make room. False if none waits.

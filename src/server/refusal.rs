@@ -42,7 +42,8 @@ fn first_line(unread: &[u8]) -> Option<&[u8]> {
     Some(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-fn is_blank(unread: &[u8]) -> bool {
+/// Whether no request has begun: blank lines before one are nothing (RFC 9112 section 2.2).
+pub(super) fn is_blank(unread: &[u8]) -> bool {
     unread.iter().all(|byte| b"\r\n".contains(byte))
 }
 

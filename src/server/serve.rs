@@ -15,7 +15,7 @@
 //!    answer taken for another's, or a part of one for the whole.
 //! 2. Who asks a connection to end ends its wait, no more: what has arrived by then is served.
 
-use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 
 use super::Shared;
 use super::answer::{Answer, Reply};
-use super::deliver::{Delivery, deliver, error_page};
+use super::deliver::{Delivery, deliver, error_page, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
 use super::places::Place;
@@ -44,25 +44,47 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            place: shared.places.add(conn),
+    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Arc<Self> {
+        let place = shared.places.add(conn);
+        // Whoever closes the server has seen it among the others, or is seen here.
+        if shared.is_closed() {
+            conn.close();
         }
+        Arc::new(Self {
+            shared: Arc::clone(shared),
+            place,
+        })
+    }
+
+    /// Whether the next answer is the last one.
+    pub(super) fn is_ending(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// The connection is no longer the server's.
+    pub(super) fn end(&self) {
+        self.shared.leave(&self.place);
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.shared.leave(&self.place);
+        self.end();
+    }
+}
+
+impl fmt::Debug for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stay")
     }
 }
 
 /// Serves a connection until it ends.
-pub(super) fn serve(stay: Stay, conn: Conn) {
+pub(super) fn serve(stay: Arc<Stay>, conn: Conn) {
     let shared = &stay.shared;
     let mut service = Service {
         shared,
+        stay: &stay,
         peer: conn.peer_addr(),
         conn: conn.limits(shared.limits.messages),
         place: &stay.place,
@@ -80,6 +102,7 @@ pub(super) fn serve(stay: Stay, conn: Conn) {
 
 struct Service<'a> {
     shared: &'a Arc<Shared>,
+    stay: &'a Arc<Stay>,
     conn: Conn,
     place: &'a Place,
     peer: Addr,
@@ -107,14 +130,14 @@ impl Service<'_> {
             _ => limits.idle,
         };
         loop {
-            if self.shared.is_stopping() && !self.conn.has_input() {
+            if self.shared.is_stopping() && !self.has_begun() {
                 return None;
             }
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::Waiting(limits.head);
             let place = self.place;
             // What has begun is not asked to end.
-            let is_waiting = self.conn.with_unread(<[u8]>::is_empty);
+            let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceller| {
                 if is_waiting {
                     place.wait(canceller);
@@ -125,13 +148,19 @@ impl Service<'_> {
             match result {
                 Ok(request) => return Some(request),
                 // It was asked to end. What has arrived meanwhile is served all the same.
-                Err(error) if error.is_canceled() && self.conn.has_input() => {}
+                Err(error) if error.is_canceled() && self.has_begun() => {}
                 Err(error) => {
                     self.refuse(&error);
                     return None;
                 }
             }
         }
+    }
+
+    /// Whether a request has begun to arrive. Blank lines are none.
+    fn has_begun(&self) -> bool {
+        let has_read = !self.conn.with_unread(refusal::is_blank);
+        has_read || self.conn.has_arrivals()
     }
 
     /// Answers what is no request, if anything is to be said to it.
@@ -163,10 +192,11 @@ impl Service<'_> {
             Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
-        let is_last = self.shared.is_stopping() || limits.requests == Some(self.served);
+        let is_last = limits.requests.is_some_and(|most| self.served >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
+            Arc::clone(self.stay),
             request,
             matched,
             limits,
@@ -178,16 +208,11 @@ impl Service<'_> {
             Err((status, allow)) => page(status, allow),
         };
         let delivery = deliver(self.shared, &mut exchange, answer);
-        let status = match delivery {
-            Delivery::Done { status, .. } | Delivery::CutOff { status } => status,
-            Delivery::Hijacked { status } => status,
-        };
         if let Some(start) = start {
+            let (Delivery::Done(status) | Delivery::CutOff(status) | Delivery::Hijacked(status)) =
+                delivery;
             let (peer, after) = (&self.peer, start.elapsed());
-            let written = match delivery {
-                Delivery::Done { written, .. } => written,
-                _ => 0,
-            };
+            let written = self.meter.lock().bytes();
             self.shared.observer.tell(|| ServerEvent::Answered {
                 peer,
                 method: exchange.method(),
@@ -197,7 +222,7 @@ impl Service<'_> {
                 after,
             });
         }
-        matches!(delivery, Delivery::Done { .. }) && exchange.discard_rest() && self.conn.persists()
+        matches!(delivery, Delivery::Done(_)) && exchange.discard_rest() && self.conn.persists()
     }
 
     /// Runs the handler. One that panics has failed.
@@ -208,12 +233,7 @@ impl Service<'_> {
     ) -> Answer {
         match catch_unwind(AssertUnwindSafe(|| handler(exchange))) {
             Ok(answer) => answer,
-            Err(payload) => {
-                let text = text_of(&*payload);
-                // Dropping it may panic again.
-                std::mem::forget(payload);
-                Answer(Reply::Failed(text))
-            }
+            Err(payload) => Answer(Reply::Failed(text_of(payload))),
         }
     }
 
@@ -273,12 +293,4 @@ fn has_unknown_expectation(request: &Request<()>) -> bool {
     let mut expectations = request.headers().get_all(header::EXPECT).into_iter();
     request.version() == Version::HTTP_11
         && expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-fn text_of(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "the handler panicked".to_owned())
 }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
 use super::answer::Answered;
-use super::exchange::Progress;
 use crate::aio::{Aio, InFlight, Written};
 use crate::bufs::Bufs;
 use crate::conn::Conn;
@@ -24,7 +24,7 @@ use crate::meter::Meter;
 pub struct ResponseWriter {
     conn: Conn,
     meter: Arc<Mutex<Meter>>,
-    progress: Arc<Mutex<Progress>>,
+    is_finished: Arc<AtomicBool>,
     /// The client has asked for the head alone.
     is_head: bool,
 }
@@ -33,13 +33,13 @@ impl ResponseWriter {
     pub(super) fn new(
         conn: Conn,
         meter: Arc<Mutex<Meter>>,
-        progress: Arc<Mutex<Progress>>,
+        is_finished: Arc<AtomicBool>,
         is_head: bool,
     ) -> Self {
         Self {
             conn,
             meter,
-            progress,
+            is_finished,
             is_head,
         }
     }
@@ -62,17 +62,20 @@ impl ResponseWriter {
         let (result, _) = self
             .conn
             .write_content_inline(Aio::new(), content, &self.meter);
-        self.note(&result);
         result
     }
 
-    /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline.
+    /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline,
+    /// and the pace that is asked of the client.
     ///
     /// # Errors
     ///
     /// Those of [`Conn::write_all`], through the aio.
     pub fn submit(&mut self, aio: Aio<Written>) -> Aio<Written, InFlight> {
-        self.conn.write_all(aio)
+        match self.is_head {
+            true => self.conn.write_all(aio.iov::<[Bytes; 0]>([])),
+            false => self.conn.submit_content(aio, &self.meter),
+        }
     }
 
     /// Ends the answer.
@@ -95,15 +98,8 @@ impl ResponseWriter {
             let (result, _) = self.conn.finish_inline(Aio::new(), trailers, &self.meter);
             result?;
         }
-        self.progress.lock().is_finished = true;
+        self.is_finished.store(true, Ordering::Release);
         Ok(Answered(()))
-    }
-
-    fn note(&self, result: &Result<Written, Error>) {
-        self.progress.lock().written += match result {
-            Ok(written) => written.count(),
-            Err(error) => error.count(),
-        };
     }
 }
 

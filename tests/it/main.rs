@@ -46,6 +46,7 @@ mod real_clients;
 mod real_peers;
 mod response_ext;
 mod scale;
+mod server;
 mod site;
 mod std_io;
 #[cfg(all(feature = "test-util", target_os = "linux"))]

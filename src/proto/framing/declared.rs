@@ -86,6 +86,11 @@ pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether `Connection` says that `Upgrade` is for the next hop (RFC 9110 section 7.8).
+pub(crate) fn names_upgrade(headers: &HeaderMap) -> bool {
+    elements(headers, CONNECTION).any(|element| element.eq_ignore_ascii_case(b"upgrade"))
+}
+
 /// The list that all lines of this name make together (RFC 9110 section 5.6.1).
 pub(in crate::proto) fn elements(
     headers: &HeaderMap,
