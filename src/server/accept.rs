@@ -11,13 +11,18 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::{HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Shared;
+use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::serve::{Stay, serve};
+use crate::aio::Aio;
 use crate::conn::Conn;
+use crate::meter::{Meter, Pace};
 use crate::sys::waker::Waker;
 use crate::transport::Addr;
 
@@ -99,22 +104,35 @@ pub(super) struct Acceptor {
     waker: Arc<Waker>,
     failures: u64,
     pause: Duration,
+    /// Last, so that who learns of the end finds the listener closed.
+    _presence: Presence,
+}
+
+/// While there is one, the server accepts.
+struct Presence {
+    shared: Arc<Shared>,
+    waker: Arc<Waker>,
 }
 
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>, listener: Listener, waker: Arc<Waker>) -> Self {
+        let presence = Presence {
+            shared: Arc::clone(&shared),
+            waker: Arc::clone(&waker),
+        };
         Self {
             shared,
             listener,
             waker,
             failures: 0,
             pause: PAUSE,
+            _presence: presence,
         }
     }
 
     /// Accepts until the server stops.
     pub(super) fn run(mut self) {
-        while !self.shared.is_stopping() && self.make_room() {
+        while !self.shared.is_stopping() {
             self.sleep(true, None);
             if !self.accept_all() {
                 break;
@@ -129,14 +147,15 @@ impl Acceptor {
     /// Accepts all that have come, as far as there is room. False: the listener is of no use any more.
     fn accept_all(&mut self) -> bool {
         loop {
+            // Nobody makes room before somebody waits for it.
+            if self.shared.is_full() && !(self.has_queue() && self.make_room()) {
+                return true;
+            }
             match self.listener.accept() {
                 Ok(conn) => {
                     self.failures = 0;
                     self.pause = PAUSE;
                     self.start(conn);
-                    if self.shared.is_full() && !self.make_room() {
-                        return true;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Err(error) => {
@@ -148,15 +167,24 @@ impl Acceptor {
         }
     }
 
+    /// Whether somebody waits to be accepted.
+    fn has_queue(&self) -> bool {
+        let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
+        let now = rustix::event::Timespec::default();
+        matches!(poll(&mut listener, Some(&now)), Ok(1..))
+    }
+
     fn start(&self, conn: Conn) {
         let peer = conn.peer_addr();
         self.shared
             .observer
             .tell(|| ServerEvent::Accepted { peer: &peer });
         let stay = Stay::begin(&self.shared, &conn);
+        let unserved = conn.clone();
         let work = Box::new(move || serve(stay, conn));
         if let Err(error) = self.shared.spares.run(work) {
             self.tell(&error, 1);
+            refuse(&unserved);
             self.sleep(false, Some(self.pause));
         }
     }
@@ -233,8 +261,24 @@ impl Acceptor {
     }
 }
 
-impl Drop for Acceptor {
+/// Says that there is no thread. The answer is so short that it fits into any socket that is new.
+fn refuse(conn: &Conn) {
+    let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = page.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let pace = Pace {
+        grace: PAUSE,
+        rate: 1,
+        stall: PAUSE,
+    };
+    let meter = Arc::new(Mutex::new(Meter::new(pace)));
+    // Nobody is left to be told if this fails, too.
+    let _ = conn.write_response_inline(Aio::new(), page, &meter);
+}
+
+impl Drop for Presence {
     fn drop(&mut self) {
-        self.shared.acceptor_ended();
+        self.shared.acceptor_ended(&self.waker);
     }
 }

@@ -246,11 +246,13 @@ impl Server {
         if shared.is_stopping() {
             return Err(ErrorKind::Closed.into());
         }
-        shared.addresses.lock().push(address.clone());
         let name = format!("http-aio:accept:{address}");
         let spawned = Builder::new().name(name).spawn(move || acceptor.run());
         match spawned {
-            Ok(_) => Ok(address),
+            Ok(_) => {
+                shared.addresses.lock().push(address.clone());
+                Ok(address)
+            }
             Err(error) => Err(Error::new(ErrorKind::NoMemory).with_source(error)),
         }
     }
@@ -265,7 +267,7 @@ impl Server {
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
         let stay = Stay::begin(&self.handle.shared, &conn);
-        serve(stay, conn);
+        drop(serve(stay, conn));
     }
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have
@@ -378,7 +380,10 @@ impl Shared {
         self.look_for_end();
     }
 
-    fn acceptor_ended(&self) {
+    fn acceptor_ended(&self, waker: &Arc<Waker>) {
+        self.wakers
+            .lock()
+            .retain(|other| !Arc::ptr_eq(other, waker));
         self.acceptors.fetch_sub(1, Ordering::SeqCst);
         self.look_for_end();
     }

@@ -79,8 +79,8 @@ impl fmt::Debug for Stay {
     }
 }
 
-/// Serves a connection until it ends.
-pub(super) fn serve(stay: Arc<Stay>, conn: Conn) {
+/// Serves a connection until it ends. Its stay is over when what is returned is dropped.
+pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
     let shared = &stay.shared;
     let mut service = Service {
         shared,
@@ -98,6 +98,7 @@ pub(super) fn serve(stay: Arc<Stay>, conn: Conn) {
         .observer
         .tell(|| ServerEvent::Ended { peer, requests });
     drop(service.conn); // Before it leaves, so that who waits for the end finds nothing open.
+    stay
 }
 
 struct Service<'a> {

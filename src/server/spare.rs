@@ -1,27 +1,44 @@
 //! Threads that wait some seconds for the next connection before they end.
+//!
+//! Invariants:
+//!
+//! 1. There are never fewer threads that wait, or are about to, than `idle` says and works are queued.
+//! 2. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
+
+use super::serve::Stay;
 
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Work = Box<dyn FnOnce() + Send>;
+/// Serves a connection, and gives back its stay, which is then over.
+type Work = Box<dyn FnOnce() -> Arc<Stay> + Send>;
 
-/// A channel without room: who sends finds a thread that waits, or none.
 #[derive(Debug)]
 pub(super) struct Spares {
-    give: Sender<Work>,
+    /// None: nobody is to wait any more.
+    give: Mutex<Option<Sender<Work>>>,
     take: Receiver<Work>,
+    /// Threads for which no work is queued.
+    idle: Arc<AtomicUsize>,
 }
 
 impl Default for Spares {
     fn default() -> Self {
-        let (give, take) = bounded(0);
-        Self { give, take }
+        let (give, take) = unbounded();
+        Self {
+            give: Mutex::new(Some(give)),
+            take,
+            idle: Arc::default(),
+        }
     }
 }
 
@@ -32,19 +49,49 @@ impl Spares {
     ///
     /// There is no thread to be had. The work is dropped.
     pub(super) fn run(&self, work: Work) -> io::Result<()> {
-        let work = match self.give.try_send(work) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) => work,
+        let give = self.give.lock().clone();
+        let work = match give {
+            Some(give) if take_one(&self.idle) => match give.send(work) {
+                Ok(()) => return Ok(()),
+                Err(unsent) => unsent.into_inner(),
+            },
+            _ => work,
         };
-        let next = self.take.clone();
+        let (next, idle) = (self.take.clone(), Arc::clone(&self.idle));
         Builder::new()
             .name("http-aio:serve".into())
-            .spawn(move || {
-                work();
-                while let Ok(work) = next.recv_timeout(PATIENCE) {
-                    work();
-                }
-            })
+            .spawn(move || run(work, &next, &idle))
             .map(drop)
     }
+
+    /// Has the threads that wait end, and those that work when they are done.
+    pub(super) fn end(&self) {
+        let give = self.give.lock().take();
+        drop(give);
+    }
+}
+
+/// A thread: one connection after the other.
+fn run(first: Work, next: &Receiver<Work>, idle: &AtomicUsize) {
+    let mut work = first;
+    loop {
+        let stay = work();
+        idle.fetch_add(1, Ordering::SeqCst);
+        drop(stay);
+        work = loop {
+            match next.recv_timeout(PATIENCE) {
+                Ok(work) => break work,
+                // Otherwise there is work for it on the way.
+                Err(RecvTimeoutError::Timeout) if !take_one(idle) => {}
+                Err(_) => return,
+            }
+        };
+    }
+}
+
+fn take_one(count: &AtomicUsize) -> bool {
+    let less = |count: usize| count.checked_sub(1);
+    count
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+        .is_ok()
 }

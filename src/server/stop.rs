@@ -123,6 +123,7 @@ impl Shared {
     /// Tells those who wait, if the end has come.
     pub(super) fn look_for_end(&self) {
         if self.phase() != Phase::Open && !self.is_accepting() && self.places.count() == 0 {
+            self.spares.end();
             self.waiters.tell_all();
         }
     }

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod duties;
+mod limits;
 mod routes;
 mod stop;
 
@@ -306,7 +307,6 @@ impl Visitor {
 
     /// As `ends`, and says when.
     #[track_caller]
-    #[expect(dead_code, reason = "for slow peers")]
     pub(crate) fn ends_after(&mut self, start: Instant) -> Duration {
         self.ends();
         start.elapsed()
