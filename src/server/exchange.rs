@@ -416,7 +416,11 @@ impl Exchange {
             return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
         }
         add_date(status, head.headers_mut());
-        self.conn.write_response(self.timed(), head).wait()?;
+        let head = head.map(|()| Bytes::new());
+        let (result, _) = self
+            .conn
+            .write_response_inline(Aio::new(), head, &self.meter);
+        result?;
         Ok(self.give_away(status))
     }
 

@@ -3,8 +3,11 @@
 
 mod bodies;
 mod duties;
+mod faults;
+mod hijack;
 mod limits;
 mod routes;
+mod slow;
 mod stop;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
