@@ -18,7 +18,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode, Version, header};
 use parking_lot::Mutex;
@@ -33,9 +33,12 @@ use super::refusal;
 use super::routing::{Allow, Found, Target};
 use crate::aio::Aio;
 use crate::conn::{Conn, HeadClock};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 use crate::transport::Addr;
+
+/// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// A connection's time with its server, which ends when this is dropped.
 pub(super) struct Stay {
@@ -126,14 +129,15 @@ impl Service<'_> {
     /// The next request. None: there is none, and the connection is to end.
     fn wait(&mut self) -> Option<Request<()>> {
         let limits = &self.shared.limits;
-        let patience = match self.served {
-            0 => limits.silence,
-            _ => limits.idle,
-        };
         loop {
-            if self.shared.is_stopping() && !self.has_begun() {
-                return None;
-            }
+            let patience = match self.served {
+                _ if self.shared.is_stopping() => match self.has_begun() {
+                    true => LAST_LOOK,
+                    false => return None,
+                },
+                0 => limits.silence,
+                _ => limits.idle,
+            };
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::Waiting(limits.head);
             let place = self.place;
@@ -148,13 +152,24 @@ impl Service<'_> {
             self.place.work();
             match result {
                 Ok(request) => return Some(request),
-                // It was asked to end. What has arrived meanwhile is served all the same.
-                Err(error) if error.is_canceled() && self.has_begun() => {}
+                // What has arrived meanwhile is served all the same.
+                Err(error) if self.is_untimely(&error) => {}
                 Err(error) => {
                     self.refuse(&error);
                     return None;
                 }
             }
+        }
+    }
+
+    /// Whether a wait has ended, because it was asked to or its time was up, when a request had just come.
+    fn is_untimely(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Canceled => self.has_begun(),
+            ErrorKind::TimedOut => {
+                self.conn.with_unread(refusal::is_blank) && self.conn.has_arrivals()
+            }
+            _ => false,
         }
     }
 

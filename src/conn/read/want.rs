@@ -169,7 +169,9 @@ impl Want {
             },
             Self::Request(completer, clock) => match incoming.request(search, limits, ledger) {
                 Ok(None) => {
-                    let has_begun = !incoming.body.input.raw().is_empty();
+                    // Blank lines before it are nothing (RFC 9112 section 2.2).
+                    let arrived = incoming.body.input.raw();
+                    let has_begun = arrived.iter().any(|byte| !b"\r\n".contains(byte));
                     NotYet(Self::Request(completer, clock.seen(has_begun)), 0)
                 }
                 Ok(Some(found)) => Completed(take_head(completer, found.size, || {

@@ -272,3 +272,15 @@ fn bounds_can_be_set_for_one_exchange() {
     visitor.ends();
     host.stop();
 }
+
+#[test]
+fn blank_lines_do_not_begin_a_head() {
+    let host = collecting(ServerLimits::default().idle(BOUND).head(LATE).silence(LATE));
+    let mut visitor = host.visit();
+    let start = Instant::now();
+    assert_eq!(visitor.get("/").text(), "hello");
+    visitor.say("\r\n\r\n");
+    let after = visitor.ends_after(start);
+    assert!((BOUND..LATE).contains(&after), "{after:?}");
+    host.stop();
+}

@@ -141,19 +141,22 @@ fn a_streamed_answer_and_a_body_under_way_are_finished() {
 
 #[test]
 fn those_in_the_queue_of_the_listener_are_served() {
-    let limits = ServerLimits::default().connections(2);
-    let host = Host::with(limits, |server| {
-        let slow = |x: &mut Exchange| {
-            thread::sleep(Duration::from_millis(2));
-            x.query().to_owned()
-        };
-        server.route("/", get(slow)).unwrap();
+    let (handler, enters, go) = held();
+    let host = Host::with(ServerLimits::default().connections(1), |server| {
+        let show = |x: &mut Exchange| x.query().to_owned();
+        server.route("/", get(show)).unwrap();
+        server.route("/held", get(handler)).unwrap();
     });
+    let mut first = host.visit();
+    first.ask("GET", "/held");
+    receive(&enters);
     let mut visitors: Vec<_> = (0..100).map(|_| host.visit()).collect();
     for (n, visitor) in visitors.iter_mut().enumerate() {
         visitor.ask("GET", &format!("/?{n}"));
     }
     let draining = host.server.drain(Aio::new().timeout(PATIENCE));
+    go.send(()).unwrap();
+    assert_eq!(first.reply().text(), "done");
     for (n, visitor) in visitors.iter_mut().enumerate() {
         let reply = visitor.reply();
         assert_eq!((reply.status, reply.text()), (200, &*n.to_string()));
