@@ -10,9 +10,9 @@ use clap::{Arg, Command};
 use crossbeam_channel::Receiver;
 use http_aio::{Client, Error, ErrorKind, Proxies};
 
-use crate::sentence::{NO_TLS, no_answer};
-use crate::target::Target;
-use crate::trust;
+use crate::common::sentence::{NO_TLS, no_answer};
+use crate::common::target::Target;
+use crate::common::trust;
 
 // No doc comment: clap would show it as what the tool is for.
 #[derive(clap::Args)]

@@ -5,7 +5,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, bounded, select};
 
-use crate::sentence::plain;
+use crate::common::sentence::plain;
 
 /// Starts a thread that nobody waits for.
 pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), String> {

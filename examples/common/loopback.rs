@@ -4,9 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 
 use http_aio::Conn;
 
-use crate::background::spawn;
-use crate::sentence::plain;
-use crate::target::Target;
+use crate::common::background::spawn;
+use crate::common::sentence::plain;
+use crate::common::target::Target;
 
 /// Serves one connection, on a thread of its own.
 pub(crate) fn serve(

@@ -14,7 +14,7 @@ pub(crate) fn only(
     bell: &Receiver<Infallible>,
 ) -> Result<ClientBuilder, String> {
     let path = path.to_owned();
-    let config = crate::background::wait_for("cacert", bell, move || tls::trusting(&path))?;
+    let config = crate::common::background::wait_for("cacert", bell, move || tls::trusting(&path))?;
     Ok(builder.tls(config))
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn only(
     _: &Path,
     _: &Receiver<Infallible>,
 ) -> Result<ClientBuilder, String> {
-    Err(crate::sentence::NO_TLS.to_owned())
+    Err(crate::common::sentence::NO_TLS.to_owned())
 }
 
 #[cfg(feature = "tls")]
@@ -38,7 +38,7 @@ mod tls {
     use http_aio::rustls::pki_types::pem::PemObject;
     use http_aio::rustls::{ClientConfig, RootCertStore};
 
-    use crate::sentence::cannot_read;
+    use crate::common::sentence::cannot_read;
 
     pub(super) fn trusting(path: &Path) -> Result<Arc<ClientConfig>, String> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -7,15 +7,16 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, Response, header};
 use http_aio::{Aio, Conn, Error};
 
-use crate::access::Reach;
-use crate::cancel::CancelGroup;
+use crate::common::access::Reach;
+use crate::common::cancel::CancelGroup;
+use crate::common::ending::Ending;
+use crate::common::loopback;
+use crate::common::pattern::Pattern;
 use crate::download::{self, Options};
-use crate::ending::Ending;
+use crate::note;
 use crate::outcome::Outcome;
 use crate::output::Output;
-use crate::pattern::Pattern;
 use crate::wanted::Wanted;
-use crate::{loopback, note};
 
 const LEN: u64 = 256 << 20;
 const PIECE: usize = 256 << 10;

@@ -9,15 +9,15 @@ use http_aio::http::{Request, Response, StatusCode};
 use http_aio::{Aio, Body, Error, ErrorKind, InFlight};
 use indicatif::ProgressBar;
 
-use crate::access::Reach;
-use crate::cancel::CancelGroup;
-use crate::deadline::Deadline;
-use crate::ending::{Ending, Status};
+use crate::common::access::Reach;
+use crate::common::cancel::CancelGroup;
+use crate::common::deadline::Deadline;
+use crate::common::ending::{Ending, Status};
+use crate::common::progress;
+use crate::common::sentence::{has_closed, sentence};
 use crate::outcome::Outcome;
 use crate::output::Output;
-use crate::progress;
 use crate::resume::{Place, place};
-use crate::sentence::{has_closed, sentence};
 use crate::sink::{Item, Sink};
 use crate::wanted::Wanted;
 

@@ -6,34 +6,14 @@
 //! answer means to a file that is there in part, `outcome` is the last line, `demo` a server for
 //! those who have none. The rest is shared with the example `put`.
 
-#[path = "../common/access.rs"]
-mod access;
-#[path = "../common/background.rs"]
-mod background;
-#[path = "../common/cancel.rs"]
-mod cancel;
-#[path = "../common/deadline.rs"]
-mod deadline;
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 mod download;
-#[path = "../common/ending.rs"]
-mod ending;
-#[path = "../common/loopback.rs"]
-mod loopback;
 mod outcome;
 mod output;
-#[path = "../common/pattern.rs"]
-mod pattern;
-#[path = "../common/progress.rs"]
-mod progress;
 mod resume;
-#[path = "../common/sentence.rs"]
-mod sentence;
 mod sink;
-#[path = "../common/target.rs"]
-mod target;
-#[path = "../common/trust.rs"]
-mod trust;
 mod wanted;
 
 use std::io::{self, Write};
@@ -46,14 +26,14 @@ use clap::{CommandFactory, Parser};
 use http_aio::http::header::{self, HeaderName, HeaderValue};
 use http_aio::http::{HeaderMap, Method};
 
-use crate::access::Access;
-use crate::cancel::CancelGroup;
-use crate::deadline::seconds;
+use crate::common::access::Access;
+use crate::common::cancel::CancelGroup;
+use crate::common::deadline::seconds;
+use crate::common::ending::Ending;
+use crate::common::target::Target;
 use crate::download::Options;
-use crate::ending::Ending;
 use crate::outcome::Outcome;
 use crate::output::Output;
-use crate::target::Target;
 use crate::wanted::{Data, Wanted};
 
 /// Download with HTTP

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use crate::common::sentence::plain;
 use crate::demo::Check;
-use crate::sentence::plain;
 
 pub(crate) struct Output {
     name: PathBuf,

@@ -8,12 +8,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use http_aio::bytes::{Buf, Bytes};
 
-use crate::background::spawn;
-use crate::cancel::CancelGroup;
-use crate::deadline::Deadline;
-use crate::ending::Ending;
+use crate::common::background::spawn;
+use crate::common::cancel::CancelGroup;
+use crate::common::deadline::Deadline;
+use crate::common::ending::Ending;
+use crate::common::sentence::TIMED_OUT;
 use crate::output::Output;
-use crate::sentence::TIMED_OUT;
 
 /// How long the writing of what has arrived may take after everything else has ended.
 const GRACE: Duration = Duration::from_millis(50);

@@ -11,9 +11,9 @@ use http_aio::bytes::Bytes;
 use http_aio::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_aio::http::{Method, Request};
 
-use crate::background::wait_for;
-use crate::sentence::cannot_read;
-use crate::target::Target;
+use crate::common::background::wait_for;
+use crate::common::sentence::cannot_read;
+use crate::common::target::Target;
 
 pub(crate) struct Wanted {
     pub(crate) target: Target,

@@ -5,8 +5,8 @@ use http_aio::bytes::Bytes;
 use http_aio::http::Response;
 use http_aio::{Aio, Conn, Error, ErrorKind};
 
+use crate::common::ending::Status;
 use crate::control::Control;
-use crate::ending::Status;
 
 /// Size of the reads that throw the answer's body away.
 const DISCARD: usize = 64 << 10;

@@ -1,6 +1,6 @@
 //! What ends an upload before its time.
 
-use crate::cancel::CancelGroup;
+use crate::common::cancel::CancelGroup;
 
 /// The two things that can be ended: the body alone, because the answer has come already, or the
 /// whole exchange, because the user says so.

@@ -7,16 +7,17 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode, header};
 use http_aio::{Aio, Conn, Error};
 
-use crate::access::Reach;
+use crate::common::access::Reach;
+use crate::common::ending::Ending;
+use crate::common::loopback;
+use crate::common::pattern::Pattern;
+use crate::common::sentence::sentence;
+use crate::common::target::Target;
 use crate::control::Control;
-use crate::ending::Ending;
+use crate::note;
 use crate::outcome::Outcome;
-use crate::pattern::Pattern;
-use crate::sentence::sentence;
 use crate::source::Source;
-use crate::target::Target;
 use crate::upload::{self, Options};
-use crate::{loopback, note};
 
 const LEN: u64 = 256 << 20;
 const READ: usize = 256 << 10;

@@ -6,34 +6,14 @@
 //! `outcome` the last line, `demo` a server for those who have none. The rest is shared with the
 //! example `get`.
 
-#[path = "../common/access.rs"]
-mod access;
 mod answer;
-#[path = "../common/background.rs"]
-mod background;
-#[path = "../common/cancel.rs"]
-mod cancel;
+#[path = "../common/mod.rs"]
+mod common;
 mod control;
-#[path = "../common/deadline.rs"]
-mod deadline;
 mod demo;
-#[path = "../common/ending.rs"]
-mod ending;
-#[path = "../common/loopback.rs"]
-mod loopback;
 mod outcome;
-#[path = "../common/pattern.rs"]
-mod pattern;
 mod permission;
-#[path = "../common/progress.rs"]
-mod progress;
-#[path = "../common/sentence.rs"]
-mod sentence;
 mod source;
-#[path = "../common/target.rs"]
-mod target;
-#[path = "../common/trust.rs"]
-mod trust;
 mod upload;
 
 use std::fs;
@@ -44,14 +24,14 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::access::Access;
+use crate::common::access::Access;
+use crate::common::deadline::seconds;
+use crate::common::ending::Ending;
+use crate::common::sentence::plain;
+use crate::common::target::Target;
 use crate::control::Control;
-use crate::deadline::seconds;
-use crate::ending::Ending;
 use crate::outcome::Outcome;
-use crate::sentence::plain;
 use crate::source::Source;
-use crate::target::Target;
 use crate::upload::Options;
 
 /// Upload a file with HTTP PUT

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ending::Ending;
+use crate::common::ending::Ending;
 
 /// How much of the body went out, and how it ended.
 pub(crate) struct Outcome {

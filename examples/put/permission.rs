@@ -6,9 +6,9 @@ use http_aio::Conn;
 use http_aio::http::StatusCode;
 
 use crate::answer::Answer;
+use crate::common::deadline::Deadline;
+use crate::common::ending::Status;
 use crate::control::Control;
-use crate::deadline::Deadline;
-use crate::ending::Status;
 
 /// How long the server may take to say it. Many never do (RFC 9110 section 10.1.1).
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::{Receiver, bounded};
 use http_aio::bytes::Bytes;
 
-use crate::background::{spawn, wait_for};
-use crate::pattern::Pattern;
-use crate::sentence::cannot_read;
+use crate::common::background::{spawn, wait_for};
+use crate::common::pattern::Pattern;
+use crate::common::sentence::cannot_read;
 
 pub(crate) struct Source {
     /// None if only its end will tell.

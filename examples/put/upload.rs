@@ -9,17 +9,17 @@ use http_aio::http::{Request, header};
 use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
 use indicatif::ProgressBar;
 
-use crate::access::Reach;
 use crate::answer::{self, Answer};
+use crate::common::access::Reach;
+use crate::common::deadline::Deadline;
+use crate::common::ending::Ending;
+use crate::common::progress;
+use crate::common::sentence::{no_answer, sentence};
+use crate::common::target::Target;
 use crate::control::Control;
-use crate::deadline::Deadline;
-use crate::ending::Ending;
 use crate::outcome::Outcome;
 use crate::permission;
-use crate::progress;
-use crate::sentence::{no_answer, sentence};
 use crate::source::{Piece, Source};
-use crate::target::Target;
 
 /// How often the progress bar moves.
 const TICK: Duration = Duration::from_millis(100);
