@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
 
 use super::proxies::Proxies;
 use crate::error::{Error, ErrorKind};
+use crate::proto::authority::HostPort;
 
 /// The way to the server of a URI.
 #[derive(Clone, Debug)]
@@ -62,6 +63,7 @@ impl Route {
         if host.is_empty() {
             return Err(refused("the URI has no host"));
         }
+        let port = port(uri)?.unwrap_or(security.port());
         let proxy = proxies.of(uri);
         let way = match (proxy, security) {
             (None, _) => Way::Direct,
@@ -72,7 +74,7 @@ impl Route {
             way,
             key: Key {
                 host: host.to_ascii_lowercase(),
-                port: uri.port_u16().unwrap_or(security.port()),
+                port,
                 security,
                 via: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
                 credentials: None,
@@ -130,6 +132,16 @@ pub(crate) fn without_proxy_authorization(request: &Request<Bytes>) -> Cow<'_, R
     let mut request = request.clone();
     request.headers_mut().remove(PROXY_AUTHORIZATION);
     Cow::Owned(request)
+}
+
+/// `Uri` takes anything for a port, and says then that there is none.
+fn port(uri: &Uri) -> Result<Option<u16>, Error> {
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    match HostPort::parse(place.as_bytes()) {
+        Some(place) => Ok(place.port),
+        None => Err(refused("the URI has no usable host, or no usable port")),
+    }
 }
 
 fn refused(detail: &'static str) -> Error {

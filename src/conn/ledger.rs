@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use http::{Request, Version};
+use http::{Method, Request, Version};
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind};
@@ -53,13 +53,16 @@ pub(crate) fn close_announced() -> Error {
 pub(crate) struct Note {
     pub(crate) asked: Asked,
     pub(crate) version: Version,
+    /// A CONNECT that announced the close: unless it opens a tunnel, its response is the last thing here.
+    pub(crate) is_last: bool,
 }
 
 impl Note {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>, persists: bool) -> Self {
         Self {
             asked: request.method().into(),
             version: request.version(),
+            is_last: request.method() == Method::CONNECT && !persists,
         }
     }
 }
@@ -70,6 +73,7 @@ impl From<Asked> for Note {
         Self {
             asked,
             version: Version::HTTP_11,
+            is_last: false,
         }
     }
 }

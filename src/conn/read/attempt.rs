@@ -80,7 +80,8 @@ pub(super) fn collect(body: &mut IncomingBody, limits: &Limits) -> Result<Collec
     let available = body.available(most.saturating_add(1), limits)?;
     let length = body.known_length();
     if length.unwrap_or(0) > limits.body_bytes || available.count > most {
-        return Err(Error::new(ErrorKind::TooLarge).with_detail("a body"));
+        let error = Error::new(ErrorKind::TooLarge).with_detail("a body");
+        return Err(error.with_count(available.count as u64));
     }
     if available.ended {
         return Ok(Collected::Whole(available.count));

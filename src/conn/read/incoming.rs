@@ -135,8 +135,8 @@ impl Incoming {
         ledger: &Ledger,
     ) -> Request<()> {
         let head = found.head;
-        ledger.read.note(self.heads, Note::of(&head));
         let persists = framing::persists(head.version(), head.headers());
+        ledger.read.note(self.heads, Note::of(&head, persists));
         self.begin(found.size, found.framing, Kind::Request, ledger);
         // The response to a CONNECT may be the last thing that is HTTP here.
         if !persists && *head.method() != Method::CONNECT {

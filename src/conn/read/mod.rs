@@ -62,6 +62,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// At once, and nothing is lost or shut down.
+    #[doc(alias = "nng_http_conn_read")]
+    #[doc(alias = "recv")]
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
         self.submit_read(aio, |completer| Want::Some(most, completer))
     }
@@ -78,6 +80,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_all")]
+    #[doc(alias = "read_exact")]
     pub fn read_all(&self, aio: Aio<Bytes>, count: usize) -> Aio<Bytes, InFlight> {
         self.submit_read(aio, |completer| Want::All(count, completer))
     }
@@ -163,6 +167,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_req")]
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
         self.submit_read(aio, Want::Request)
     }
@@ -183,6 +188,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_res")]
     pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
         self.submit_read(aio, Want::Response)
     }

@@ -76,6 +76,9 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "nng_http_conn_write_all")]
+    #[doc(alias = "send")]
+    #[doc(alias = "writev")]
     pub fn write_all(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.submit_vector(aio, Until::All)
     }
@@ -90,6 +93,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write")]
     pub fn write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.submit_vector(aio, Until::Some)
     }
@@ -115,6 +119,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write_req")]
+    #[doc(alias = "send_request")]
     pub fn write_request<B: IntoBody>(
         &self,
         aio: Aio<Written>,
@@ -144,6 +150,9 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write_res")]
+    #[doc(alias = "send_response")]
+    #[doc(alias = "respond")]
     pub fn write_response<B: IntoBody>(
         &self,
         aio: Aio<Written>,
@@ -193,6 +202,7 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "end")]
     pub fn finish(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.finish_with_trailers(aio, HeaderMap::new())
     }

@@ -10,15 +10,12 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
-use http::Version;
-
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
 use crate::conn::ledger::{Ledger, close_announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyState;
 use crate::proto::chunked;
-use crate::proto::encode;
 use crate::proto::framing::{self, Asked};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +28,7 @@ pub(crate) struct Outgoing {
     /// The last message announced the close: no other follows.
     closing: bool,
     /// The body was declared chunked to a peer that does not know chunks: it ends with the stream.
-    is_downgraded: bool,
+    is_unchunked: bool,
 }
 
 /// Why an operation cannot be offered.
@@ -107,7 +104,7 @@ impl Outgoing {
             Content::Message(message) => {
                 self.body = message.then;
                 self.closing |= message.announces_close();
-                self.is_downgraded = message.is_downgraded();
+                self.is_unchunked = message.is_unchunked();
                 match message.role {
                     Role::Request(_) => self.requests += 1,
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
@@ -184,16 +181,10 @@ impl Outgoing {
             }
             Role::Response(status) => {
                 let note = ledger.read.look_up(self.responses);
-                let is_last = !ledger.read.admit(self.responses + 1);
-                if note.version == Version::HTTP_10 && message.is_chunked() {
-                    message.downgrade();
-                    parcel.bufs.replace_first(encode::without_coding);
-                }
+                let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
                 message.then = message.after_response(status, note.asked);
-                if is_last && message.promises_another(status) {
-                    // The request announced the close, and so does its response (RFC 9112 section 9.6).
-                    message.announce_close();
-                    parcel.bufs.replace_first(encode::with_close);
+                if let Some(head) = message.adapt(status, note, is_last) {
+                    parcel.bufs.replace_first(head);
                 }
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
                 let is_head = note.asked == Asked::Head;
@@ -214,7 +205,7 @@ impl Outgoing {
                 Ok(())
             }
             // Trailers have no place any more.
-            BodyState::UntilEnd if self.is_downgraded => Err(Obstacle::EndsStream),
+            BodyState::UntilEnd if self.is_unchunked => Err(Obstacle::EndsStream),
             _ if last != chunked::LAST_CHUNK => {
                 Err(invalid_input("only a chunked body has trailers").into())
             }
