@@ -53,6 +53,7 @@ mod storm;
 #[cfg(feature = "test-util")]
 mod strict;
 mod support;
+mod terminal;
 #[cfg(target_os = "linux")]
 mod threads;
 #[cfg(all(feature = "test-util", target_os = "linux"))]
