@@ -215,7 +215,7 @@ impl Download<'_> {
     }
 
     fn read(&self, body: &Body, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        let aio = body.read(aio, PIECE);
+        let aio = body.read_some(aio, PIECE);
         self.stop.add(aio.canceller());
         aio
     }

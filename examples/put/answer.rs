@@ -14,7 +14,7 @@ const DISCARD: usize = 64 << 10;
 pub(crate) type Answer = Result<Status, Error>;
 
 /// Starts reading. An answer that makes the rest of the body pointless ends the body.
-pub(crate) fn read(conn: &Conn, aio: Aio<Response<Bytes>>, control: &Control) -> Receiver<Answer> {
+pub(crate) fn read(conn: &Conn, aio: Aio<Response<()>>, control: &Control) -> Receiver<Answer> {
     let (tell, answer) = bounded(1);
     let reading = conn.read_response(aio);
     // Before the closure is attached: after that, the answer may already have come.

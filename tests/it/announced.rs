@@ -5,7 +5,7 @@ use std::net::Shutdown;
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, Request, Response, StatusCode};
-use http_aio::{Aio, Conn, ErrorKind, InFlight, Written};
+use http_aio::{Aio, Conn, ErrorKind, InFlight, IntoBody, Written};
 
 use crate::support::*;
 
@@ -13,7 +13,7 @@ const CLOSED: (ErrorKind, u64) = (ErrorKind::Closed, 0);
 
 fn get(path: &str) -> Request<Bytes> {
     let request = Request::get(path).header("host", "h");
-    request.body(()).unwrap()
+    request.body(Bytes::new()).unwrap()
 }
 
 /// The last request of its client.
@@ -24,16 +24,16 @@ fn last(path: &str) -> Request<Bytes> {
     request
 }
 
-fn answer(body: &'static str) -> Response<Bytes> {
-    Response::new(Bytes::from_static(body.as_bytes()))
+fn answer(body: &'static str) -> Response<&'static str> {
+    Response::new(body)
 }
 
-fn last_answer(body: &'static str) -> Response<Bytes> {
+fn last_answer(body: &'static str) -> Response<&'static str> {
     let response = Response::builder().header("connection", "close");
-    response.body(Bytes::from_static(body.as_bytes())).unwrap()
+    response.body(body).unwrap()
 }
 
-fn ask(conn: &Conn, request: Request<Bytes>) -> Aio<Written, InFlight> {
+fn ask(conn: &Conn, request: Request<impl IntoBody>) -> Aio<Written, InFlight> {
     conn.write_request(Aio::new(), request)
 }
 

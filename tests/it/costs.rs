@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
-use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::{Aio, Canceller, Conn, ErrorKind, InFlight};
 
@@ -90,7 +89,7 @@ fn cancel_each_of<T: fmt::Debug + Send + 'static>(
     took
 }
 
-fn get() -> Request<Bytes> {
+fn get() -> Request<()> {
     Request::get("http://h/").body(()).expect("valid")
 }
 

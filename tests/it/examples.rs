@@ -305,7 +305,6 @@ pub(crate) fn proxy(text: &'static str) -> Peer<Request> {
 /// Servers that speak TLS, for `https:` with the host 127.0.0.1.
 #[cfg(feature = "tls")]
 pub(crate) mod secure {
-    use std::io::Read;
     use std::sync::Arc;
 
     use base64::Engine as _;
@@ -392,10 +391,9 @@ pub(crate) mod secure {
         serving(config, move |conn| {
             let mut last = Request::default();
             for _ in 0..times {
-                last = conn.read_request(Aio::new()).wait()?;
-                let mut body = Vec::new();
-                conn.body().read_to_end(&mut body)?;
-                *last.body_mut() = body.into();
+                let head = conn.read_request(Aio::new()).wait()?;
+                let body = conn.read_body(Aio::new()).wait()?;
+                last = head.map(|()| body);
                 conn.write_response(Aio::new(), answer()).wait()?;
             }
             Ok(last)

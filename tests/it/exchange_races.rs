@@ -10,7 +10,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
-use http_aio::{Aio, Conn, ErrorKind, Limits, Written};
+use http_aio::{Aio, Canceller, Conn, ErrorKind, InFlight, Limits, Written};
 
 use super::support::hooks::{Hooks, get, head, hooked_pair, say};
 use super::support::*;
@@ -371,57 +371,18 @@ fn mixture(seed: u64, round: u64) {
         threads.push(thread::spawn(move || {
             let mut waits = Vec::new();
             for _ in 0..8 {
-                let mut aio = Aio::new();
-                if dice.roll(4) == 0 {
-                    aio = aio.timeout(Duration::from_micros(dice.roll(3000)));
-                }
                 let request = match dice.roll(5) {
                     0..3 => get(),
                     3 => put(300),
                     _ => expecting(pattern(0, 300)),
                 };
-                let exchange = if dice.roll(6) == 0 {
-                    conn.read_response(aio)
+                let canceller = if dice.roll(6) == 0 {
+                    let aio = conn.read_response(bounded(&mut dice));
+                    learn_of_the_end(aio, &mut dice, &ended, &mut waits)
                 } else {
-                    conn.transact(aio, request)
+                    let aio = conn.transact(bounded(&mut dice), request);
+                    learn_of_the_end(aio, &mut dice, &ended, &mut waits)
                 };
-                let canceller = exchange.canceller();
-                let me = thread::current().id();
-                match dice.roll(5) {
-                    0 => {
-                        let _ = exchange.wait();
-                        ended.fetch_add(1, Ordering::SeqCst);
-                    }
-                    1 => {
-                        let ended = Arc::clone(&ended);
-                        waits.push(thread::spawn(move || {
-                            let _ = exchange.wait();
-                            ended.fetch_add(1, Ordering::SeqCst);
-                        }));
-                    }
-                    2 => {
-                        let ended = Arc::clone(&ended);
-                        let _ = exchange.on_complete(move |_, _| {
-                            assert_ne!(thread::current().id(), me);
-                            ended.fetch_add(1, Ordering::SeqCst);
-                        });
-                    }
-                    3 => {
-                        let ended = Arc::clone(&ended);
-                        waits.push(thread::spawn(move || {
-                            let _ = block_on(exchange);
-                            ended.fetch_add(1, Ordering::SeqCst);
-                        }));
-                    }
-                    _ => {
-                        let patience = Duration::from_micros(dice.roll(2000));
-                        match exchange.wait_timeout(patience) {
-                            Ok(_) => {}
-                            Err(exchange) => drop(exchange.wait()),
-                        }
-                        ended.fetch_add(1, Ordering::SeqCst);
-                    }
-                }
                 match dice.roll(30) {
                     0..5 => canceller.cancel(),
                     5 => conn.close(),
@@ -472,6 +433,57 @@ fn mixture(seed: u64, round: u64) {
     // Nothing holds it any more: the server sees the end.
     drop(watch);
     join(server);
+}
+
+/// One in four has a deadline.
+fn bounded<T>(dice: &mut Dice) -> Aio<T> {
+    match dice.roll(4) {
+        0 => Aio::new().timeout(Duration::from_micros(dice.roll(3000))),
+        _ => Aio::new(),
+    }
+}
+
+/// Learns of the end of `aio` in one of the ways, here or on a thread, and counts it among the `ended`.
+fn learn_of_the_end<T: Send + 'static>(
+    aio: Aio<T, InFlight>,
+    dice: &mut Dice,
+    ended: &Arc<AtomicUsize>,
+    waits: &mut Vec<thread::JoinHandle<()>>,
+) -> Canceller {
+    let canceller = aio.canceller();
+    let me = thread::current().id();
+    let ended = Arc::clone(ended);
+    let count = move || {
+        ended.fetch_add(1, Ordering::SeqCst);
+    };
+    match dice.roll(5) {
+        0 => {
+            let _ = aio.wait();
+            count();
+        }
+        1 => waits.push(thread::spawn(move || {
+            let _ = aio.wait();
+            count();
+        })),
+        2 => {
+            let _ = aio.on_complete(move |_, _| {
+                assert_ne!(thread::current().id(), me);
+                count();
+            });
+        }
+        3 => waits.push(thread::spawn(move || {
+            let _ = block_on(aio);
+            count();
+        })),
+        _ => {
+            let patience = Duration::from_micros(dice.roll(2000));
+            if let Err(aio) = aio.wait_timeout(patience) {
+                drop(aio.wait());
+            }
+            count();
+        }
+    }
+    canceller
 }
 
 // ------------------------------------------------------------------------- numbers across directions

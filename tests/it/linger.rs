@@ -4,7 +4,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::{Aio, Conn, ErrorKind};
 use socket2::SockRef;

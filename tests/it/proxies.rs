@@ -1,6 +1,5 @@
 //! What a proxy is told, and that nobody else is; and what goes wrong with tunnels.
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Uri};
 use http_aio::{Aio, Client, ClientBuilder, ErrorKind, Proxies};
 
@@ -18,7 +17,7 @@ fn through(proxy: &Site) -> ClientBuilder {
 }
 
 /// Its own word to the proxy, once for each of these.
-fn with_word(mut request: Request<Bytes>, words: &[&'static str]) -> Request<Bytes> {
+fn with_word<B>(mut request: Request<B>, words: &[&'static str]) -> Request<B> {
     for word in words {
         let headers = request.headers_mut();
         headers.append("proxy-authorization", word.parse().unwrap());

@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use http_aio::bytes::Bytes;
 use http_aio::http::{Method, Request, StatusCode, Uri};
 use http_aio::{Aio, Client, ErrorKind, Proxies};
 
@@ -93,11 +92,16 @@ impl Node {
     }
 }
 
-fn get(address: SocketAddr, path: &str) -> Request<Bytes> {
+fn get(address: SocketAddr, path: &str) -> Request<&'static str> {
     ask(address, Method::GET, path, "")
 }
 
-fn ask(address: SocketAddr, method: Method, path: &str, body: &'static str) -> Request<Bytes> {
+fn ask(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    body: &'static str,
+) -> Request<&'static str> {
     let request = Request::builder()
         .method(method)
         .uri(format!("http://{address}{path}"));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, request};
-use http_aio::{Aio, Conn, ErrorKind, Interim, Limits, Written};
+use http_aio::{Aio, Conn, ErrorKind, Interim, IntoBody, Limits, Written};
 
 use crate::support::*;
 
@@ -210,7 +210,7 @@ impl Server {
             .uri(format!("http://{}{path}", self.address))
     }
 
-    fn get(&self, path: &str) -> Request<Bytes> {
+    fn get(&self, path: &str) -> Request<()> {
         self.ask("GET", path).body(()).unwrap()
     }
 
@@ -233,7 +233,7 @@ impl Server {
 }
 
 #[track_caller]
-fn exchange(conn: &Conn, request: Request<Bytes>) -> Response<Bytes> {
+fn exchange(conn: &Conn, request: Request<impl IntoBody>) -> Response<Bytes> {
     let what = format!("{} {}", request.method(), request.uri());
     match settle(conn.transact(Aio::new(), request)) {
         Ok(response) => response,

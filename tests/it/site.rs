@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{Method, Request, Response};
-use http_aio::{Aio, Body, Client, Error, InFlight};
+use http_aio::{Aio, Body, Client, Error, InFlight, IntoBody};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::*;
@@ -94,12 +94,12 @@ impl Site {
     }
 
     pub(crate) fn get(&self, path: &str) -> Request<Bytes> {
-        Request::get(self.url(path)).body(()).unwrap()
+        self.ask(Method::GET, path, Bytes::new())
     }
 
     pub(crate) fn ask(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Request<Bytes> {
         let request = Request::builder().method(method).uri(self.url(path));
-        request.body(body).unwrap()
+        request.body(body.into()).unwrap()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -345,7 +345,7 @@ impl BlackHole {
         None
     }
 
-    pub(crate) fn get(&self) -> Request<Bytes> {
+    pub(crate) fn get(&self) -> Request<()> {
         Request::get(format!("http://{}/", self.address))
             .body(())
             .unwrap()
@@ -364,7 +364,7 @@ pub(crate) fn refusing() -> (Socket, SocketAddr) {
 
 /// Transacts and expects an answer.
 #[track_caller]
-pub(crate) fn fetch(client: &Client, request: Request<Bytes>) -> Response<Bytes> {
+pub(crate) fn fetch(client: &Client, request: Request<impl IntoBody>) -> Response<Bytes> {
     match settle(client.transact(Aio::new(), request)) {
         Ok(response) => response,
         Err(error) => panic!("no answer: {error:?}"),
@@ -372,7 +372,7 @@ pub(crate) fn fetch(client: &Client, request: Request<Bytes>) -> Response<Bytes>
 }
 
 #[track_caller]
-pub(crate) fn stream(client: &Client, request: Request<Bytes>) -> Response<Body> {
+pub(crate) fn stream(client: &Client, request: Request<impl IntoBody>) -> Response<Body> {
     settle(client.transact_streaming(Aio::new(), request)).expect("an answer")
 }
 
@@ -391,7 +391,8 @@ pub(crate) const WAYS: [Way; 4] = [
 pub(crate) fn read_to_end(response: &Response<Body>) -> Vec<u8> {
     let mut content = Vec::new();
     loop {
-        let some = settle(response.body().read(Aio::new(), 1 << 16)).expect("more, or the end");
+        let some =
+            settle(response.body().read_some(Aio::new(), 1 << 16)).expect("more, or the end");
         if some.is_empty() {
             return content;
         }

@@ -637,8 +637,7 @@ fn std_io_write() {
     for family in FAMILIES {
         let (conn, peer) = pair(family);
         let peer = peer.run([Step::Drain]);
-        // Code that takes any writer; the connection's own methods have the same names.
-        let writer: &mut dyn Write = &mut &conn;
+        let writer = &mut conn.io();
         write!(writer, "formatted-{}", 7).expect("there is room");
         writer.flush().expect("nothing to do");
         assert_eq!(writer.write(b"").expect("nothing to write"), 0);

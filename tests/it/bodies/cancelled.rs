@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::Duration;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode};
 use http_aio::{Aio, Conn, ErrorKind};
 

@@ -1,7 +1,6 @@
 //! Messages as they should be, in every framing, and such as contradict themselves.
 
 use http_aio::ErrorKind;
-use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 
 /// How a message ends.
@@ -117,7 +116,7 @@ impl Case {
         )
     }
 
-    pub(super) fn request(&self) -> Request<Bytes> {
+    pub(super) fn request(&self) -> Request<()> {
         let request = Request::builder().method(self.method);
         request.uri("http://h/").body(()).unwrap()
     }

@@ -224,7 +224,7 @@ fn the_end_as_std_sees_it() {
     peer.say("raw");
     peer.shutdown(Shutdown::Write);
     let mut read = String::new();
-    (&conn).read_to_string(&mut read).unwrap();
+    conn.io().read_to_string(&mut read).unwrap();
     assert_eq!(read, "raw");
     let (conn, mut peer) = pair(Family::Tcp);
     settle(conn.write_request(Aio::new(), next().request())).unwrap();
@@ -232,7 +232,7 @@ fn the_end_as_std_sees_it() {
     peer.shutdown(Shutdown::Write);
     settle(conn.read_response(Aio::new())).unwrap();
     let mut read = String::new();
-    let error = (&conn).read_to_string(&mut read).unwrap_err();
+    let error = conn.io().read_to_string(&mut read).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     assert!(Error::from(error).is_incomplete_message());
 }

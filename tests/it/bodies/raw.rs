@@ -2,7 +2,6 @@
 
 use std::net::Shutdown;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response, StatusCode};
 use http_aio::{Aio, Conn};
 
@@ -46,12 +45,9 @@ fn a_connection_that_was_upgraded_is_raw_at_both_ends() {
     let connect = || {
         let request = Request::connect("example.com:443").body(()).unwrap();
         // A length here means nothing (RFC 9110 section 9.3.6).
-        (request, Response::new(Bytes::new()))
+        (request, Response::new(()))
     };
-    for exchange in [
-        upgrade as fn() -> (Request<Bytes>, Response<Bytes>),
-        connect,
-    ] {
+    for exchange in [upgrade as fn() -> (Request<()>, Response<()>), connect] {
         let (near, far) = unix_pair();
         let (client, server) = (Conn::from(near), Conn::from(far));
         let (request, response) = exchange();

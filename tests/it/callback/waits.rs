@@ -42,18 +42,10 @@ fn waiting_in_a_closure_for_the_same_connection_is_answered() {
     check(move |conn| kind(read(conn).wait()));
     check(move |conn| kind(read(conn).reclaim().0));
     check(move |conn| kind(read(conn).wait_timeout(PATIENCE).unwrap()));
-    check(move |mut conn| io_kind(Write::write(&mut conn, b"x")));
-    check(move |mut conn| io_kind(conn.write_all_blocking(b"x")));
-    check(move |mut conn| io_kind(Read::read(&mut conn, &mut [0; 9])));
-
-    trait WriteAllBlocking {
-        fn write_all_blocking(&mut self, bytes: &[u8]) -> io::Result<()>;
-    }
-    impl WriteAllBlocking for &Conn {
-        fn write_all_blocking(&mut self, bytes: &[u8]) -> io::Result<()> {
-            Write::write_all(self, bytes)
-        }
-    }
+    check(move |conn| io_kind(conn.io().write(b"x")));
+    check(move |conn| io_kind(conn.io().write_all(b"x")));
+    check(move |conn| io_kind(conn.io().read(&mut [0; 9])));
+    check(move |conn| io_kind(conn.body().read(&mut [0; 9])));
 }
 
 /// The aio that comes back is a good one.
@@ -93,9 +85,9 @@ fn std_io_that_would_deadlock_has_moved_nothing() {
         let (conn, mut peer) = pair(Family::Tcp);
         let mine = conn.clone();
         inside.call(&conn, &mut peer, move || {
-            let error = Write::write(&mut &mine, b"lost?").unwrap_err();
+            let error = mine.io().write(b"lost?").unwrap_err();
             assert_eq!(Error::from(error).count(), 0);
-            let error = Read::read(&mut &mine, &mut [0; 9]).unwrap_err();
+            let error = mine.io().read(&mut [0; 9]).unwrap_err();
             assert_eq!(Error::from(error).count(), 0);
         });
         peer.say("for whoever asks");

@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
-use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_aio::{Aio, Client, Limits, Written};
 
@@ -368,11 +367,10 @@ fn a_body_that_is_read_to_its_end_gives_its_connection_back() {
         drop(response);
 
         let response = stream(&client, site.get("/chunked"));
-        let mut reader = response.body().reader();
+        let mut body = response.into_body().timeout(PATIENCE);
         text.clear();
-        reader.read_to_string(&mut text).unwrap();
-        drop(reader);
-        drop(response);
+        body.read_to_string(&mut text).unwrap();
+        drop(body);
 
         // There is nothing to be read.
         drop(stream(&client, site.get("/empty")));
@@ -388,7 +386,10 @@ fn a_body_that_is_not_read_to_its_end_closes_its_connection() {
     drop(stream(&client, site.get("/text")));
     site.wait_until_open(0);
     let response = stream(&client, site.get("/text"));
-    assert_eq!(settle(response.body().read(Aio::new(), 2)).unwrap(), "/t");
+    assert_eq!(
+        settle(response.body().read_some(Aio::new(), 2)).unwrap(),
+        "/t"
+    );
     drop(response);
     site.wait_until_open(0);
     // Nor is it given back while somebody else has a handle of it.

@@ -253,7 +253,7 @@ fn what_cannot_be_asked_is_refused_before_anything_happens() {
         request.headers_mut().insert(name, value.parse().unwrap());
         request
     };
-    let bare = |uri: &str| Request::get(uri).body(()).unwrap();
+    let bare = |uri: &str| Request::get(uri).body(Bytes::new()).unwrap();
     let cases = [
         (bare("/path"), ErrorKind::InvalidInput),
         (bare("127.0.0.1:80"), ErrorKind::InvalidInput),

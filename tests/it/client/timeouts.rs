@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Instant;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Method, Request, Uri};
 use http_aio::{Aio, Client, ErrorKind};
 

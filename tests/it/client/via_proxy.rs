@@ -1,6 +1,5 @@
 //! Calls through proxies and tunnels.
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Uri};
 use http_aio::{Aio, Client, ErrorKind, Proxies};
 

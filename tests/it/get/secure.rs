@@ -12,7 +12,7 @@ use crate::examples::secure::{Authority, answering};
 use crate::examples::{Ended, LIMIT, Peer, Scratch, Tool, answer, gate, noise, proxy};
 
 fn hello() -> Response<Bytes> {
-    Response::new("hello")
+    Response::new("hello".into())
 }
 
 /// `get --cacert FILE OPTIONS URL`

@@ -61,7 +61,10 @@ fn response(status: u16) -> response::Builder {
 
 /// A kind of message, so that the same checks do for both.
 trait Message: Send + Sized + std::fmt::Debug + 'static {
-    fn read(conn: &Conn, aio: Aio<Self>) -> Aio<Self, InFlight>;
+    type Head: Send + std::fmt::Debug + 'static;
+
+    fn read(conn: &Conn, aio: Aio<Self::Head>) -> Aio<Self::Head, InFlight>;
+    fn new(head: Self::Head, content: Bytes) -> Self;
     fn write(self, conn: &Conn) -> Aio<Written, InFlight>;
     fn header(&self, name: &str) -> Option<&str>;
     fn content(&mut self) -> &mut Bytes;
@@ -70,8 +73,14 @@ trait Message: Send + Sized + std::fmt::Debug + 'static {
 }
 
 impl Message for Request<Bytes> {
-    fn read(conn: &Conn, aio: Aio<Self>) -> Aio<Self, InFlight> {
+    type Head = Request<()>;
+
+    fn read(conn: &Conn, aio: Aio<Self::Head>) -> Aio<Self::Head, InFlight> {
         conn.read_request(aio)
+    }
+
+    fn new(head: Self::Head, content: Bytes) -> Self {
+        head.map(|()| content)
     }
 
     fn write(self, conn: &Conn) -> Aio<Written, InFlight> {
@@ -93,8 +102,14 @@ impl Message for Request<Bytes> {
 }
 
 impl Message for Response<Bytes> {
-    fn read(conn: &Conn, aio: Aio<Self>) -> Aio<Self, InFlight> {
+    type Head = Response<()>;
+
+    fn read(conn: &Conn, aio: Aio<Self::Head>) -> Aio<Self::Head, InFlight> {
         conn.read_response(aio)
+    }
+
+    fn new(head: Self::Head, content: Bytes) -> Self {
+        head.map(|()| content)
     }
 
     fn write(self, conn: &Conn) -> Aio<Written, InFlight> {
@@ -125,7 +140,8 @@ fn read_whole<M: Message>(conn: &Conn) -> M {
 
 /// Attaches the content that the head declares, and asserts that it ends there.
 #[track_caller]
-fn with_content<M: Message>(conn: &Conn, mut message: M) -> M {
+fn with_content<M: Message>(conn: &Conn, head: M::Head) -> M {
+    let mut message = M::new(head, Bytes::new());
     if let Some(length) = message.header("content-length") {
         let length = length.parse().unwrap();
         *message.content() = settle(conn.read_all(Aio::new(), length)).unwrap();

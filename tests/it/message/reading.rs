@@ -27,7 +27,7 @@ fn a_head_is_the_same_wherever_it_is_cut() {
                 aio.is_done() || aio.count() == cut as u64
             });
             peer.say(second);
-            let message = with_content(&conn, settle(aio).unwrap());
+            let message: M = with_content(&conn, settle(aio).unwrap());
             assert_eq!(message.text(), whole, "cut at {cut}");
         }
         let next = M::read(&conn, Aio::new().timeout(Duration::from_millis(1)));
@@ -120,7 +120,7 @@ fn an_interim_response_is_a_response() {
             let link = head.headers().get("link").map(HeaderValue::as_bytes);
             assert_eq!(link, (head.status() == 103).then_some(&b"x"[..]));
         }
-        let last = with_content(&conn, last);
+        let last: Response<Bytes> = with_content(&conn, last);
         assert_eq!(
             (last.status(), &last.body()[..]),
             (StatusCode::OK, &b"ok"[..])

@@ -42,7 +42,7 @@ fn what_is_read_and_written_again_is_the_same() {
     for text in RESPONSES {
         check(text, read_whole::<Response<Bytes>>);
     }
-    check("HTTP/1.1 100 Continue\r\n\r\n", |conn| {
+    check::<Response<Bytes>>("HTTP/1.1 100 Continue\r\n\r\n", |conn| {
         with_content(conn, settle(conn.read_any_response(Aio::new())).unwrap())
     });
 }
@@ -77,7 +77,6 @@ fn messages_go_from_one_connection_to_another() {
             assert_eq!(asked.headers()["host"], "h:80");
             assert_eq!(asked.headers()["x-a"], "b");
             assert_eq!(asked.headers()["content-length"], &*body.len().to_string());
-            assert!(asked.body().is_empty());
             assert_eq!(settle(far.read_all(Aio::new(), body.len())).unwrap(), body);
             settle(sent).unwrap();
             let response = response(200).body(body.clone()).unwrap();

@@ -3,7 +3,6 @@
 use std::net::Shutdown;
 use std::thread;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::{Aio, ErrorKind};
 

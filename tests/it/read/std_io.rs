@@ -21,7 +21,7 @@ fn std_io_reads_to_the_end() {
             peer.shutdown(Shutdown::Write);
             peer
         });
-        let mut reader = BufReader::new(&conn);
+        let mut reader = BufReader::new(conn.io());
         let mut line = String::new();
         for expected in ["first line\n", "second line\n"] {
             line.clear();
@@ -32,7 +32,7 @@ fn std_io_reads_to_the_end() {
         assert_eq!(reader.read_to_end(&mut rest).unwrap(), 1 << 20);
         assert_pattern(0, &rest);
         // The end stays.
-        assert_eq!(Read::read(&mut &conn, &mut [0; 9]).unwrap(), 0);
+        assert_eq!(conn.io().read(&mut [0; 9]).unwrap(), 0);
         join(sender);
     }
 }
@@ -40,17 +40,17 @@ fn std_io_reads_to_the_end() {
 #[test]
 fn std_io_tells_a_reset_from_an_end() {
     let (near, far) = tcp_pair();
-    let mut conn = Conn::from(near);
+    let conn = Conn::from(near);
     SockRef::from(&far)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
     drop(far);
-    let error = Read::read(&mut conn, &mut [0; 9]).unwrap_err();
+    let error = conn.io().read(&mut [0; 9]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(Error::from(error).kind(), ErrorKind::Reset);
 
     let (conn, _peer) = pair(Family::Tcp);
     conn.close();
-    let error = Read::read(&mut &conn, &mut [0; 9]).unwrap_err();
+    let error = conn.io().read(&mut [0; 9]).unwrap_err();
     assert_eq!(Error::from(error).kind(), ErrorKind::Closed);
 }

@@ -57,7 +57,7 @@ fn submit(worker: &mut Worker, client: &Client, site: &Site) {
     let read_some = |result: &Result<Response<Body>, Error>| {
         if let Ok(response) = result {
             // And what is not read closes its connection.
-            drop(response.body().read(http_aio::Aio::new(), 10));
+            drop(response.body().read_some(http_aio::Aio::new(), 10));
         }
         0
     };

@@ -156,5 +156,5 @@ pub(crate) fn faulty(how: impl FnOnce(&mut Faults)) -> Faults {
 }
 
 pub(crate) fn get() -> Request<Bytes> {
-    Request::get("http://h/").body(()).expect("valid")
+    Request::get("http://h/").body(Bytes::new()).expect("valid")
 }

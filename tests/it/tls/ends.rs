@@ -5,7 +5,6 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
-use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::rustls::version::TLS13;
 use http_aio::{Aio, ErrorKind};

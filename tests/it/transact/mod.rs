@@ -66,7 +66,7 @@ impl Local {
         settle(Conn::connect(Aio::new(), self.address)).expect("it listens")
     }
 
-    fn get(&self, path: &str) -> Request<Bytes> {
+    fn get(&self, path: &str) -> Request<()> {
         Request::get(format!("http://{}{path}", self.address))
             .body(())
             .unwrap()
@@ -111,11 +111,11 @@ fn serve(stream: TcpStream, requests: &AtomicUsize) {
 }
 
 fn get(path: &str) -> Request<Bytes> {
-    Request::get(path).body(()).unwrap()
+    Request::get(path).body(Bytes::new()).unwrap()
 }
 
 fn post(body: impl Into<Bytes>) -> Request<Bytes> {
-    Request::post("/").body(body).unwrap()
+    Request::post("/").body(body.into()).unwrap()
 }
 
 /// More than fits between the ends of a pair, several times.

@@ -37,7 +37,7 @@ fn an_exchange_on_the_wire() {
             }
             peer.shutdown(Shutdown::Write);
         });
-        let head = Request::head("/").body(()).unwrap();
+        let head = Request::head("/").body(Bytes::new()).unwrap();
         let requests = [get("/a?b"), post("hello"), post(""), head, get("/end")];
         let bodies = ["to the first", "hello world", "", "", "to the end"];
         for (n, (request, body)) in requests.into_iter().zip(bodies).enumerate() {

@@ -27,7 +27,6 @@ fn a_streaming_exchange_completes_with_the_head() {
         let conn = conn.limits(Limits::default().body_bytes(10));
         let response = settle(conn.transact_streaming(Aio::new(), post("hello"))).unwrap();
         assert_eq!(response.headers()["content-length"], "4194304");
-        assert!(response.body().is_empty());
         assert_eq!(interim(&response), [103]);
         assert_eq!(
             written(&response),

@@ -45,7 +45,7 @@ fn exchanges_of_many_threads_on_one_connection_get_their_own_answers() {
 #[test]
 fn answers_to_exchanges_that_were_queued_are_told_apart() {
     let (conn, peer) = pair(Family::Tcp);
-    let head = || Request::head("/").body(()).unwrap();
+    let head = || Request::head("/").body(Bytes::new()).unwrap();
     let requests = [get("/a"), head(), post("b"), head(), get("/c")];
     let started: Vec<_> = requests
         .into_iter()
