@@ -1,4 +1,4 @@
-//! How servers are reached, which of them are trusted, and what is said when that fails.
+//! How servers are reached, and which of them are trusted.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -8,9 +8,9 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind as ClapKind;
 use clap::{Arg, Command};
 use crossbeam_channel::Receiver;
-use http_aio::{Client, Error, ErrorKind, Proxies};
+use http_aio::{Client, Proxies};
 
-use crate::sentence::{NO_TLS, no_answer};
+use crate::sentence::NO_TLS;
 use crate::target::Target;
 use crate::trust;
 
@@ -30,27 +30,21 @@ pub(crate) struct Access {
     proxy_env: bool,
 }
 
-/// A client as it was asked for.
-pub(crate) struct Reach {
-    pub(crate) client: Client,
-    /// Whom it connects to, as far as we know: its errors do not say whom they are about.
-    peers: String,
-}
-
 impl Access {
-    /// Reads the certificates, if there is a file of them. The bell ends the waiting for it.
-    pub(crate) fn reach(
+    /// The client as it was asked for. Reads the certificates, if there is a file of them. The bell ends the
+    /// waiting for it.
+    pub(crate) fn client(
         &self,
         target: &Target,
         redirections: u32,
         bell: &Receiver<Infallible>,
-    ) -> Result<Reach, String> {
+    ) -> Result<Client, String> {
         if target.is_https() && !cfg!(feature = "tls") {
             return Err(NO_TLS.to_owned());
         }
         let proxies = match &self.proxy {
             Some(proxy) => proxy.clone(),
-            None if self.proxy_env => Proxies::from_env().map_err(|error| no_proxy(&error))?,
+            None if self.proxy_env => Proxies::from_env().map_err(|error| error.to_string())?,
             None => Proxies::none(),
         };
         let builder = Client::builder()
@@ -60,42 +54,7 @@ impl Access {
             Some(path) => trust::only(builder, path, bell)?,
             None => builder,
         };
-        Ok(Reach {
-            client: builder.build(),
-            peers: self.peers(&target.host, redirections),
-        })
-    }
-
-    fn peers(&self, host: &str, redirections: u32) -> String {
-        match (&self.proxy, self.proxy_env, redirections) {
-            (Some(_), ..) => "the proxy".to_owned(),
-            (None, false, 0) => host.to_owned(),
-            (None, false, _) => format!("{host} or where it leads"),
-            (None, true, 0) => format!("{host} or its proxy"),
-            (None, true, _) => format!("{host}, where it leads, or a proxy"),
-        }
-    }
-}
-
-impl Reach {
-    /// Nothing asked for.
-    pub(crate) fn directly(target: &Target) -> Self {
-        Self {
-            client: Client::new(),
-            peers: target.host.clone(),
-        }
-    }
-
-    /// About a connection that was not made, or over which no answer came.
-    pub(crate) fn sentence(&self, error: &Error) -> String {
-        let peers = &self.peers;
-        match (error.kind(), error.detail()) {
-            (ErrorKind::Resolve, _) => format!("cannot resolve {peers}"),
-            (ErrorKind::Unreachable, _) => format!("cannot reach {peers}"),
-            // Redirections.
-            (ErrorKind::TooLarge, Some(too_many)) => too_many.to_owned(),
-            _ => no_answer(error),
-        }
+        Ok(builder.build())
     }
 }
 
@@ -113,7 +72,7 @@ impl TypedValueParser for ProxyParser {
         value: &OsStr,
     ) -> Result<Proxies, clap::Error> {
         let proxies = match value.to_str() {
-            Some(uri) => Proxies::all(uri).map_err(|error| no_proxy(&error)),
+            Some(uri) => Proxies::all(uri).map_err(|error| error.to_string()),
             None => Err("it is not UTF-8".to_owned()),
         };
         proxies.map_err(|reason| {
@@ -121,13 +80,5 @@ impl TypedValueParser for ProxyParser {
             let mut command = command.clone();
             command.error(ClapKind::ValueValidation, sentence)
         })
-    }
-}
-
-fn no_proxy(error: &Error) -> String {
-    match (error.kind(), error.detail()) {
-        (ErrorKind::NotSupported, Some(what)) => format!("{what} are not supported"),
-        (_, Some(detail)) => detail.to_owned(),
-        _ => error.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use http_aio::{Error, ErrorKind};
+use http_aio::{Error, ErrorKind, Peer};
 
 /// What comes before the number of an error of the operating system.
 const NUMBER: &str = " (os error";
@@ -21,22 +21,22 @@ pub(crate) fn sentence(error: &Error) -> String {
         (ErrorKind::TimedOut, _) => TIMED_OUT,
         (ErrorKind::Canceled, _) => "canceled",
         (ErrorKind::Closed, _) => "closed",
-        (ErrorKind::Reset, _) if has_closed(error) => "closed",
-        (ErrorKind::Reset, _) => "reset by peer",
+        (ErrorKind::Reset, _) if error.is_reset() => "reset by peer",
+        (ErrorKind::Reset, _) => "closed",
         (ErrorKind::NotSupported, _) if !cfg!(feature = "tls") => NO_TLS,
         (ErrorKind::Untrusted, Some(why)) => return format!("not trusted: {why}"),
         (ErrorKind::Tls, Some(why)) => return format!("TLS failed: {why}"),
         (ErrorKind::Protocol, Some(why)) => return format!("the answer cannot be used: {why}"),
         (ErrorKind::Protocol, None) => "the answer is not HTTP/1",
-        (ErrorKind::Refused, whom) if StdError::source(error).is_some() => {
-            if whom.is_some_and(|whom| whom.starts_with("the proxy")) {
-                "connection refused by the proxy"
-            } else {
-                "connection refused"
-            }
+        (ErrorKind::Refused | ErrorKind::InvalidInput, Some(why)) => return why.into_owned(),
+        (ErrorKind::Refused, None) if is_about_proxy(error) => "connection refused by the proxy",
+        (ErrorKind::Refused, None) => "connection refused",
+        (ErrorKind::Resolve, _) => return format!("cannot resolve {}", host(error)),
+        (ErrorKind::Unreachable, _) => return format!("cannot reach {}", host(error)),
+        (ErrorKind::TooLarge, _) if error.limit() == Some("max_redirects") => {
+            "too many redirections"
         }
         (ErrorKind::TooLarge, _) => "the answer is too large",
-        (ErrorKind::Refused | ErrorKind::InvalidInput, Some(why)) => why,
         _ => {
             return match StdError::source(error) {
                 Some(source) => plain(source),
@@ -47,10 +47,28 @@ pub(crate) fn sentence(error: &Error) -> String {
     text.to_owned()
 }
 
+fn is_about_proxy(error: &Error) -> bool {
+    error.peer().is_some_and(Peer::is_proxy)
+}
+
+/// Whom it is about, without the port.
+fn host(error: &Error) -> String {
+    let Some(peer) = error.peer() else {
+        return "the server".to_owned();
+    };
+    let host = match peer.host() {
+        Some(host) => host.to_owned(),
+        None => peer.addr().to_string(),
+    };
+    match peer.is_proxy() {
+        true => format!("the proxy {host}"),
+        false => host,
+    }
+}
+
 /// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
 pub(crate) fn has_closed(error: &Error) -> bool {
-    let is_reset = |source: &dyn StdError| source.to_string().contains(NUMBER);
-    error.kind() == ErrorKind::Reset && !StdError::source(error).is_some_and(is_reset)
+    error.kind() == ErrorKind::Reset && !error.is_reset()
 }
 
 /// About an answer of which not even the head came.

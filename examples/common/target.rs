@@ -12,8 +12,6 @@ const FORM: &str = "expected http[s]://HOST[:PORT][/PATH]";
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) uri: Uri,
-    /// An IPv6 address is without its brackets.
-    pub(crate) host: String,
 }
 
 impl Target {
@@ -47,16 +45,14 @@ impl FromStr for Target {
             let number: Result<u16, _> = port.parse();
             number.map_err(|_| format!("{port} is not a port number"))?;
         }
-        let host = match host.strip_prefix('[') {
-            None if host.is_empty() => return Err(format!("it has no host; {FORM}")),
-            None => host.to_owned(),
-            Some(literal) => {
-                let literal = literal.trim_end_matches(']');
-                let address: Result<Ipv6Addr, _> = literal.parse();
-                address.map_err(|_| format!("{literal} is not an IPv6 address"))?;
-                literal.to_owned()
-            }
-        };
-        Ok(Self { uri, host })
+        if host.is_empty() {
+            return Err(format!("it has no host; {FORM}"));
+        }
+        if let Some(literal) = host.strip_prefix('[') {
+            let literal = literal.trim_end_matches(']');
+            let address: Result<Ipv6Addr, _> = literal.parse();
+            address.map_err(|_| format!("{literal} is not an IPv6 address"))?;
+        }
+        Ok(Self { uri })
     }
 }

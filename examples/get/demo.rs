@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{HeaderMap, Response, header};
-use http_aio::{Aio, Conn, Error};
+use http_aio::{Aio, Client, Conn, Error};
 
-use crate::access::Reach;
 use crate::cancel::CancelGroup;
 use crate::download::{self, Options};
 use crate::ending::Ending;
@@ -57,9 +56,9 @@ fn download(wanted: &Wanted, timeout: Option<Duration>, stop: &CancelGroup) -> O
         pattern: Pattern::new(PIECE),
         at: 0,
     });
-    let reach = Reach::directly(&wanted.target);
+    let client = Client::new();
     let start = Instant::now();
-    let outcome = download::run(&reach, wanted, output, &options, stop);
+    let outcome = download::run(&client, wanted, output, &options, stop);
     let time = start.elapsed().as_secs_f64();
     note(&format!(
         "took {time:.3} s: {:.0} MiB/s, {} bytes as generated",

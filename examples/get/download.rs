@@ -6,10 +6,9 @@ use std::time::Duration;
 use http_aio::bytes::{BufMut, Bytes, BytesMut};
 use http_aio::http::header::{self, HeaderValue};
 use http_aio::http::{Request, Response, StatusCode};
-use http_aio::{Aio, Body, Error, ErrorKind, InFlight};
+use http_aio::{Aio, Body, Client, Error, ErrorKind, InFlight};
 use indicatif::ProgressBar;
 
-use crate::access::Reach;
 use crate::cancel::CancelGroup;
 use crate::deadline::Deadline;
 use crate::ending::{Ending, Status};
@@ -17,7 +16,7 @@ use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::progress;
 use crate::resume::{Place, place};
-use crate::sentence::{has_closed, sentence};
+use crate::sentence::{has_closed, no_answer, sentence};
 use crate::sink::{Item, Sink};
 use crate::wanted::Wanted;
 
@@ -43,7 +42,7 @@ pub(crate) struct Options {
 }
 
 struct Download<'a> {
-    reach: &'a Reach,
+    client: &'a Client,
     wanted: &'a Wanted,
     options: &'a Options,
     stop: &'a CancelGroup,
@@ -61,7 +60,7 @@ struct Answer {
 }
 
 pub(crate) fn run(
-    reach: &Reach,
+    client: &Client,
     wanted: &Wanted,
     output: Output,
     options: &Options,
@@ -84,7 +83,7 @@ pub(crate) fn run(
         Err(reason) => return Outcome::none(Ending::failed(reason)),
     };
     let download = Download {
-        reach,
+        client,
         wanted,
         options,
         stop,
@@ -175,11 +174,10 @@ impl Download<'_> {
 
     fn ask(&self, request: Request<Bytes>) -> Result<Answer, Ending> {
         self.bar.set_message("waiting for the answer");
-        let client = &self.reach.client;
-        let aio = client.transact_streaming(self.deadline.aio(), request);
+        let aio = self.client.transact_streaming(self.deadline.aio(), request);
         self.stop.add(aio.canceller());
         let answer = aio.wait();
-        let answer = answer.map_err(|error| failed(&error, |error| self.reach.sentence(error)))?;
+        let answer = answer.map_err(|error| failed(&error, no_answer))?;
         let (head, body) = answer.into_parts();
         let len = head.headers.get(header::CONTENT_LENGTH);
         let len = len.and_then(|len| len.to_str().ok()?.parse().ok());

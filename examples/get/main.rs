@@ -168,13 +168,15 @@ fn get(arguments: Arguments, target: Target, stop: &CancelGroup) -> Outcome {
     };
     let redirections = if arguments.location { REDIRECTIONS } else { 0 };
     let prepared = || -> Result<_, String> {
-        let reach = arguments.access.reach(&target, redirections, stop.bell())?;
+        let client = arguments
+            .access
+            .client(&target, redirections, stop.bell())?;
         let (method, data) = (arguments.method, arguments.data);
         let wanted = Wanted::new(target, method, headers, data, stop.bell())?;
-        Ok((reach, wanted, output(arguments.output.as_deref())?))
+        Ok((client, wanted, output(arguments.output.as_deref())?))
     };
     match prepared() {
-        Ok((reach, wanted, output)) => download::run(&reach, &wanted, output, &options, stop),
+        Ok((client, wanted, output)) => download::run(&client, &wanted, output, &options, stop),
         Err(_) if stop.is_canceled() => Outcome::none(Ending::Canceled),
         Err(reason) => Outcome::none(Ending::failed(reason)),
     }

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use http_aio::bytes::Bytes;
 use http_aio::http::{Response, StatusCode, header};
-use http_aio::{Aio, Conn, Error};
+use http_aio::{Aio, Client, Conn, Error};
 
-use crate::access::Reach;
 use crate::control::Control;
 use crate::ending::Ending;
 use crate::outcome::Outcome;
@@ -56,9 +55,9 @@ fn upload_to(
         "PUT {}, in pieces of {} bytes, {} of them in flight",
         target.uri, options.buffer, options.depth
     ));
-    let reach = Reach::directly(target);
+    let client = Client::new();
     let start = Instant::now();
-    let outcome = upload::run(&reach, target, Source::generated(LEN), options, control);
+    let outcome = upload::run(&client, target, Source::generated(LEN), options, control);
     let time = start.elapsed().as_secs_f64();
     note(&format!(
         "took {time:.3} s: {:.0} MiB/s",

@@ -162,7 +162,7 @@ fn put(
 ) -> Outcome {
     let bell = control.exchange.bell();
     // Redirections are none of a connection's.
-    let prepared = access.reach(target, 0, bell).and_then(|reach| {
+    let prepared = access.client(target, 0, bell).and_then(|client| {
         let source = if options.chunked {
             Source::stream(file, bell)
         } else if file == Path::new("-") {
@@ -170,15 +170,15 @@ fn put(
         } else {
             Source::open(file)
         };
-        Ok((reach, source?))
+        Ok((client, source?))
     });
     let total = if options.chunked { None } else { Some(0) };
-    let (reach, source) = match prepared {
+    let (client, source) = match prepared {
         Ok(prepared) => prepared,
         Err(_) if control.is_interrupted() => return Outcome::none(total, Ending::Canceled),
         Err(reason) => return Outcome::none(total, Ending::failed(reason)),
     };
-    let outcome = upload::run(&reach, target, source, options, control);
+    let outcome = upload::run(&client, target, source, options, control);
     if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {
         if fs::metadata(file).is_ok_and(|now| now.len() > total) {
             note("the file grew during the upload; what came later was not sent");

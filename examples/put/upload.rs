@@ -6,10 +6,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, TryRecvError, select};
 use http_aio::bytes::Bytes;
 use http_aio::http::{Request, header};
-use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Written};
+use http_aio::{Aio, Client, Conn, Error, ErrorKind, InFlight, Written};
 use indicatif::ProgressBar;
 
-use crate::access::Reach;
 use crate::answer::{self, Answer};
 use crate::control::Control;
 use crate::deadline::Deadline;
@@ -51,7 +50,7 @@ enum Stop {
 }
 
 struct Upload<'a> {
-    reach: &'a Reach,
+    client: &'a Client,
     options: &'a Options,
     control: &'a Control,
     deadline: Deadline,
@@ -62,14 +61,14 @@ struct Upload<'a> {
 }
 
 pub(crate) fn run(
-    reach: &Reach,
+    client: &Client,
     target: &Target,
     source: Source,
     options: &Options,
     control: &Control,
 ) -> Outcome {
     let mut upload = Upload {
-        reach,
+        client,
         options,
         control,
         deadline: Deadline::after(options.timeout),
@@ -95,7 +94,7 @@ impl Upload<'_> {
         let conn = match self.connect(target) {
             Ok(conn) => conn,
             Err(_) if self.control.is_interrupted() => return Ending::Canceled,
-            Err(error) => return Ending::failed(self.reach.sentence(&error)),
+            Err(error) => return Ending::failed(no_answer(&error)),
         };
         let (ending, in_order) = self.converse(&conn, target, &pieces);
         if self.written > 0 && !in_order {
@@ -156,7 +155,7 @@ impl Upload<'_> {
 
     fn connect(&self, target: &Target) -> Result<Conn, Error> {
         self.bar.set_message("connecting");
-        let aio = self.reach.client.connect(self.deadline.aio(), &target.uri);
+        let aio = self.client.connect(self.deadline.aio(), &target.uri);
         self.control.exchange.add(aio.canceller());
         aio.wait()
     }

@@ -37,6 +37,7 @@ use self::write::Writer;
 use crate::aio::{Aio, InFlight, Provider};
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::error::Peer;
 use crate::proto::limits::Limits;
 use crate::transport::socket::SocketTransport;
 use crate::transport::{Addr, Stream, Transport};
@@ -120,9 +121,16 @@ pub(crate) fn is_ours() -> bool {
 
 impl Conn {
     pub(crate) fn new(transport: impl Transport) -> Self {
+        let peer = Peer::from(transport.peer_addr());
+        Self::with(transport, Arc::new(peer))
+    }
+
+    /// A connection to this peer.
+    pub(crate) fn with(transport: impl Transport, peer: Arc<Peer>) -> Self {
         let link = Arc::new(Link {
             owner: Owner::new(),
             transport: Box::new(transport),
+            peer,
             ledger: Ledger::default(),
             exchanges: Exchanges::default(),
             pairing: Mutex::new(()),
@@ -192,6 +200,23 @@ impl Conn {
         A: ToSocketAddrs + Send + 'static,
     {
         connect::connect(aio, address, connect::Goal::Plain)
+    }
+
+    /// As `connect`, to the proxy of a client.
+    pub(crate) fn connect_to_proxy(aio: Aio<Self>, address: (String, u16)) -> Aio<Self, InFlight> {
+        connect::connect(aio, address, connect::Goal::Proxy)
+    }
+
+    /// A connection over this stream, by which the peer is reached.
+    pub(crate) fn over(stream: Stream, peer: Peer) -> Self {
+        let transport = SocketTransport::from(stream);
+        let peer = peer.at(transport.peer_addr());
+        Self::with(transport, Arc::new(peer))
+    }
+
+    /// Whom errors are about.
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.handle.link.peer
     }
 
     /// This handle with other limits, for the operations that are submitted through it and its

@@ -19,7 +19,7 @@ use super::{Conn, Handle};
 use crate::aio::habit::{self, Handling, Kind};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 
 /// Ending in order.
@@ -107,8 +107,11 @@ enum Part {
 
 fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     let hold = habit::before(Kind::Read);
-    let (write, write_completer, _) = Aio::new().start(&handle.writes, Interruption::Recorded);
-    let (read, read_completer, _) = Aio::new().start(&handle.reads, Interruption::Finishes);
+    let shutdown = Action::Shutdown;
+    let (write, write_completer, _) =
+        Aio::new().start(&handle.writes, Interruption::Recorded, shutdown);
+    let (read, read_completer, _) =
+        Aio::new().start(&handle.reads, Interruption::Finishes, shutdown);
     let shutdown = Arc::new(Shutdown {
         reader: Arc::clone(&handle.reader),
         state: Mutex::new(State {
@@ -118,7 +121,7 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
         }),
     });
     let provider: Weak<dyn Provider> = Arc::<Shutdown>::downgrade(&shutdown);
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Shutdown);
     if deadline.is_past() {
         completer.refuse(ErrorKind::TimedOut.into());
         return aio;
@@ -248,6 +251,10 @@ impl Provider for Shutdown {
             read.operation().give_up();
             self.reader.end_unwanted();
         }
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Provider::peer(&*self.reader)
     }
 
     fn owns_current_thread(&self) -> bool {

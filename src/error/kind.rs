@@ -112,24 +112,26 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Abandoned => "the operation was lost with its thread",
+            Self::Abandoned => "the thread that worked on it was lost",
             Self::Canceled => "the operation was canceled",
-            Self::Closed => "the connection was closed on this side, or its write side has ended",
-            Self::EndOfBody => "the body ended before that",
-            Self::InvalidInput => "this cannot be done",
+            Self::Closed => "the connection was closed on this side",
+            Self::EndOfBody => "the body is shorter than what was asked for",
+            Self::InvalidInput => "what was asked for cannot be done",
             Self::Io => "the operating system reported an error",
-            Self::NoMemory => "there is no memory, thread or queue place left",
-            Self::NotSupported => "this is not supported",
-            Self::Protocol => "the peer does not speak HTTP/1",
-            Self::Refused => "the peer refused the connection",
-            Self::Reset => "the peer closed the connection",
+            Self::NoMemory => "no memory, thread or descriptor is left",
+            Self::NotSupported => "what was asked for is not supported",
+            Self::Protocol => "what the peer sent is not HTTP/1",
+            Self::Refused => "nobody listens there, or a proxy refused",
+            Self::Reset => "the peer closed or reset the connection",
             Self::Resolve => "the host name cannot be resolved",
             Self::TimedOut => "the deadline passed",
             Self::Tls => "the TLS session failed",
-            Self::TooLarge => "the peer sent more than the limit allows",
-            Self::Unreachable => "the peer cannot be reached",
-            Self::Untrusted => "the peer could not be authenticated",
-            Self::WouldDeadlock => "a closure waited for its own connection",
+            Self::TooLarge => "the peer sent more than a limit allows",
+            Self::Unreachable => "the network or the host cannot be reached",
+            Self::Untrusted => "the peer could not prove who it is",
+            Self::WouldDeadlock => {
+                "a closure cannot wait for an operation that may need its own thread"
+            }
         })
     }
 }

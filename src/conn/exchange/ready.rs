@@ -51,7 +51,7 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         return Err(close_announced());
     }
     if link.ledger.upgraded.is_set() {
-        let detail = "the connection was upgraded";
+        let detail = "the connection was upgraded, and carries no messages any more";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
     let at_rest =
@@ -63,7 +63,7 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
 fn expect_idle(conn: &Conn) -> Result<(), Error> {
     let Handle { link, reader, .. } = &*conn.handle;
     if link.ledger.written.owe() {
-        let detail = "the response to the request before it was not read";
+        let detail = "the response to the request before it was not read: read it with `Conn::read_response`";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
     reader.expect_idle(&conn.limits)?;

@@ -19,7 +19,7 @@ use crate::conn::queue::Submitted;
 use crate::conn::read::{Answer, ReadJob, Want};
 use crate::conn::write::{Content, Message, Parcel, Role, Until, WriteJob};
 use crate::deadline::Deadline;
-use crate::error::ErrorKind;
+use crate::error::{Action, ErrorKind};
 use crate::proto::encode::{self, Encoded, Form};
 use crate::proto::framing::Framing;
 
@@ -62,10 +62,14 @@ pub(crate) fn submit<B: AnswerBody>(
     terms: Terms<'_>,
 ) -> (Aio<Response<B>, InFlight>, Handling) {
     let parts = Aio::<Response<Bytes>>::new();
-    let (read, read_completer, _) = parts.start(&conn.handle.reads, Interruption::Finishes);
+    let (read, read_completer, _) = parts.start(
+        &conn.handle.reads,
+        Interruption::Finishes,
+        Action::ReadResponse,
+    );
     let exchange = Exchange::new(conn, read.canceller(), &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
         _ if deadline.is_past() => Err(ErrorKind::TimedOut.into()),
         Check::Needed => ready::expect_ready(conn),
@@ -180,7 +184,11 @@ impl Exchange {
             (body, None)
         };
         let parts = Aio::bounded(deadline);
-        let (write, write_completer, _) = parts.start(&conn.handle.writes, Interruption::Recorded);
+        let (write, write_completer, _) = parts.start(
+            &conn.handle.writes,
+            Interruption::Recorded,
+            Action::WriteRequest,
+        );
         let mut state = self.state.lock();
         state.progress = Progress::begin(waits);
         state.recipient = Some(recipient);

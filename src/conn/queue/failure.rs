@@ -48,7 +48,7 @@ impl<D: Direction> Half<D> {
         let _ = self.link.transport.abort(D::HOW);
         // If the direction was closed meanwhile, that is the reason, whatever the call has failed with.
         let error = match ended.before {
-            Some(kind) => error.with_kind(kind),
+            Some(kind) => error.because(kind),
             None => error,
         };
         self.refuse(job, error);

@@ -18,7 +18,7 @@ use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Operation, Provider, TakenBack};
 use crate::background::{self, UserCode};
 use crate::conn::link::Link;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Peer};
 use crate::timer::Alarm;
 use crate::unwind::guard;
 
@@ -259,6 +259,10 @@ impl<D: Direction> Provider for Half<D> {
 
     fn forsaken(&self) {
         self.end_unwanted();
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Some(Arc::clone(&self.link.peer))
     }
 
     fn owns_current_thread(&self) -> bool {

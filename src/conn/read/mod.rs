@@ -27,7 +27,7 @@ use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 #[cfg(doc)]
 use crate::error::Error;
-use crate::error::ErrorKind;
+use crate::error::{Action, ErrorKind};
 #[cfg(doc)]
 use crate::proto::limits::Limits;
 
@@ -63,7 +63,7 @@ impl Conn {
     ///
     /// At once, and nothing is lost or shut down.
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::Some(most, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::Some(most, completer))
     }
 
     /// Reads exactly `count` bytes (`nng_http_conn_read_all`).
@@ -79,7 +79,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_all(&self, aio: Aio<Bytes>, count: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::All(count, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::All(count, completer))
     }
 
     /// Reads all that is left of the body of the message whose head was read last, up to
@@ -115,7 +115,7 @@ impl Conn {
     /// ```
     #[doc(alias = "read_to_end")]
     pub fn read_body(&self, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, Want::Body)
+        self.submit_read(aio, Action::ReadBody, Want::Body)
     }
 
     /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
@@ -133,7 +133,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
-        self.submit_read(aio, Want::Trailers)
+        self.submit_read(aio, Action::ReadTrailers, Want::Trailers)
     }
 
     /// Reads a request's head (RFC 9112 section 3). The content of its body is next to be read.
@@ -164,7 +164,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
-        self.submit_read(aio, Want::Request)
+        self.submit_read(aio, Action::ReadRequest, Want::Request)
     }
 
     /// Reads the head of the next final response (RFC 9112 section 4). The content of its
@@ -184,7 +184,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::Response)
+        self.submit_read(aio, Action::ReadResponse, Want::Response)
     }
 
     /// Reads the head of the next response, be it interim or final.
@@ -197,15 +197,17 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_any_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::AnyResponse)
+        self.submit_read(aio, Action::ReadResponse, Want::AnyResponse)
     }
 
     fn submit_read<T: Send + 'static>(
         &self,
         aio: Aio<T>,
+        action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
-        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.reads, Interruption::Finishes, action);
         if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(ErrorKind::Closed.into());
             return aio;

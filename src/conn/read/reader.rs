@@ -221,7 +221,8 @@ impl Half<Reader> {
             // The deadline is read after that, so that whoever shortens it is seen here or wakes the call.
             let Some(wait) = job.call_deadline().wait() else {
                 self.queue.leave();
-                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
+                let error = job.timed_out();
+                return job.fail_at(error, incoming);
             };
             let input = &mut incoming.body.input;
             let result = input.receive(&*self.link.transport, room, wait);

@@ -19,7 +19,7 @@ use super::Conn;
 use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 use crate::into_body::IntoBody;
 use crate::proto::chunked;
 use crate::proto::encode::{self, Encoded};
@@ -221,7 +221,8 @@ impl Conn {
         trailers: HeaderMap,
     ) -> Aio<Written, InFlight> {
         let content = chunked::last_chunk(&trailers).map(Content::Finish);
-        self.submit_write(aio, content, Bufs::default(), Until::All)
+        let finish = Action::FinishBody;
+        self.submit_write(aio, finish, content, Bufs::default(), Until::All)
     }
 
     /// Ends the write side, behind all that was submitted before; the read side goes on. A tunnel passes
@@ -261,17 +262,19 @@ impl Conn {
     #[doc(alias = "half_close")]
     #[doc(alias = "SHUT_WR")]
     pub fn close_write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Ok(Content::CloseWrite), Bufs::default(), Until::All)
+        let (end, content) = (Action::EndStream, Ok(Content::CloseWrite));
+        self.submit_write(aio, end, content, Bufs::default(), Until::All)
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {
-        let detail = "no vector was set";
+        let detail = "no vector was set: set one with `Aio::iov`";
         let bufs = aio.take_iov();
         let content = match &bufs {
             Some(_) => Ok(Content::Vector),
             None => Err(Error::new(ErrorKind::InvalidInput).with_detail(detail)),
         };
-        self.submit_write(aio, content, bufs.unwrap_or_default(), until)
+        let bufs = bufs.unwrap_or_default();
+        self.submit_write(aio, Action::Write, content, bufs, until)
     }
 
     fn submit_message(
@@ -289,17 +292,23 @@ impl Conn {
             }
             Err(error) => (Err(error), Bufs::default()),
         };
-        self.submit_write(aio, content, bufs, Until::All)
+        let action = match role {
+            Role::Request(_) => Action::WriteRequest,
+            Role::Response(_) => Action::WriteResponse,
+        };
+        self.submit_write(aio, action, content, bufs, Until::All)
     }
 
     fn submit_write(
         &self,
         aio: Aio<Written>,
+        action: Action,
         content: Result<Content, Error>,
         bufs: Bufs,
         until: Until,
     ) -> Aio<Written, InFlight> {
-        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.writes, Interruption::Recorded, action);
         let content = match self.handle.link.ledger.shutting_down.is_set() {
             true => Err(ErrorKind::Closed.into()),
             false => content,

@@ -60,5 +60,5 @@ fn a_proxy_that_refuses_is_told() {
     let ended = put_via(&address, &file, "http://name.invalid/");
     ended.expect(1, 0, 5, "connection refused by the proxy");
     let ended = put_via("name.invalid", &file, "http://127.0.0.1:9/");
-    ended.expect(1, 0, 5, "cannot resolve the proxy");
+    ended.expect(1, 0, 5, "cannot resolve the proxy name.invalid");
 }
