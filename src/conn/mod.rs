@@ -27,7 +27,7 @@ pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::Link;
 pub use self::parts::Parts;
-use self::queue::Half;
+use self::queue::{EndReason, Half};
 pub use self::read::Body;
 pub(crate) use self::read::Keeper;
 use self::read::Reader;
@@ -245,7 +245,7 @@ impl Conn {
     /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
     /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
     pub fn close(&self) {
-        close(&self.handle.writer, &self.handle.reader);
+        close(&self.handle.writer, &self.handle.reader, EndReason::Closed);
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
@@ -297,11 +297,11 @@ impl Conn {
 }
 
 /// Closes a connection in both directions, at once.
-fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
+fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
     let transport = &writer.link.transport;
     // The peer must not take what is aborted here for the whole, where there is a difference.
     let whole = transport.record().is_none() || writer.queue.is_quiet();
-    let (writes, reads) = (writer.queue.end(), reader.queue.end());
+    let (writes, reads) = (writer.queue.end(reason), reader.queue.end(reason));
     // Fails when the peer is gone already, and then there is nobody to wake.
     let _ = if whole {
         transport.shutdown(Shutdown::Write)
@@ -311,8 +311,8 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
     // Shutting down the read side would reset a peer that says something, and destroy what it has not
     // read: who reads finds that the queue has ended, and the lingerer throws away the rest.
     transport.wake_reader();
-    writer.fail_queued(writes.jobs);
-    reader.fail_queued(reads.jobs);
+    writer.fail_queued(writes.jobs, reason);
+    reader.fail_queued(reads.jobs, reason);
     // Last, because it may start a thread, and these are waited for.
     transport.linger();
 }

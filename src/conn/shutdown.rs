@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::queue::Half;
+use super::queue::{EndReason, Half};
 use super::read::{ReadJob, Reader, Want};
 use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle};
@@ -170,7 +170,9 @@ impl Shutdown {
         let result = result.or_else(|error| self.unless_ended(error));
         let mut write = None;
         if result.is_ok() {
-            self.reader.fail_queued(self.reader.queue.end().jobs);
+            let reason = EndReason::ShutDown;
+            let ended = self.reader.queue.end(reason);
+            self.reader.fail_queued(ended.jobs, reason);
         } else if let Part::Running(canceller) = &self.state.lock().write {
             write = Some(canceller.clone());
         }

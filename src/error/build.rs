@@ -147,6 +147,14 @@ impl Error {
         }
         self
     }
+
+    /// As `because`, of a reason that has more to say.
+    pub(crate) fn because_of(mut self, reason: impl Into<Self>) -> Self {
+        let reason = reason.into();
+        self = self.because(reason.0.kind);
+        self.0.detail = reason.0.detail;
+        self
+    }
 }
 
 /// How far it was, at what, with whom.

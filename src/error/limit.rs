@@ -16,6 +16,7 @@ pub(crate) enum Limit {
     ChunkExtensions(usize),
     TrailerBytes(usize),
     TrailerLines(usize),
+    Queued(usize),
     Redirects(u32),
     ConnectTimeout(Duration),
     HeadTimeout(Duration),
@@ -32,6 +33,7 @@ impl Limit {
     /// What an operation fails with that meets it.
     pub(super) fn kind(self) -> ErrorKind {
         match self {
+            Self::Queued(_) => ErrorKind::NoMemory,
             Self::ConnectTimeout(_) | Self::HeadTimeout(_) => ErrorKind::TimedOut,
             _ => ErrorKind::TooLarge,
         }
@@ -47,6 +49,7 @@ impl Limit {
             Self::ChunkLine(_) => "chunk_line",
             Self::ChunkExtensions(_) => "chunk_extensions",
             Self::TrailerBytes(_) => "trailer_bytes",
+            Self::Queued(_) => "queued",
             Self::Redirects(_) => "max_redirects",
             Self::ConnectTimeout(_) => "connect_timeout",
             Self::HeadTimeout(_) => "head_timeout",
@@ -64,6 +67,7 @@ impl Limit {
             Self::ChunkExtensions(_) => "the extensions of a chunk are longer than",
             Self::TrailerBytes(_) => "the trailers are larger than",
             Self::TrailerLines(_) => "there are more trailers than",
+            Self::Queued(_) => "the queue of operations has reached",
             Self::Redirects(_) => "there are more redirections than",
             Self::ConnectTimeout(_) => "it took longer than",
             Self::HeadTimeout(_) => "the head of the response took longer than",
@@ -79,7 +83,8 @@ impl Limit {
             | Self::TrailerBytes(bytes) => Value::Bytes(bytes as u64),
             Self::HeaderLines(number)
             | Self::InterimResponses(number)
-            | Self::TrailerLines(number) => Value::Number(number as u64),
+            | Self::TrailerLines(number)
+            | Self::Queued(number) => Value::Number(number as u64),
             Self::Redirects(number) => Value::Number(number.into()),
             Self::ConnectTimeout(time) | Self::HeadTimeout(time) => Value::Time(time),
         }

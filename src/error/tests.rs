@@ -88,7 +88,7 @@ fn one_sentence_says_it_all() {
 
 #[test]
 fn limits_have_names_and_values() {
-    use ErrorKind::{TimedOut, TooLarge};
+    use ErrorKind::{NoMemory, TimedOut, TooLarge};
     let time = Duration::from_millis(2_500);
     for (limit, kind, name, sentence) in [
         (
@@ -138,6 +138,12 @@ fn limits_have_names_and_values() {
             TooLarge,
             "headers",
             "there are more trailers than the limit `headers` of 8",
+        ),
+        (
+            Limit::Queued(9),
+            NoMemory,
+            "queued",
+            "the queue of operations has reached the limit `queued` of 9",
         ),
         (
             Limit::Redirects(10),

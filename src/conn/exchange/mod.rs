@@ -46,7 +46,7 @@ use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
 pub(crate) use self::submit::{Check, Terms, submit};
 use super::close;
-use super::queue::Half;
+use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
 use crate::aio::{Canceller, Operation, Provider, Written};
@@ -286,7 +286,7 @@ impl Exchange {
         };
         let outcome = outcome.map_err(|error| error.with_request_count(written));
         if outcome.is_err() && written > 0 {
-            close(&self.writer, &self.reader);
+            close(&self.writer, &self.reader, EndReason::ExchangeFailed);
         }
         self.reader.link.exchanges.end();
         recipient.finish(outcome, self);

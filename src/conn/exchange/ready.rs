@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::conn::ledger::close_announced;
+use crate::conn::queue::EndReason;
 use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
@@ -44,8 +45,11 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         reader,
         ..
     } = &*conn.handle;
-    if writer.queue.has_ended() || reader.queue.has_ended() {
-        return Err(ErrorKind::Closed.into());
+    if let Some(reason) = writer.queue.ended().or_else(|| reader.queue.ended()) {
+        return Err(reason.into());
+    }
+    if link.ledger.shutting_down.is_set() {
+        return Err(EndReason::ShutDown.into());
     }
     if link.ledger.is_closing() {
         return Err(close_announced());

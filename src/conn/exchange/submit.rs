@@ -115,11 +115,11 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
         Hold::Never => reader.queue.submit(read, limit),
     };
     let read = match read {
-        Submitted::Rejected(read, kind) => {
+        Submitted::Rejected(read, refusal) => {
             drop(pairing);
             // Nobody could take the answer, so the request is not sent.
-            reader.reject(read, kind);
-            writer.reject(write, kind);
+            reader.reject(read, refusal);
+            writer.reject(write, refusal);
             return Handling::HandedOver;
         }
         accepted => accepted,

@@ -23,11 +23,14 @@ pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
 pub(super) use self::want::Want;
 use super::Conn;
+use super::queue::EndReason;
 use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
+use crate::error::Action;
 #[cfg(doc)]
 use crate::error::Error;
-use crate::error::{Action, ErrorKind};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 #[cfg(doc)]
 use crate::proto::limits::Limits;
 
@@ -209,7 +212,7 @@ impl Conn {
         let (aio, completer, deadline) =
             aio.start(&self.handle.reads, Interruption::Finishes, action);
         if self.handle.link.ledger.shutting_down.is_set() {
-            completer.refuse(ErrorKind::Closed.into());
+            completer.refuse(EndReason::ShutDown.into());
             return aio;
         }
         let job = ReadJob {

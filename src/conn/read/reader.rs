@@ -207,7 +207,7 @@ impl Half<Reader> {
             self.link.ledger.reading.set(!incoming.body.is_at_rest());
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
-                Err(kind) => return job.fail_at(kind.into(), incoming),
+                Err(reason) => return job.fail_at(reason.into(), incoming),
             }
             // It was settled, or given up, before the queue knew of it: nobody would wake the call.
             if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
@@ -233,8 +233,8 @@ impl Half<Reader> {
                 Err(error) if moved_nothing(&error) => {}
                 Err(error) => input.mark_broken(error),
             }
-            if let Some(kind) = ended {
-                return job.fail_at(kind.into(), incoming);
+            if let Some(reason) = ended {
+                return job.fail_at(reason.into(), incoming);
             }
         }
     }

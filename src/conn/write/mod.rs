@@ -16,6 +16,7 @@ pub(super) use self::message::{Message, Role};
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
 use super::Conn;
+use super::queue::EndReason;
 use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
@@ -310,7 +311,7 @@ impl Conn {
         let (aio, completer, deadline) =
             aio.start(&self.handle.writes, Interruption::Recorded, action);
         let content = match self.handle.link.ledger.shutting_down.is_set() {
-            true => Err(ErrorKind::Closed.into()),
+            true => Err(EndReason::ShutDown.into()),
             false => content,
         };
         match content {

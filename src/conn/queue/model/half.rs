@@ -10,7 +10,7 @@ use loom::thread::{self, JoinHandle};
 use super::read::Read;
 use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, TakenBack};
 use crate::background::UserCode;
-use crate::conn::queue::{Found, Job, Next, Queue, Runner, Submitted};
+use crate::conn::queue::{EndReason, Found, Job, Next, Queue, Runner, Submitted};
 use crate::error::{Action, Error, ErrorKind};
 use crate::sync::{Condvar, Mutex};
 
@@ -214,7 +214,7 @@ impl Half {
     }
 
     pub(super) fn close(&self) {
-        let ended = self.queue.end();
+        let ended = self.queue.end(EndReason::Closed);
         self.change(|input| input.ended = true);
         for job in ended.jobs {
             self.fail(job, ErrorKind::Closed);
