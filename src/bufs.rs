@@ -55,9 +55,9 @@ impl Bufs {
     }
 
     /// Puts another buffer in the place of the first. Before anything is consumed.
-    pub(crate) fn replace_first(&mut self, replace: impl FnOnce(&Bytes) -> Bytes) {
+    pub(crate) fn replace_first(&mut self, other: Bytes) {
         if let Some(first) = self.list.first_mut() {
-            *first = replace(first);
+            *first = other;
             self.remaining = sum(&self.list[..self.shown]);
         }
     }

@@ -48,8 +48,40 @@
 //!   idle again, ready to be submitted once more.
 //! * **Await**: it is a [`Future`], for programs that have an executor.
 //!
-//! An operation can be cancelled ([`cancel`](Aio::cancel)) and its progress read
-//! ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
+//! An operation can be cancelled ([`cancel`](Aio::cancel), or many at once with a [`CancelToken`]) and its
+//! progress read ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
+//!
+//! # Buffers
+//!
+//! An operation outlives the call that submits it, so what it writes is owned, shared or `'static`, never
+//! borrowed: `String`, `Vec<u8>`, `&'static str`, and [`Bytes`](bytes::Bytes), which costs nothing to clone
+//! or to split. A loop that copies needs no copy for each piece either: it fills one
+//! [`BytesMut`](bytes::BytesMut), and gives away what is in it.
+//!
+//! ```
+//! use http_aio::bytes::BytesMut;
+//! use http_aio::{Aio, Conn};
+//! use std::io::Read;
+//!
+//! fn copy(source: &mut impl Read, conn: &Conn) -> std::io::Result<u64> {
+//!     let (mut buffer, mut sum) = (BytesMut::new(), 0);
+//!     loop {
+//!         buffer.resize(64 << 10, 0); // Takes back the memory of pieces that are written.
+//!         let n = source.read(&mut buffer)?;
+//!         if n == 0 {
+//!             return Ok(sum);
+//!         }
+//!         let piece = buffer.split_to(n).freeze();
+//!         sum += conn.write_all(Aio::new().iov([piece])).wait()?.count();
+//!     }
+//! }
+//! # let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+//! # assert_eq!(copy(&mut &b"hello"[..], &Conn::from(near)).unwrap(), 5);
+//! # assert_eq!(std::io::read_to_string(far).unwrap(), "hello");
+//! ```
+//!
+//! Code that has nothing but a [`Read`](std::io::Read) or a [`Write`](std::io::Write) to offer gets one with
+//! [`Conn::io`].
 //!
 //! # Before a process exits
 //!
@@ -60,9 +92,10 @@
 //! # Where to go from here
 //!
 //! * [`Conn`]: connecting, writing, reading, messages and their bodies, whole exchanges
-//!   ([`transact`](Conn::transact)), and the end of a connection.
+//!   ([`transact`](Conn::transact)), forwarding, and the end of a connection.
 //! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
-//! * [`docs::recipes`]: cookies, content codings, authentication.
+//! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
+//!   [`docs::serving`]: a server, a forwarder, tunnels, upgrades.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
 //! * [`docs::architecture`]: how it is built, and the invariants.
 //! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
@@ -76,6 +109,8 @@
 //!   `Conn::tls_client`, `Conn::tls_server`, and the module `tls`.
 //! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
 //!   a transport in memory with faults. They are outside the semver promise.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");
@@ -124,10 +159,11 @@ pub use http;
 pub use rustls;
 
 pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
-pub use self::client::{Client, ClientBuilder, Proxies};
+pub use self::client::{Client, ClientBuilder, Event, Proxies};
 pub use self::conn::{Body, Conn, Io, Parts};
 pub use self::error::{Error, ErrorKind, Peer};
 pub use self::into_body::IntoBody;
+pub use self::proto::body::BodyFraming;
 pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;

@@ -23,10 +23,10 @@ const SWEEP_AT_LEAST: usize = 64;
 /// Cancels all the operations whose aios it was given to, before or after they were submitted.
 ///
 /// Cloneable; clones are the same token. It can be given to any number of aios, with
-/// [`Aio::cancel_token`], on any connections and clients, and canceled from any thread, such as one that
-/// waits for Ctrl-C; not from a signal handler itself, because it takes a lock. What is submitted with
-/// a token that is canceled already fails with [`Canceled`](ErrorKind::Canceled), and nothing of it is
-/// done. A token that was canceled stays so.
+/// [`Aio::cancel_token`](crate::Aio::cancel_token), on any connections and clients, and canceled from any
+/// thread, such as one that waits for Ctrl-C; not from a signal handler itself, because it takes a lock.
+/// What is submitted with a token that is canceled already fails with [`Canceled`](ErrorKind::Canceled),
+/// and nothing of it is done. A token that was canceled stays so.
 ///
 /// What cancelling means for an operation says [`Canceller::cancel`](crate::Canceller::cancel).
 ///

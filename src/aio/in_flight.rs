@@ -24,6 +24,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// operation has not completed yet: a write or an exchange goes on, detached; a read is cancelled,
     /// so that it takes nothing. An operation of a [`Client`](crate::Client) may need any connection:
     /// it cannot be waited for inside a closure of any [`Conn`](crate::Conn), and goes on, detached.
+    #[doc(alias = "nng_aio_wait")]
+    #[doc(alias = "nng_aio_result")]
+    #[doc(alias = "join")]
     pub fn wait(self) -> Result<T, Error> {
         self.reclaim().0
     }
@@ -80,6 +83,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// operation when this one is cancelled or expires, another thread of the same connection,
     /// `cb:PORT HOST`, runs the closure in its place. The closures of connects and of a
     /// [`Client`](crate::Client)'s operations run on a thread of their own.
+    #[doc(alias = "then")]
+    #[doc(alias = "callback")]
     pub fn on_complete<F>(mut self, f: F) -> Canceller
     where
         F: FnOnce(Result<T, Error>, Aio<T>) + Send + 'static,
@@ -145,11 +150,16 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Cancels the operation; see [`Canceller::cancel`] for what that means when.
+    #[doc(alias = "nng_aio_cancel")]
+    #[doc(alias = "nng_aio_abort")]
+    #[doc(alias = "abort")]
     pub fn cancel(&self) {
         Arc::clone(self.handle.slot()).interrupt(ErrorKind::Canceled);
     }
 
     /// Whether the operation has completed, so that [`wait`](Self::wait) returns at once.
+    #[doc(alias = "nng_aio_busy")]
+    #[doc(alias = "is_finished")]
     pub fn is_done(&self) -> bool {
         self.handle.hand_over();
         self.handle.slot().is_settled()
@@ -159,6 +169,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// A write: what the kernel has accepted, renewed after each system call, of which none moves
     /// more than 1 MiB. A read: what has arrived towards it.
+    #[doc(alias = "nng_aio_count")]
     pub fn count(&self) -> u64 {
         self.handle.hand_over();
         self.handle.slot().moved()

@@ -117,6 +117,7 @@ impl Written {
 
 impl<T> Aio<T> {
     /// An idle aio without options: no deadline, no token, no vector.
+    #[doc(alias = "nng_aio_alloc")]
     pub fn new() -> Self {
         Self::bounded(Deadline::Never)
     }
@@ -147,6 +148,7 @@ impl<T> Aio<T> {
     ///
     /// Stays for later operations. With a [`deadline`](Self::deadline) as well, the earlier counts.
     /// Zero expires at once: nothing is tried. A duration beyond the clock never passes.
+    #[doc(alias = "nng_aio_set_timeout")]
     pub fn timeout(mut self, after: Duration) -> Self {
         self.options.timeout = Some(after);
         self
@@ -155,6 +157,7 @@ impl<T> Aio<T> {
     /// Fails each operation that has not completed at this moment.
     ///
     /// Stays for later operations, so one deadline can bound a whole exchange.
+    #[doc(alias = "nng_aio_set_expire")]
     pub fn deadline(mut self, at: Instant) -> Self {
         self.options.deadline = Deadline::At(at);
         self
@@ -207,6 +210,7 @@ impl Aio<Written> {
     /// Any number of buffers, empty ones included; they are owned or reference-counted, never
     /// borrowed, so they outlive the operation by themselves. The operation uses the vector up: a
     /// write that is submitted without one fails with [`InvalidInput`](ErrorKind::InvalidInput).
+    #[doc(alias = "nng_aio_set_iov")]
     pub fn iov<I>(mut self, buffers: I) -> Self
     where
         I: IntoIterator,

@@ -4,6 +4,7 @@
 //! under one deadline and one cancel.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
@@ -11,6 +12,7 @@ use http::{Method, Request, Response, Uri, header};
 use rustls::pki_types::ServerName;
 
 use super::Shared;
+use super::event::Event;
 use super::route::{Route, Security, Way, server};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series};
@@ -41,13 +43,39 @@ pub(crate) fn dial(
         deadline,
         whole,
         steps: Arc::clone(steps),
-        done: Box::new(done),
+        done: observed(shared, route, done),
     };
     if route.key.security == Security::Tls && !cfg!(feature = "tls") {
         let detail = "https needs the feature `tls` of http-aio";
         return dial.fail(Error::new(ErrorKind::NotSupported).with_detail(detail));
     }
     dial.connect();
+}
+
+/// Tells the observer how it begins here, and how it ends when it has.
+fn observed(
+    shared: &Arc<Shared>,
+    route: &Route,
+    done: impl FnOnce(Result<Conn, Error>) + Send + 'static,
+) -> Done {
+    let observer = shared.settings.observer.clone();
+    let (host, port) = route.address();
+    let host = &host;
+    observer.tell(|| Event::Connecting { host, port });
+    let start = Instant::now();
+    Box::new(move |result| {
+        observer.tell(|| match &result {
+            Ok(conn) => Event::Connected {
+                peer: conn.peer_addr(),
+                after: start.elapsed(),
+            },
+            Err(error) => Event::ConnectFailed {
+                error,
+                after: start.elapsed(),
+            },
+        });
+        done(result);
+    })
 }
 
 struct Dial {
@@ -82,6 +110,8 @@ impl Dial {
             Some(after) => error.limited_by(Limit::ConnectTimeout(after)),
             None => error,
         };
+        let server = || Some(Arc::new(self.route.server()));
+        let error = error.during(Action::Connect).with_peer(server);
         (self.done)(Err(error.with_count(0)));
     }
 
@@ -137,7 +167,7 @@ impl Dial {
     fn through_tunnel(self, conn: Conn) {
         match stream(conn) {
             Ok(stream) => {
-                let server = Peer::named(self.route.key.host.as_str(), Some(self.route.key.port));
+                let server = self.route.server();
                 self.secure(Conn::over(stream, server));
             }
             Err(error) => self.fail(error.step_of(Action::Tunnel)),

@@ -3,8 +3,10 @@
 //! `call` is a request on its way to its answer, over what `pool` keeps or `dial` makes, on the
 //! `route` that its URI and the proxies give. `redirect` and `proxies` are pure.
 
+mod builder;
 mod call;
 mod dial;
+mod event;
 mod pool;
 mod proxies;
 mod redirect;
@@ -12,12 +14,14 @@ mod route;
 mod verbs;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use http::{Request, Response, Uri};
 
-use self::pool::{Pool, Retention};
+pub use self::builder::ClientBuilder;
+use self::builder::Settings;
+pub use self::event::Event;
+use self::pool::Pool;
 pub use self::proxies::Proxies;
 use crate::aio::{Aio, InFlight};
 use crate::conn::{Body, Conn};
@@ -26,7 +30,6 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::into_body::IntoBody;
-use crate::proto::limits::Limits;
 
 /// Requests to anywhere: `nng_http_client`, with memory.
 ///
@@ -105,74 +108,16 @@ impl Shared {
     }
 }
 
-/// As in Go: time for a name server or two that do not answer, some lost packets, and a proxy that has
-/// to do the same.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-const USER_AGENT: &str = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
-
-#[derive(Clone, Debug)]
-struct Settings {
-    limits: Limits,
-    connect_timeout: Option<Duration>,
-    head_timeout: Option<Duration>,
-    max_redirects: u32,
-    /// Those that a request gets unless it has its own.
-    headers: HeaderMap,
-    proxies: Proxies,
-    #[cfg(feature = "tls")]
-    tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-impl Settings {
-    fn with_defaults<B>(&self, mut request: Request<B>) -> Request<B> {
-        let headers = request.headers_mut();
-        for name in self.headers.keys() {
-            if !headers.contains_key(name) {
-                let values = self.headers.get_all(name).iter();
-                let lines = values.map(|value| (name.clone(), value.clone()));
-                headers.extend(lines);
-            }
-        }
-        request
-    }
-}
-
-/// Makes a [`Client`]; from [`Client::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing before `build`"]
-pub struct ClientBuilder {
-    settings: Settings,
-    user_agent: Option<HeaderValue>,
-    retention: Retention,
-}
-
 impl Client {
     /// A client as the builder makes it without further words.
+    #[doc(alias = "nng_http_client_alloc")]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// A client with settings of your own.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder {
-            settings: Settings {
-                limits: Limits::default(),
-                connect_timeout: Some(CONNECT_TIMEOUT),
-                head_timeout: None,
-                max_redirects: 0,
-                headers: HeaderMap::new(),
-                proxies: Proxies::none(),
-                #[cfg(feature = "tls")]
-                tls: None,
-            },
-            user_agent: Some(HeaderValue::from_static(USER_AGENT)),
-            retention: Retention {
-                per_authority: 8,
-                total: 64,
-                age: Duration::from_secs(15),
-            },
-        }
+        ClientBuilder::new()
     }
 
     /// Connects to the server of `uri`, through a tunnel of the proxy where one is set, with TLS where
@@ -189,6 +134,7 @@ impl Client {
     /// # Cancellation
     ///
     /// At once.
+    #[doc(alias = "nng_http_client_connect")]
     pub fn connect(&self, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
         dial::submit(&self.shared, aio, uri)
     }
@@ -212,6 +158,10 @@ impl Client {
     /// # Cancellation
     ///
     /// At once; a connection that the request is on closes.
+    #[doc(alias = "nng_http_client_transact")]
+    #[doc(alias = "request")]
+    #[doc(alias = "execute")]
+    #[doc(alias = "send")]
     pub fn transact<B: IntoBody>(
         &self,
         aio: Aio<Response<Bytes>>,
@@ -246,127 +196,5 @@ impl Client {
 impl Default for Client {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl ClientBuilder {
-    /// Limits of all connections.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// Bounds resolving and connecting, a proxy's tunnel and TLS included, beside the aio's deadline.
-    /// Default: 30 seconds. With `None`, only the aio's deadline counts, and without one the patience
-    /// of the operating system, which is minutes.
-    ///
-    /// ```
-    /// use http_aio::Client;
-    /// use std::time::Duration;
-    ///
-    /// let hasty = Client::builder().connect_timeout(Duration::from_secs(3)).build();
-    /// let patient = Client::builder().connect_timeout(None).build();
-    /// # let _ = (hasty, patient);
-    /// ```
-    pub fn connect_timeout(mut self, after: impl Into<Option<Duration>>) -> Self {
-        self.settings.connect_timeout = after.into();
-        self
-    }
-
-    /// Bounds the time between the end of a request and the head of its response, beside the aio's
-    /// deadline. Default: none.
-    pub fn head_timeout(mut self, after: Duration) -> Self {
-        self.settings.head_timeout = Some(after);
-        self
-    }
-
-    /// Follows so many redirections of a request (RFC 9110 section 15.4), as browsers do: 303 and a
-    /// POST that is answered with 301 or 302 become GET; credentials and cookies are not sent to
-    /// another origin, nor from there on. Default: 0, redirections are responses.
-    #[doc(alias = "redirections")]
-    #[doc(alias = "follow")]
-    pub fn max_redirects(mut self, most: u32) -> Self {
-        self.settings.max_redirects = most;
-        self
-    }
-
-    /// Proxies. Default: none, whatever the environment says.
-    ///
-    /// A `Proxy-Authorization` that a request has of its own goes to its proxy in place of the one
-    /// set here, as with curl, also in the request for a tunnel; it never goes to a server.
-    pub fn proxies(mut self, proxies: Proxies) -> Self {
-        self.settings.proxies = proxies;
-        self
-    }
-
-    /// How `https` is spoken: roots, client certificates, resumption. Default:
-    /// [`tls::default_config`](crate::tls::default_config), made when it is needed first.
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
-        self.settings.tls = Some(config);
-        self
-    }
-
-    /// Idle connections to keep for each server. Default: 8; 0 keeps none.
-    pub fn idle_per_authority(mut self, most: usize) -> Self {
-        self.retention.per_authority = most;
-        self
-    }
-
-    /// Idle connections to keep in all. Default: 64; 0 keeps none.
-    pub fn idle_total(mut self, most: usize) -> Self {
-        self.retention.total = most;
-        self
-    }
-
-    /// How long an idle connection is kept. Default: 15 seconds.
-    pub fn idle_timeout(mut self, after: Duration) -> Self {
-        self.retention.age = after;
-        self
-    }
-
-    /// Header fields of every request that has none of the same name.
-    ///
-    /// Credentials among them go to the server of the request's URI, and not to that of another origin to
-    /// which it redirects.
-    ///
-    /// ```
-    /// use http_aio::Client;
-    /// use http_aio::http::HeaderMap;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut headers = HeaderMap::new();
-    /// headers.insert("authorization", "Bearer 42".parse()?);
-    /// let client = Client::builder().default_headers(headers).build();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
-        self.settings.headers = headers;
-        self
-    }
-
-    /// The `User-Agent` of every request that has none. Default: `http-aio/` and the version. With `None`
-    /// there is none.
-    pub fn user_agent(mut self, name: impl Into<Option<HeaderValue>>) -> Self {
-        self.user_agent = name.into();
-        self
-    }
-
-    /// Makes the client.
-    pub fn build(mut self) -> Client {
-        if let Some(name) = self.user_agent {
-            let headers = &mut self.settings.headers;
-            headers.entry(header::USER_AGENT).or_insert(name);
-        }
-        let pool = Pool::new(self.retention);
-        Client {
-            shared: Arc::new(Shared {
-                settings: self.settings,
-                pool,
-                #[cfg(feature = "tls")]
-                default_tls: std::sync::OnceLock::new(),
-            }),
-        }
     }
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
 
 use super::proxies::Proxies;
 use crate::error::{Error, ErrorKind, Peer};
+use crate::proto::authority::HostPort;
 
 /// The way to the server of a URI.
 #[derive(Clone, Debug)]
@@ -65,6 +66,7 @@ impl Route {
         if host.is_empty() {
             return Err(refused("the URI has no host"));
         }
+        let port = port(uri)?.unwrap_or(security.port());
         let proxy = proxies.of(uri);
         let way = match (proxy, security) {
             (None, _) => Way::Direct,
@@ -75,7 +77,7 @@ impl Route {
             way,
             key: Key {
                 host: host.to_ascii_lowercase(),
-                port: uri.port_u16().unwrap_or(security.port()),
+                port,
                 security,
                 via: proxy.map(|proxy| (proxy.host.clone(), proxy.port)),
                 credentials: None,
@@ -107,6 +109,11 @@ impl Route {
         self
     }
 
+    /// The server, whatever leads to it.
+    pub(crate) fn server(&self) -> Peer {
+        Peer::named(self.key.host.as_str(), Some(self.key.port))
+    }
+
     /// What to connect to.
     pub(crate) fn address(&self) -> (String, u16) {
         let Key {
@@ -118,16 +125,15 @@ impl Route {
 
 /// Whom errors about a request to this URI are about.
 pub(crate) fn server(uri: &Uri) -> Option<Peer> {
-    let port = match uri.scheme() {
+    let usual = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => Some(Security::Plain.port()),
         Some(scheme) if *scheme == Scheme::HTTPS => Some(Security::Tls.port()),
         _ => None,
     };
-    let host = uri
-        .host()
-        .map(without_brackets)
-        .filter(|host| !host.is_empty())?;
-    Some(Peer::named(host, uri.port_u16().or(port)))
+    let port = port(uri).ok()?.or(usual);
+    let host = uri.host().map(without_brackets);
+    let host = host.filter(|host| !host.is_empty())?;
+    Some(Peer::named(host, port))
 }
 
 /// An IPv6 address as it is.
@@ -152,6 +158,16 @@ pub(crate) fn without_proxy_authorization(request: &Request<Bytes>) -> Cow<'_, R
     let mut request = request.clone();
     request.headers_mut().remove(PROXY_AUTHORIZATION);
     Cow::Owned(request)
+}
+
+/// `Uri` takes anything for a port, and says then that there is none.
+fn port(uri: &Uri) -> Result<Option<u16>, Error> {
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    match HostPort::parse(place.as_bytes()) {
+        Some(place) => Ok(place.port),
+        None => Err(refused("the URI has no usable host, or no usable port")),
+    }
 }
 
 fn refused(detail: &'static str) -> Error {

@@ -55,6 +55,9 @@ pub struct Io {
 
 impl Conn {
     /// The connection for code that takes [`Read`] or [`Write`], and blocks.
+    #[doc(alias = "Read")]
+    #[doc(alias = "Write")]
+    #[doc(alias = "as_stream")]
     pub fn io(&self) -> Io {
         Io {
             conn: self.clone(),

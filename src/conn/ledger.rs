@@ -9,9 +9,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use http::{Method, Request, Version};
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyFraming;
 use crate::proto::framing::Asked;
 
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct Ledger {
     pub(crate) written: Requests,
     /// Requests that we read; the writer looks them up.
     pub(crate) read: Requests,
+    /// How the body of the message that was read last is delimited.
+    pub(crate) incoming: Mutex<BodyFraming>,
     /// No message follows: what is written and read is no longer HTTP.
     pub(crate) upgraded: Flag,
     /// The writer is in the middle of a message.
@@ -44,11 +48,41 @@ pub(crate) fn close_announced() -> Error {
     Error::new(ErrorKind::Closed).with_detail(detail)
 }
 
+/// What of a request decides about its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) asked: Asked,
+    pub(crate) version: Version,
+    /// A CONNECT that announced the close: unless it opens a tunnel, its response is the last thing here.
+    pub(crate) is_last: bool,
+}
+
+impl Note {
+    pub(crate) fn of<B>(request: &Request<B>, persists: bool) -> Self {
+        Self {
+            asked: request.method().into(),
+            version: request.version(),
+            is_last: request.method() == Method::CONNECT && !persists,
+        }
+    }
+}
+
+impl From<Asked> for Note {
+    /// Of a request of our own: we know the answers to it.
+    fn from(asked: Asked) -> Self {
+        Self {
+            asked,
+            version: Version::HTTP_11,
+            is_last: false,
+        }
+    }
+}
+
 /// The requests of one direction.
 #[derive(Debug)]
 pub(crate) struct Requests {
     /// Those that make their responses special.
-    notes: Mutex<VecDeque<(u64, Asked)>>,
+    notes: Mutex<VecDeque<(u64, Note)>>,
     sent: AtomicU64,
     answered: AtomicU64,
     /// The first number that no request has, because a message announced the close.
@@ -92,21 +126,21 @@ impl Requests {
 
     /// The request with this number, which is the latest; replaces what was noted of later ones, for
     /// these were not sent.
-    pub(crate) fn note(&self, number: u64, asked: Asked) {
+    pub(crate) fn note(&self, number: u64, note: Note) {
         let mut notes = self.notes.lock();
         while notes.back().is_some_and(|(noted, _)| *noted >= number) {
             notes.pop_back();
         }
-        if asked != Asked::Other {
-            notes.push_back((number, asked));
+        if note != Asked::Other.into() {
+            notes.push_back((number, note));
         }
     }
 
-    /// What the request with this number asked for, as long as it is not answered.
-    pub(crate) fn look_up(&self, number: u64) -> Asked {
+    /// What is known of the request with this number, as long as it is not answered.
+    pub(crate) fn look_up(&self, number: u64) -> Note {
         let notes = self.notes.lock();
         let note = notes.iter().find(|(noted, _)| *noted == number);
-        note.map_or(Asked::Other, |(_, asked)| *asked)
+        note.map_or(Asked::Other.into(), |(_, note)| *note)
     }
 }
 
@@ -169,20 +203,22 @@ mod tests {
     #[test]
     fn a_request_that_was_not_sent_is_replaced() {
         let requests = Requests::default();
-        requests.note(0, Asked::Head);
-        requests.note(1, Asked::Head);
-        requests.note(1, Asked::Other);
-        requests.note(2, Asked::Connect);
-        let found: Vec<_> = (0..4).map(|number| requests.look_up(number)).collect();
+        requests.note(0, Asked::Head.into());
+        requests.note(1, Asked::Head.into());
+        requests.note(1, Asked::Other.into());
+        requests.note(2, Asked::Connect.into());
+        let found: Vec<_> = (0..4)
+            .map(|number| requests.look_up(number).asked)
+            .collect();
         assert_eq!(
             found,
             [Asked::Head, Asked::Other, Asked::Connect, Asked::Other]
         );
         // Looked at ahead of time, and put off.
-        assert_eq!(requests.look_up(0), Asked::Head);
+        assert_eq!(requests.look_up(0).asked, Asked::Head);
         requests.answered(1);
-        assert_eq!(requests.look_up(0), Asked::Other);
-        assert_eq!(requests.look_up(2), Asked::Connect);
+        assert_eq!(requests.look_up(0).asked, Asked::Other);
+        assert_eq!(requests.look_up(2).asked, Asked::Connect);
     }
 
     #[test]

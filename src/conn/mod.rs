@@ -1,21 +1,31 @@
 //! The connection: a handle, and one lazy thread for each direction behind it.
 
+// In the order in which a program uses them, because the documentation shows their methods so.
 mod connect;
-pub(crate) mod exchange;
-mod io;
-mod ledger;
-mod link;
-mod parts;
-mod queue;
-mod read;
 #[cfg(feature = "tls")]
 mod secure;
-mod shutdown;
-mod thread;
+
 mod write;
 
+mod read;
+
+pub(crate) mod exchange;
+
+mod io;
+
+mod forward;
+
+mod shutdown;
+
+mod parts;
+
+mod ledger;
+mod link;
+mod queue;
+mod thread;
+
 use std::fmt;
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -34,7 +44,7 @@ use self::read::Reader;
 pub(crate) use self::read::unsolicited;
 use self::thread::Owner;
 use self::write::Writer;
-use crate::aio::{Aio, InFlight, Provider};
+use crate::aio::Provider;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Peer;
@@ -119,6 +129,7 @@ pub(crate) fn is_ours() -> bool {
     Owner::is_any()
 }
 
+/// The connection itself.
 impl Conn {
     pub(crate) fn new(transport: impl Transport) -> Self {
         let peer = Peer::from(transport.peer_addr());
@@ -158,55 +169,6 @@ impl Conn {
         Self::new(transport)
     }
 
-    /// Resolves `address` and connects to it over TCP, on a thread of its own.
-    ///
-    /// The addresses of a name race (RFC 8305): both families by turns, each with a head start of 250
-    /// ms, or of an equal share of the time that is left if that is less; one that fails makes room
-    /// for the next at once. The first that answers wins, and the others are closed. The aio's deadline
-    /// is over all of it, resolving included. `TCP_NODELAY` is set.
-    ///
-    /// Those who connect to one host at the same time share its lookup, if `address` is one of std's
-    /// own types that name a host: `(String, u16)`, `(&str, u16)`, `String`, `&str`. In the whole
-    /// process 64 lookups run at a time, and 4,096 wait for their turn.
-    ///
-    /// # Errors
-    ///
-    /// [`Resolve`](ErrorKind::Resolve), [`InvalidInput`](ErrorKind::InvalidInput) for an address
-    /// without a port, [`Refused`](ErrorKind::Refused), [`Reset`](ErrorKind::Reset),
-    /// [`Unreachable`](ErrorKind::Unreachable), [`TimedOut`](ErrorKind::TimedOut),
-    /// [`NoMemory`](ErrorKind::NoMemory), also when too many lookups wait already, or
-    /// [`Io`](ErrorKind::Io). If several addresses have failed, that of the one whose failure says
-    /// most about the host: `Refused`, then `Reset`, `TimedOut`, others, and `Unreachable` last, which
-    /// is what every IPv6 address is to a machine without IPv6. When the deadline passes while one may
-    /// still answer, `TimedOut`.
-    ///
-    /// # Cancellation
-    ///
-    /// Takes effect at once, and closes what is under way. A resolver that is under way cannot be
-    /// stopped; its thread ends when it returns. A connect that waits for one has no thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::{Aio, Conn, ErrorKind};
-    /// use std::time::Duration;
-    ///
-    /// let aio = Aio::new().timeout(Duration::from_secs(5));
-    /// let error = Conn::connect(aio, ("127.0.0.1", 1)).wait().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Refused);
-    /// ```
-    pub fn connect<A>(aio: Aio<Self>, address: A) -> Aio<Self, InFlight>
-    where
-        A: ToSocketAddrs + Send + 'static,
-    {
-        connect::connect(aio, address, connect::Goal::Plain)
-    }
-
-    /// As `connect`, to the proxy of a client.
-    pub(crate) fn connect_to_proxy(aio: Aio<Self>, address: (String, u16)) -> Aio<Self, InFlight> {
-        connect::connect(aio, address, connect::Goal::Proxy)
-    }
-
     /// A connection over this stream, by which the peer is reached.
     pub(crate) fn over(stream: Stream, peer: Peer) -> Self {
         let transport = SocketTransport::from(stream);
@@ -235,17 +197,6 @@ impl Conn {
     /// Our own address.
     pub fn local_addr(&self) -> Addr {
         self.handle.link.transport.local_addr()
-    }
-
-    /// Closes the connection in both directions, at once, for all its handles.
-    ///
-    /// Operations in flight and queued complete with [`Closed`](ErrorKind::Closed) and their exact
-    /// count, and so do operations that are submitted later. What the kernel has accepted is still
-    /// delivered: the stream ends behind it, and whatever the peer says meanwhile is thrown away, in
-    /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
-    /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
-    pub fn close(&self) {
-        close(&self.handle.writer, &self.handle.reader, EndReason::Closed);
     }
 
     /// Whether another exchange can follow: nothing is in flight, both directions are between two
@@ -293,6 +244,18 @@ impl Conn {
     /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
     pub(crate) fn is_poolable(&self, handles: usize) -> bool {
         exchange::is_poolable(self, handles)
+    }
+}
+
+impl Conn {
+    /// Ends the write side in the middle of a message: nothing follows.
+    fn end_write_side(&self) {
+        let writer = &self.handle.writer;
+        let reason = EndReason::ForwardingFailed;
+        let ended = writer.queue.end(reason);
+        // Fails when the peer is gone already, and then there is nobody to see it.
+        let _ = writer.link.transport.abort(Shutdown::Write);
+        writer.fail_queued(ended.jobs, reason);
     }
 }
 

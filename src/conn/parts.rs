@@ -53,6 +53,8 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "nng_http_hijack")]
+    #[doc(alias = "into_inner")]
     pub fn into_parts(self) -> Result<Parts, Self> {
         self.take_apart().map_err(|(conn, _)| conn)
     }

@@ -15,14 +15,14 @@ use parking_lot::Mutex;
 use super::queue::{EndReason, Half};
 use super::read::{ReadJob, Reader, Want};
 use super::write::{Parcel, WriteJob};
-use super::{Conn, Handle};
+use super::{Conn, Handle, close};
 use crate::aio::habit::{self, Handling, Kind};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 
-/// Ending in order.
+/// Ending.
 impl Conn {
     /// Ends the write side behind what was submitted, and completes when the peer has ended its
     /// stream as well: the lingering close. So the peer has received all that was counted, or never
@@ -83,8 +83,22 @@ impl Conn {
     /// ```
     #[doc(alias = "lingering close")]
     #[doc(alias = "SO_LINGER")]
+    #[doc(alias = "close_gracefully")]
     pub fn shutdown(&self, aio: Aio<()>) -> Aio<(), InFlight> {
         submit(&self.handle, self.limits, aio)
+    }
+
+    /// Closes the connection in both directions, at once, for all its handles.
+    ///
+    /// Operations in flight and queued complete with [`Closed`](ErrorKind::Closed) and their exact
+    /// count, and so do operations that are submitted later. What the kernel has accepted is still
+    /// delivered: the stream ends behind it, and whatever the peer says meanwhile is thrown away, in
+    /// the background, until it ends its stream, or is silent for a second, for 5 seconds at most.
+    /// A process that exits does not wait for that: see [`shutdown`](Self::shutdown).
+    #[doc(alias = "nng_http_conn_close")]
+    #[doc(alias = "abort")]
+    pub fn close(&self) {
+        close(&self.handle.writer, &self.handle.reader, EndReason::Closed);
     }
 }
 

@@ -5,3 +5,6 @@ pub mod architecture {}
 
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
+
+#[doc = include_str!("serving.md")]
+pub mod serving {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::convert::classify;
 use super::detail::{Detail, quotable};
-use super::{Action, Error, ErrorKind, Limit, Peer, Repr, StreamEnd};
+use super::{Action, Counted, Error, ErrorKind, Limit, Peer, Repr, StreamEnd};
 
 /// What happened.
 impl Error {
@@ -17,7 +17,7 @@ impl Error {
             action: None,
             end: None,
             incomplete: false,
-            counts_request: false,
+            counts: None,
             says_source: false,
             count: 0,
             detail: None,
@@ -167,7 +167,14 @@ impl Error {
     /// So much of a request is out.
     pub(crate) fn with_request_count(mut self, count: u64) -> Self {
         self.0.count = count;
-        self.0.counts_request = true;
+        self.0.counts = Some(Counted::OfRequest);
+        self
+    }
+
+    /// So much has been written, whatever was being done.
+    pub(crate) fn with_written_count(mut self, count: u64) -> Self {
+        self.0.count = count;
+        self.0.counts = Some(Counted::Written);
         self
     }
 

@@ -21,6 +21,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 pub(crate) use self::context::Action;
+use self::context::Counted;
 pub use self::context::Peer;
 use self::detail::Detail;
 pub use self::kind::ErrorKind;
@@ -70,8 +71,8 @@ struct Repr {
     end: Option<StreamEnd>,
     /// It ended in the middle of a message.
     incomplete: bool,
-    /// The count is that of the request, whatever was being done.
-    counts_request: bool,
+    /// What the count is a count of, if not what the action says.
+    counts: Option<Counted>,
     /// The sentence needs the words of the source.
     says_source: bool,
     count: u64,

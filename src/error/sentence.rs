@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::context::Counted;
-use super::{Error, ErrorKind, Repr, StreamEnd};
+use super::{Action, Error, ErrorKind, Repr, StreamEnd};
 
 /// All of it in one sentence.
 pub(super) struct Sentence<'a>(pub(super) &'a Repr);
@@ -93,11 +93,10 @@ impl Sentence<'_> {
     }
 
     fn counted(&self) -> Counted {
-        match self.0.action {
-            _ if self.0.counts_request => Counted::OfRequest,
-            Some(action) => action.counts(),
-            None => Counted::Unknown,
-        }
+        let Repr { counts, action, .. } = *self.0;
+        counts
+            .or(action.map(Action::counts))
+            .unwrap_or(Counted::Unknown)
     }
 
     /// Whether it is short enough for the count to follow at once.
@@ -143,7 +142,7 @@ impl fmt::Debug for Repr {
             detail,
             peer,
             source,
-            counts_request: _, // The next two are about the sentence.
+            counts: _, // The next two are about the sentence.
             says_source: _,
         } = self;
         let mut shown = f.debug_struct("Error");

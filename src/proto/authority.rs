@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 /// The two parts. The host may be empty; a port that is missing or empty is the default one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HostPort<'a> {
-    pub(super) host: &'a [u8],
-    pub(super) port: Option<u16>,
+pub(crate) struct HostPort<'a> {
+    pub(crate) host: &'a [u8],
+    pub(crate) port: Option<u16>,
 }
 
 impl<'a> HostPort<'a> {
     /// `None` for anything else, such as credentials before the host, a list, or a port that no
     /// socket has.
-    pub(super) fn parse(authority: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(authority: &'a [u8]) -> Option<Self> {
         let end = match authority {
             [b'[', ..] => authority.iter().position(|&b| b == b']')? + 1,
             _ => (authority.iter().position(|&b| b == b':')).unwrap_or(authority.len()),

@@ -17,6 +17,49 @@ pub(crate) enum BodyState<D = ()> {
     UntilEnd,
 }
 
+/// How the body of a message is delimited (RFC 9112 section 6.3).
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::http::Request;
+/// use http_aio::{Aio, BodyFraming, Conn};
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, server) = UnixStream::pair()?;
+/// let (client, server) = (Conn::from(client), Conn::from(server));
+/// client.write_request(Aio::new(), Request::post("http://h/").body("hello")?);
+/// server.read_request(Aio::new()).wait()?;
+/// assert_eq!(server.body_framing(), BodyFraming::Exact(5));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is none.
+    None,
+    /// So many bytes, as `Content-Length` declares. It is never 0.
+    Exact(u64),
+    /// Chunks, up to the last, and perhaps trailers.
+    Chunked,
+    /// All that comes before the end of the stream. So it is, too, where there are no messages: none was
+    /// read yet, or the connection was upgraded.
+    #[default]
+    UntilEnd,
+}
+
+impl From<Framing> for BodyFraming {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::None,
+            Framing::Length(length) => Self::Exact(length),
+            Framing::Chunked => Self::Chunked,
+            Framing::UntilEnd | Framing::Tunnel => Self::UntilEnd,
+        }
+    }
+}
+
 impl<D> BodyState<D> {
     /// The state behind a head with this framing.
     pub(crate) fn new(framing: Framing, chunked: impl FnOnce() -> D) -> Self {

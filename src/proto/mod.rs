@@ -4,10 +4,11 @@
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
 //! `limits` bounds them all.
 
-mod authority;
+pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod encode;
+pub(crate) mod forward;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;

@@ -174,6 +174,133 @@ fn an_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
     }
 }
 
+/// Where a streaming exchange is when the last that could receive its answer goes.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Submitted,
+    Polled,
+    /// The peer does not read the request.
+    Jammed,
+    /// The request is out.
+    Asked,
+    /// A part of the answer's head is there.
+    InHead,
+    /// It has completed, and the response is dropped with it, or unread.
+    Answered,
+    Received,
+    /// A canceller stays.
+    Cancellable,
+    /// It was to be awaited.
+    Awaited,
+    /// It has failed.
+    Cancelled,
+}
+
+/// It has a handle of the connection, for its body; that must not keep it open when nobody can receive it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_streaming_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
+    use Stage::*;
+    if !alone("detached::a_streaming_exchange_that_nobody_can_receive_ends_with_the_last_handle") {
+        return;
+    }
+    let (before, open) = (tasks(), descriptors());
+    for family in FAMILIES {
+        for stage in [
+            Submitted,
+            Polled,
+            Jammed,
+            Asked,
+            InHead,
+            Answered,
+            Received,
+            Cancellable,
+            Awaited,
+            Cancelled,
+        ] {
+            for conn_first in [false, true] {
+                let (conn, peer) = watched(family);
+                let what = format!("{stage:?}, {family:?}, conn first: {conn_first}");
+                let_go_of_streaming(stage, conn, conn_first, peer, &what);
+            }
+            wait_until("threads end, and sockets close", || {
+                tasks_since(&before).is_empty() && descriptors() <= open + 1
+            });
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn let_go_of_streaming(stage: Stage, conn: Conn, conn_first: bool, mut peer: Peer, what: &str) {
+    let length = match stage {
+        Stage::Jammed => MORE_THAN_FITS,
+        _ => 5,
+    };
+    let request = Request::post("http://h/").body(pattern(0, length));
+    let request = request.expect("it is one");
+    let exchange = conn.transact_streaming(Aio::new(), request);
+    let conn = (!conn_first).then_some(conn);
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello";
+    let mut left = length;
+    match stage {
+        Stage::Submitted | Stage::Awaited => {}
+        Stage::Polled => assert!(!exchange.is_done(), "{what}"),
+        Stage::Jammed => wait_until("it goes out", || exchange.count() > 0),
+        Stage::Asked
+        | Stage::InHead
+        | Stage::Answered
+        | Stage::Received
+        | Stage::Cancellable
+        | Stage::Cancelled => {
+            assert!(!exchange.is_done(), "{what}");
+            peer.head();
+            peer.expect(length);
+            left = 0;
+        }
+    }
+    match stage {
+        Stage::InHead => {
+            peer.say(&answer[..20]);
+            assert!(exchange.wait_timeout(Duration::from_millis(20)).is_err());
+        }
+        Stage::Answered => {
+            peer.say(answer);
+            wait_until("it completes", || exchange.is_done());
+            drop(exchange);
+        }
+        Stage::Received => {
+            peer.say(answer);
+            let response = settle(exchange).expect("an answer");
+            let some = settle(response.body().read_some(Aio::new(), 2));
+            assert_eq!(some.expect("it came"), "he");
+            drop(response);
+        }
+        Stage::Cancellable => {
+            std::mem::forget(exchange.canceller());
+            drop(exchange);
+        }
+        Stage::Awaited => {
+            let mut exchange = std::pin::pin!(exchange);
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let polled = exchange.as_mut().poll(&mut context);
+            assert!(polled.is_pending());
+        }
+        Stage::Cancelled => {
+            exchange.cancel();
+            assert_eq!(failure(settle(exchange)).0, ErrorKind::Canceled);
+        }
+        Stage::Submitted | Stage::Polled | Stage::Jammed | Stage::Asked => drop(exchange),
+    }
+    drop(conn);
+    if left > 0 {
+        // What was submitted is written, whole.
+        peer.head();
+        assert_pattern(0, &peer.expect(left));
+    }
+    assert_ended(&mut peer, what);
+}
+
 /// The writer's thread has nothing to do when the last handle goes, and the body is still to come.
 #[test]
 fn a_body_that_is_held_goes_out_after_the_last_handle() {

@@ -23,6 +23,7 @@ mod fork;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
+mod half_close;
 #[cfg(feature = "test-util")]
 mod handover;
 #[cfg(feature = "test-util")]
@@ -34,6 +35,7 @@ mod linger;
 mod lookups;
 mod message;
 mod nng_parity;
+mod persists;
 mod proxies;
 mod put;
 #[cfg(feature = "test-util")]
@@ -42,8 +44,10 @@ mod race;
 mod read;
 mod real_clients;
 mod real_peers;
+mod response_ext;
 mod scale;
 mod site;
+mod std_io;
 #[cfg(all(feature = "test-util", target_os = "linux"))]
 mod storm;
 #[cfg(feature = "test-util")]

@@ -22,7 +22,8 @@ use parking_lot::Mutex;
 
 use self::body::CallBody;
 use self::state::State;
-use super::dial::{dial, finish as tell};
+use super::dial::{dial, finish};
+use super::event::Event;
 use super::route::{Route, Way, server, without_proxy_authorization};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold, Kind};
@@ -88,7 +89,12 @@ impl<B: CallBody> Call<B> {
         }
         match self.route(&request) {
             Ok(route) => match self.shared.pool.take(&route.key) {
-                Some(conn) => self.exchange(conn, route, Age::Reused),
+                Some(conn) => {
+                    self.tell(|| Event::Reused {
+                        peer: conn.peer_addr(),
+                    });
+                    self.exchange(conn, route, Age::Reused);
+                }
                 None => self.dial(route),
             },
             Err(error) => self.finish(Err(error)),
@@ -192,6 +198,9 @@ impl<B: CallBody> Call<B> {
     }
 
     fn begin_again(&self, error: &Error, route: &Route) {
+        let (request, _) = self.request();
+        let uri = request.uri();
+        self.tell(|| Event::SentAgain { uri, error });
         if error.count() == 0 {
             return self.begin(); // The next idle connection may do.
         }
@@ -217,16 +226,26 @@ impl<B: CallBody> Call<B> {
             Err(error) => self.finish(Err(error)),
             Ok(Some(next)) => {
                 // The body is of no interest. If it has been read, the connection is of use.
+                let (status, to) = (response.status(), next.uri().clone());
                 drop(response);
                 self.shared.pool.put(&route.key, conn, 1);
                 let may_follow = self.state.lock().redirect(next, most);
                 if may_follow {
+                    self.tell(|| Event::Redirected {
+                        status,
+                        from: request.uri(),
+                        to: &to,
+                    });
                     self.begin();
                 } else {
                     self.finish(Err(Limit::Redirects(most).into()));
                 }
             }
         }
+    }
+
+    fn tell<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        self.shared.settings.observer.tell(event);
     }
 
     fn finish(&self, result: Result<Response<B>, Error>) {
@@ -236,7 +255,7 @@ impl<B: CallBody> Call<B> {
         if let Err(error) = &result {
             completer.progress(error.count());
         }
-        tell(completer, result);
+        finish(completer, result);
     }
 
     fn operation(&self) -> Option<Arc<dyn Operation>> {

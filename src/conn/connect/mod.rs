@@ -38,6 +38,58 @@ use crate::transport::Addr;
 #[cfg(feature = "tls")]
 use crate::transport::{Transport, Wait};
 
+/// Connecting. A stream that is connected already becomes a connection with `Conn::from`.
+impl Conn {
+    /// Resolves `address` and connects to it over TCP, on a thread of its own.
+    ///
+    /// The addresses of a name race (RFC 8305): both families by turns, each with a head start of 250
+    /// ms, or of an equal share of the time that is left if that is less; one that fails makes room
+    /// for the next at once. The first that answers wins, and the others are closed. The aio's deadline
+    /// is over all of it, resolving included. `TCP_NODELAY` is set.
+    ///
+    /// Those who connect to one host at the same time share its lookup, if `address` is one of std's
+    /// own types that name a host: `(String, u16)`, `(&str, u16)`, `String`, `&str`. In the whole
+    /// process 64 lookups run at a time, and 4,096 wait for their turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Resolve`](ErrorKind::Resolve), [`InvalidInput`](ErrorKind::InvalidInput) for an address
+    /// without a port, [`Refused`](ErrorKind::Refused), [`Reset`](ErrorKind::Reset),
+    /// [`Unreachable`](ErrorKind::Unreachable), [`TimedOut`](ErrorKind::TimedOut),
+    /// [`NoMemory`](ErrorKind::NoMemory), also when too many lookups wait already, or
+    /// [`Io`](ErrorKind::Io). If several addresses have failed, that of the one whose failure says
+    /// most about the host: `Refused`, then `Reset`, `TimedOut`, others, and `Unreachable` last, which
+    /// is what every IPv6 address is to a machine without IPv6. When the deadline passes while one may
+    /// still answer, `TimedOut`.
+    ///
+    /// # Cancellation
+    ///
+    /// Takes effect at once, and closes what is under way. A resolver that is under way cannot be
+    /// stopped; its thread ends when it returns. A connect that waits for one has no thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Conn, ErrorKind};
+    /// use std::time::Duration;
+    ///
+    /// let aio = Aio::new().timeout(Duration::from_secs(5));
+    /// let error = Conn::connect(aio, ("127.0.0.1", 1)).wait().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Refused);
+    /// ```
+    pub fn connect<A>(aio: Aio<Self>, address: A) -> Aio<Self, InFlight>
+    where
+        A: ToSocketAddrs + Send + 'static,
+    {
+        connect(aio, address, Goal::Plain)
+    }
+
+    /// As `connect`, to the proxy of a client.
+    pub(crate) fn connect_to_proxy(aio: Aio<Self>, address: (String, u16)) -> Aio<Self, InFlight> {
+        connect(aio, address, Goal::Proxy)
+    }
+}
+
 /// The provider of one connect.
 pub(super) struct Connector {
     owner: Owner,

@@ -13,11 +13,10 @@ use super::state::Progress;
 use super::{AnswerBody, Exchange, NO_NUMBER, Recipient, State, ready};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider};
-use crate::bufs::Bufs;
 use crate::conn::Conn;
 use crate::conn::queue::Submitted;
 use crate::conn::read::{Answer, ReadJob, Want};
-use crate::conn::write::{Content, Message, Parcel, Role, Until, WriteJob};
+use crate::conn::write::{Parcel, Role, WriteJob};
 use crate::deadline::Deadline;
 use crate::error::{Action, ErrorKind};
 use crate::proto::encode::{self, Encoded, Form};
@@ -199,10 +198,8 @@ impl Exchange {
         conn.handle.link.exchanges.begin();
         let theirs = Arc::clone(self);
         write.then(move |result| theirs.write_done(result));
-        let message = Message::new(Role::Request(request.method().into()), &encoded);
-        let bufs: Bufs = [encoded.head, body].into_iter().collect();
-        let content = Content::Message(Box::new(message));
-        let parcel = Parcel::new(content, bufs, Until::All);
+        let role = Role::Request(request.method().into());
+        let parcel = Parcel::message(role, encoded, body);
         WriteJob::new(parcel, deadline, write_completer).observed_by(Arc::<Self>::clone(self))
     }
 

@@ -78,6 +78,9 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "nng_http_conn_transact")]
+    #[doc(alias = "request")]
+    #[doc(alias = "send_request")]
     pub fn transact<B: IntoBody>(
         &self,
         aio: Aio<Response<Bytes>>,

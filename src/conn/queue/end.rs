@@ -16,6 +16,8 @@ pub(crate) enum EndReason {
     ExchangeFailed,
     /// A write has failed in flight, so nothing can follow it.
     WriteFailed,
+    /// What was forwarded is not whole.
+    ForwardingFailed,
     /// The stream has ended in order.
     StreamEnded,
     ShutDown,
@@ -29,6 +31,9 @@ impl From<EndReason> for Error {
         let detail = match reason {
             EndReason::Closed => return closed,
             EndReason::ExchangeFailed => "an exchange before it failed and closed the connection",
+            EndReason::ForwardingFailed => {
+                "a message before it was not forwarded whole, which ended the write side"
+            }
             EndReason::WriteFailed => "a write before it failed and ended the write side",
             EndReason::StreamEnded => "the write side was ended before it",
             EndReason::ShutDown => "the connection was shut down before it",

@@ -89,7 +89,8 @@ pub(super) fn collect(body: &mut IncomingBody, limits: &Limits) -> Result<Collec
     let available = body.available(most.saturating_add(1), limits)?;
     let length = body.known_length();
     if length.unwrap_or(0) > limits.body_bytes || available.count > most {
-        return Err(Limit::BodyBytes(limits.body_bytes).into());
+        let error = Error::from(Limit::BodyBytes(limits.body_bytes));
+        return Err(error.with_count(available.count as u64));
     }
     if available.ended {
         return Ok(Collected::Whole(available.count));

@@ -12,6 +12,7 @@ use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;
+use crate::proto::body::BodyFraming;
 
 /// The body of the message whose head was read last, to be read as it comes.
 ///
@@ -75,6 +76,11 @@ impl Conn {
             keeper: None,
         }
     }
+
+    /// How the body of the message whose head was read last is delimited.
+    pub fn body_framing(&self) -> BodyFraming {
+        *self.handle.link.ledger.incoming.lock()
+    }
 }
 
 impl Body {
@@ -129,6 +135,12 @@ impl Body {
     /// As for [`Conn::read`].
     pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
         self.conn.read_trailers(aio)
+    }
+
+    /// How it is delimited. Its length, if that was declared, is [`BodyFraming::Exact`].
+    #[doc(alias = "content_length")]
+    pub fn framing(&self) -> BodyFraming {
+        self.conn.body_framing()
     }
 
     /// The connection that it comes over: after a 101 it speaks something else.

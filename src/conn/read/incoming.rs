@@ -12,9 +12,9 @@ use http::{Method, Request, Response};
 
 use super::incoming_body::IncomingBody;
 use super::search::{Found, Search};
-use crate::conn::ledger::{Ledger, Requests, close_announced};
+use crate::conn::ledger::{Ledger, Note, Requests, close_announced};
 use crate::error::Error;
-use crate::proto::framing::{self, Asked, Framing};
+use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
 use crate::proto::parse::Head;
 use crate::proto::{Interim, Kind};
@@ -61,7 +61,7 @@ impl Incoming {
             return Ok(None);
         }
         self.expect_open(&ledger.written, ledger)?;
-        let asked = ledger.written.look_up(self.heads);
+        let asked = ledger.written.look_up(self.heads).asked;
         let mut found = self.find(search, limits, |head| framing::of_response(head, asked))?;
         if let Some(found) = &mut found {
             found.is_ambiguous = search.skipped_ambiguous || !framing::is_sound(&found.head, asked);
@@ -135,9 +135,9 @@ impl Incoming {
         ledger: &Ledger,
     ) -> Request<()> {
         let head = found.head;
-        ledger.read.note(self.heads, Asked::from(head.method()));
         let persists = framing::persists(head.version(), head.headers());
-        self.begin(found.size, found.framing, Kind::Request);
+        ledger.read.note(self.heads, Note::of(&head, persists));
+        self.begin(found.size, found.framing, Kind::Request, ledger);
         // The response to a CONNECT may be the last thing that is HTTP here.
         if !persists && *head.method() != Method::CONNECT {
             ledger.read.end_at(self.heads);
@@ -169,12 +169,13 @@ impl Incoming {
         {
             ledger.written.end_at(0);
         }
-        self.begin(found.size, found.framing, Kind::Response);
+        self.begin(found.size, found.framing, Kind::Response, ledger);
         ledger.written.answered(self.heads);
         head
     }
 
-    fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
+    fn begin(&mut self, size: usize, framing: Framing, kind: Kind, ledger: &Ledger) {
+        *ledger.incoming.lock() = framing.into();
         self.body.begin(size, framing, kind);
         self.heads += 1;
     }

@@ -24,7 +24,7 @@ pub(super) use self::reader::Reader;
 pub(super) use self::want::Want;
 use super::Conn;
 use super::queue::EndReason;
-use crate::aio::habit::{self, Kind};
+use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
 use crate::error::Action;
 #[cfg(doc)]
@@ -65,6 +65,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// At once, and nothing is lost or shut down.
+    #[doc(alias = "nng_http_conn_read")]
+    #[doc(alias = "recv")]
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
         self.submit_read(aio, Action::Read, |completer| Want::Some(most, completer))
     }
@@ -81,6 +83,8 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_all")]
+    #[doc(alias = "read_exact")]
     pub fn read_all(&self, aio: Aio<Bytes>, count: usize) -> Aio<Bytes, InFlight> {
         self.submit_read(aio, Action::Read, |completer| Want::All(count, completer))
     }
@@ -166,6 +170,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_req")]
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
         self.submit_read(aio, Action::ReadRequest, Want::Request)
     }
@@ -186,6 +191,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
+    #[doc(alias = "nng_http_conn_read_res")]
     pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
         self.submit_read(aio, Action::ReadResponse, Want::Response)
     }
@@ -209,20 +215,31 @@ impl Conn {
         action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
+        let (aio, handling) = self.enqueue_read(aio, action, want, habit::before(Kind::Read));
+        aio.submitted(Kind::Read, handling)
+    }
+
+    /// Submits a read, which may be held back or not.
+    pub(super) fn enqueue_read<T: Send + 'static>(
+        &self,
+        aio: Aio<T>,
+        action: Action,
+        want: impl FnOnce(Completer<T>) -> Want,
+        hold: Hold,
+    ) -> (Aio<T, InFlight>, Handling) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.reads, Interruption::Finishes, action);
         if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(EndReason::ShutDown.into());
-            return aio;
+            return (aio, Handling::HandedOver);
         }
         let job = ReadJob {
             want: want(completer),
             limits: self.limits,
             deadline,
         };
-        let hold = habit::before(Kind::Read);
         self.handle.writer.hand_over();
         let handling = self.handle.reader.submit(job, self.limits.queued, hold);
-        aio.submitted(Kind::Read, handling)
+        (aio, handling)
     }
 }

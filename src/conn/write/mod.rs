@@ -8,22 +8,18 @@ mod outgoing;
 mod parcel;
 mod writer;
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::job::{RequestObserver, WriteJob};
-pub(super) use self::message::{Message, Role};
+pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
 use super::Conn;
 use super::queue::EndReason;
-use crate::aio::habit::{self, Kind};
+use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
-use crate::bufs::Bufs;
 use crate::error::{Action, Error, ErrorKind};
 use crate::into_body::IntoBody;
-use crate::proto::chunked;
-use crate::proto::encode::{self, Encoded};
 
 /// Writing.
 ///
@@ -81,6 +77,9 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "nng_http_conn_write_all")]
+    #[doc(alias = "send")]
+    #[doc(alias = "writev")]
     pub fn write_all(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.submit_vector(aio, Until::All)
     }
@@ -95,6 +94,7 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write")]
     pub fn write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.submit_vector(aio, Until::Some)
     }
@@ -120,15 +120,15 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write_req")]
+    #[doc(alias = "send_request")]
     pub fn write_request<B: IntoBody>(
         &self,
         aio: Aio<Written>,
         request: Request<B>,
     ) -> Aio<Written, InFlight> {
-        let request = request.map(B::into_bytes);
-        let role = Role::Request(request.method().into());
-        let encoded = encode::request(&request, encode::Form::Origin);
-        self.submit_message(aio, role, encoded, request.into_body())
+        let parcel = Parcel::request(request.map(B::into_bytes));
+        self.submit_write(aio, Action::WriteRequest, parcel)
     }
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
@@ -138,7 +138,10 @@ impl Conn {
     /// With neither, the response says `Content-Length: 0`; unless it says `Connection: close`, or is
     /// of HTTP/1.0, and then what is written ends with the connection, by [`finish`](Self::finish).
     /// To a HEAD request that was read with [`read_request`](Self::read_request), the head alone is
-    /// written. A [`Reason`](crate::Reason) among the
+    /// written. The response to a request that announced the close, or that was of HTTP/1.0, says
+    /// `Connection: close` by itself, and to one of HTTP/1.0 a body that is declared chunked is written
+    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). A
+    /// [`Reason`](crate::Reason) among the
     /// response's extensions goes before the usual phrase.
     ///
     /// # Errors
@@ -149,15 +152,16 @@ impl Conn {
     /// # Cancellation
     ///
     /// As for [`write_all`](Self::write_all).
+    #[doc(alias = "nng_http_conn_write_res")]
+    #[doc(alias = "send_response")]
+    #[doc(alias = "respond")]
     pub fn write_response<B: IntoBody>(
         &self,
         aio: Aio<Written>,
         response: Response<B>,
     ) -> Aio<Written, InFlight> {
-        let response = response.map(B::into_bytes);
-        let role = Role::Response(response.status());
-        let encoded = encode::response(&response);
-        self.submit_message(aio, role, encoded, response.into_body())
+        let parcel = Parcel::response(response.map(B::into_bytes));
+        self.submit_write(aio, Action::WriteResponse, parcel)
     }
 
     /// Ends the body that is being written.
@@ -201,6 +205,7 @@ impl Conn {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "end")]
     pub fn finish(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
         self.finish_with_trailers(aio, HeaderMap::new())
     }
@@ -221,9 +226,7 @@ impl Conn {
         aio: Aio<Written>,
         trailers: HeaderMap,
     ) -> Aio<Written, InFlight> {
-        let content = chunked::last_chunk(&trailers).map(Content::Finish);
-        let finish = Action::FinishBody;
-        self.submit_write(aio, finish, content, Bufs::default(), Until::All)
+        self.submit_write(aio, Action::FinishBody, Parcel::finish(&trailers))
     }
 
     /// Ends the write side, behind all that was submitted before; the read side goes on. A tunnel passes
@@ -263,68 +266,52 @@ impl Conn {
     #[doc(alias = "half_close")]
     #[doc(alias = "SHUT_WR")]
     pub fn close_write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
-        let (end, content) = (Action::EndStream, Ok(Content::CloseWrite));
-        self.submit_write(aio, end, content, Bufs::default(), Until::All)
+        self.submit_write(aio, Action::EndStream, Ok(Parcel::close_write()))
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {
         let detail = "no vector was set: set one with `Aio::iov`";
         let bufs = aio.take_iov();
-        let content = match &bufs {
-            Some(_) => Ok(Content::Vector),
-            None => Err(Error::new(ErrorKind::InvalidInput).with_detail(detail)),
-        };
-        let bufs = bufs.unwrap_or_default();
-        self.submit_write(aio, Action::Write, content, bufs, until)
-    }
-
-    fn submit_message(
-        &self,
-        aio: Aio<Written>,
-        role: Role,
-        encoded: Result<Encoded, Error>,
-        body: Bytes,
-    ) -> Aio<Written, InFlight> {
-        let (content, bufs) = match encoded {
-            Ok(encoded) => {
-                let message = Message::new(role, &encoded);
-                let bufs = [encoded.head, body].into_iter().collect();
-                (Ok(Content::Message(Box::new(message))), bufs)
-            }
-            Err(error) => (Err(error), Bufs::default()),
-        };
-        let action = match role {
-            Role::Request(_) => Action::WriteRequest,
-            Role::Response(_) => Action::WriteResponse,
-        };
-        self.submit_write(aio, action, content, bufs, Until::All)
+        let bufs = bufs.ok_or_else(|| Error::new(ErrorKind::InvalidInput).with_detail(detail));
+        let parcel = bufs.map(|bufs| Parcel::new(Content::Vector, bufs, until));
+        self.submit_write(aio, Action::Write, parcel)
     }
 
     fn submit_write(
         &self,
         aio: Aio<Written>,
         action: Action,
-        content: Result<Content, Error>,
-        bufs: Bufs,
-        until: Until,
+        parcel: Result<Parcel, Error>,
     ) -> Aio<Written, InFlight> {
+        let hold = habit::before(Kind::Write);
+        let (aio, handling) = self.enqueue_write(aio, action, parcel, hold);
+        aio.submitted(Kind::Write, handling)
+    }
+
+    /// Submits a write, which may be held back or not.
+    pub(super) fn enqueue_write(
+        &self,
+        aio: Aio<Written>,
+        action: Action,
+        parcel: Result<Parcel, Error>,
+        hold: Hold,
+    ) -> (Aio<Written, InFlight>, Handling) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.writes, Interruption::Recorded, action);
-        let content = match self.handle.link.ledger.shutting_down.is_set() {
+        let parcel = match self.handle.link.ledger.shutting_down.is_set() {
             true => Err(EndReason::ShutDown.into()),
-            false => content,
+            false => parcel,
         };
-        match content {
-            Ok(content) => {
-                let job = WriteJob::new(Parcel::new(content, bufs, until), deadline, completer);
-                let hold = habit::before(Kind::Write);
+        match parcel {
+            Ok(parcel) => {
+                let job = WriteJob::new(parcel, deadline, completer);
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);
-                aio.submitted(Kind::Write, handling)
+                (aio, handling)
             }
             Err(error) => {
                 completer.refuse(error);
-                aio
+                (aio, Handling::HandedOver)
             }
         }
     }

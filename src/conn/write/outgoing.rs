@@ -16,7 +16,6 @@ use crate::conn::ledger::{Ledger, close_announced};
 use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyState;
 use crate::proto::chunked;
-use crate::proto::encode;
 use crate::proto::framing::{self, Asked};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +27,8 @@ pub(crate) struct Outgoing {
     responses: u64,
     /// The last message announced the close: no other follows.
     closing: bool,
+    /// The body was declared chunked to a peer that does not know chunks: it ends with the stream.
+    is_unchunked: bool,
 }
 
 /// Why an operation cannot be offered.
@@ -103,6 +104,7 @@ impl Outgoing {
             Content::Message(message) => {
                 self.body = message.then;
                 self.closing |= message.announces_close();
+                self.is_unchunked = message.is_unchunked();
                 match message.role {
                     Role::Request(_) => self.requests += 1,
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
@@ -181,22 +183,20 @@ impl Outgoing {
         self.expect_open(message.role, ledger)?;
         match message.role {
             Role::Request(asked) => {
-                ledger.written.note(self.requests, asked);
+                ledger.written.note(self.requests, asked.into());
                 message.then = message.after_request();
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                let asked = ledger.read.look_up(self.responses);
-                let has_body = asked != Asked::Head;
-                message.then = message.after_response(status, asked);
-                let is_last = !ledger.read.admit(self.responses + 1);
-                if is_last && message.promises_another(status) {
-                    // The request announced the close, and so does its response (RFC 9112 section 9.6).
-                    message.announce_close();
-                    parcel.bufs.replace_first(encode::with_close);
+                let note = ledger.read.look_up(self.responses);
+                let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
+                message.then = message.after_response(status, note.asked);
+                if let Some(head) = message.adapt(status, note, is_last) {
+                    parcel.bufs.replace_first(head);
                 }
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                parcel.bufs.show(if has_body { usize::MAX } else { 1 });
+                let is_head = note.asked == Asked::Head;
+                parcel.bufs.show(if is_head { 1 } else { usize::MAX });
                 Ok(None)
             }
         }
@@ -212,6 +212,8 @@ impl Outgoing {
                 parcel.frame = Some(Box::new(Frame::last(last.clone())));
                 Ok(())
             }
+            // Trailers have no place any more.
+            BodyState::UntilEnd if self.is_unchunked => Err(Obstacle::EndsStream),
             _ if last != chunked::LAST_CHUNK => {
                 Err(invalid_input("only a chunked body has a place for trailers").into())
             }

@@ -1,11 +1,14 @@
 //! What one write sends, and how much of it is out. It knows neither its completer nor the connection.
 
 use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
 use smallvec::SmallVec;
 
-use super::message::Message;
+use super::message::{Message, Role};
 use crate::bufs::{Bufs, Slices, gather};
+use crate::error::Error;
 use crate::proto::chunked;
+use crate::proto::encode::{self, Encoded, Form};
 
 pub(crate) struct Parcel {
     pub(super) content: Content,
@@ -60,6 +63,47 @@ impl Parcel {
             moved: 0,
             is_mid_record: false,
         }
+    }
+
+    /// A request with the body that is attached to it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: it must not be written.
+    pub(crate) fn request(request: Request<Bytes>) -> Result<Self, Error> {
+        let role = Role::Request(request.method().into());
+        let encoded = encode::request(&request, Form::Origin)?;
+        Ok(Self::message(role, encoded, request.into_body()))
+    }
+
+    /// A response with the body that is attached to it, as `request`.
+    pub(crate) fn response(response: Response<Bytes>) -> Result<Self, Error> {
+        let role = Role::Response(response.status());
+        let encoded = encode::response(&response)?;
+        Ok(Self::message(role, encoded, response.into_body()))
+    }
+
+    pub(crate) fn message(role: Role, encoded: Encoded, body: Bytes) -> Self {
+        let message = Message::new(role, &encoded);
+        let bufs = [encoded.head, body].into_iter().collect();
+        Self::new(Content::Message(Box::new(message)), bufs, Until::All)
+    }
+
+    /// Content of a body, or of whatever is spoken.
+    pub(crate) fn content(content: Bytes) -> Self {
+        let bufs = std::iter::once(content).collect();
+        Self::new(Content::Vector, bufs, Until::All)
+    }
+
+    /// The end of a body, as `request`.
+    pub(crate) fn finish(trailers: &HeaderMap) -> Result<Self, Error> {
+        let content = Content::Finish(chunked::last_chunk(trailers)?);
+        Ok(Self::new(content, Bufs::default(), Until::All))
+    }
+
+    /// The end of the stream, between two messages.
+    pub(crate) fn close_write() -> Self {
+        Self::new(Content::CloseWrite, Bufs::default(), Until::All)
     }
 
     /// The end of the stream.

@@ -24,6 +24,7 @@ pub(crate) enum Action {
     /// A request and its response, as far as neither of the two is meant alone.
     Exchange,
     Shutdown,
+    Forward,
     /// A request of a client, as far as no connection has it.
     Call,
 }
@@ -56,6 +57,7 @@ impl Action {
             Self::ReadRequest => ("reading a request", "from"),
             Self::ReadResponse => ("reading a response", "from"),
             Self::Exchange => ("exchanging messages", "with"),
+            Self::Forward => ("forwarding", "to"),
             Self::Shutdown => ("shutting down the connection", "to"),
             Self::Call => ("making a request", "to"),
         }
@@ -67,7 +69,8 @@ impl Action {
             | Self::WriteRequest
             | Self::WriteResponse
             | Self::FinishBody
-            | Self::EndStream => Counted::Written,
+            | Self::EndStream
+            | Self::Forward => Counted::Written,
             Self::Read
             | Self::ReadBody
             | Self::ReadTrailers

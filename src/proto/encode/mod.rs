@@ -14,7 +14,7 @@ use http::{HeaderMap, Version};
 
 use self::checked::{put_text, put_token, refused, unusable};
 pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
-pub(crate) use self::response::{response, with_close};
+pub(crate) use self::response::{response, with_close, without_coding, without_length};
 use super::framing::{self, Declared, Framing};
 use crate::error::{Error, ErrorKind};
 

@@ -62,11 +62,36 @@ fn bodiless_status(status: StatusCode, what: &'static str) -> Error {
         .with_words(move |f| write!(f, "a response with the status {} {what}", status.as_u16()))
 }
 
+const CLOSE: &[u8] = b"connection: close\r\n\r\n";
+
 /// The head of a response, announcing the close (RFC 9112 section 9.6).
 pub(crate) fn with_close(head: &Bytes) -> Bytes {
     let lines = head.strip_suffix(b"\r\n").unwrap_or(head);
-    let mut closing = BytesMut::with_capacity(head.len() + 19);
+    let mut closing = BytesMut::with_capacity(lines.len() + CLOSE.len());
     closing.put_slice(lines);
-    closing.put_slice(b"connection: close\r\n\r\n");
+    closing.put_slice(CLOSE);
     closing.freeze()
+}
+
+/// The head of a response without its transfer coding, which announces the close instead: for a peer that
+/// does not know chunks (RFC 9112 section 6.1).
+pub(crate) fn without_coding(head: &Bytes) -> Bytes {
+    with_close(&without(head, b"transfer-encoding:"))
+}
+
+/// The head of a response that opens a tunnel, without a length (RFC 9110 section 9.3.6).
+pub(crate) fn without_length(head: &Bytes) -> Bytes {
+    without(head, b"content-length:")
+}
+
+/// A head without the lines that begin so.
+fn without(head: &Bytes, name: &[u8]) -> Bytes {
+    let mut kept = BytesMut::with_capacity(head.len());
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let start = line.get(..name.len()).unwrap_or_default();
+        if !start.eq_ignore_ascii_case(name) {
+            kept.put_slice(line);
+        }
+    }
+    kept.freeze()
 }

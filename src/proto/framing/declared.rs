@@ -88,7 +88,10 @@ pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
 }
 
 /// The list that all lines of this name make together (RFC 9110 section 5.6.1).
-pub(super) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+pub(in crate::proto) fn elements(
+    headers: &HeaderMap,
+    name: HeaderName,
+) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
     lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(trim))
 }

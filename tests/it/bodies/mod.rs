@@ -9,9 +9,11 @@ mod chunks;
 mod cut;
 mod declared;
 mod delivered;
+mod given;
 mod given_up;
 mod raw;
 mod refused;
+mod whole;
 
 use std::io::Read;
 
@@ -30,6 +32,8 @@ enum How {
     All(usize),
     Body,
     Io,
+    /// `read_body`, which takes all or nothing.
+    Whole,
 }
 
 /// For reads that need not wait for anybody.
@@ -37,13 +41,14 @@ fn prompt<T>() -> Aio<T> {
     Aio::new().timeout(PATIENCE / 3)
 }
 
-const WAYS: [How; 6] = [
+const WAYS: [How; 7] = [
     How::Some(usize::MAX),
     How::Some(1),
     How::All(1),
     How::All(4),
     How::Body,
     How::Io,
+    How::Whole,
 ];
 
 /// What was had of a message.
@@ -107,6 +112,13 @@ fn read_body(conn: &Conn, how: How, body: &mut Vec<u8>) -> Result<(), Error> {
         How::Io => {
             let mut reader = conn.io().timeout(PATIENCE / 3);
             reader.read_to_end(body).map(drop).map_err(Error::from)
+        }
+        How::Whole => {
+            body.extend_from_slice(&settle(conn.read_body(prompt()))?);
+            // It has been read, to its end.
+            assert!(settle(conn.read_body(prompt()))?.is_empty());
+            assert!(settle(conn.read(prompt(), 1))?.is_empty());
+            Ok(())
         }
     }
 }

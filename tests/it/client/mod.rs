@@ -3,12 +3,15 @@
 
 mod callbacks;
 mod cancel;
+mod events;
+mod headers;
 mod kept;
 #[cfg(target_os = "linux")]
 mod leftovers;
 mod redirections;
 mod retry;
 mod timeouts;
+mod verbs;
 mod via_proxy;
 
 use std::net::TcpStream;

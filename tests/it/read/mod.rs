@@ -7,7 +7,6 @@ mod failure;
 mod in_memory;
 mod into_parts;
 mod memory;
-mod std_io;
 mod success;
 
 use std::thread;

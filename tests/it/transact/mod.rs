@@ -1,6 +1,7 @@
 //! Whole exchanges: one call, one deadline, one answer, and a connection that is either as good as
 //! before or closed.
 
+mod body;
 mod callbacks;
 mod early;
 mod expect_continue;
