@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use http_aio::{Error, ErrorKind};
+use http_aio::{Error, ErrorKind, Peer};
 
 use super::exit::Exit;
 
@@ -63,6 +63,7 @@ impl Failure {
     /// About an operation that failed.
     pub(crate) fn of(error: &Error, phase: Phase) -> Self {
         let detail = error.detail();
+        let detail = detail.as_deref();
         let (exit, why) = match error.kind() {
             ErrorKind::TimedOut => return Self::timed_out(),
             ErrorKind::Canceled => return Self::interrupted(),
@@ -77,7 +78,7 @@ impl Failure {
                 None => (Exit::Reply, "the answer is not HTTP/1".to_owned()),
                 why => (Exit::Reply, said("the answer cannot be used", why)),
             },
-            ErrorKind::TooLarge if is_about_redirections(error) => {
+            ErrorKind::TooLarge if error.limit() == Some("max_redirects") => {
                 (Exit::Redirects, "too many redirections".to_owned())
             }
             ErrorKind::TooLarge => (Exit::Reply, "the answer is too large".to_owned()),
@@ -93,22 +94,26 @@ impl Failure {
     }
 
     fn at_peer(error: &Error, exit: Exit, what: &str) -> Self {
-        let peer = error.detail().unwrap_or("the host");
-        let peer = peer.split(',').next().unwrap_or(peer);
-        let exit = if is_about_proxy(error) {
-            Exit::Proxy
-        } else {
-            exit
+        let Some(peer) = error.peer() else {
+            return Self::new(exit, format!("{what} the host"));
         };
-        Self::new(exit, format!("{what} {peer}"))
+        let host = peer
+            .host()
+            .map_or_else(|| peer.addr().to_string(), str::to_owned);
+        match peer.is_proxy() {
+            true => Self::new(Exit::Proxy, format!("{what} the proxy {host}")),
+            false => Self::new(exit, format!("{what} {host}")),
+        }
     }
 
     /// By nobody who listens, or by a proxy that will not make a tunnel.
     fn refused(error: &Error) -> Self {
-        match (error.source().is_some(), error.detail()) {
-            (false, Some(why)) => Self::new(Exit::Proxy, why),
-            _ if is_about_proxy(error) => Self::new(Exit::Proxy, "connection refused by the proxy"),
-            _ => Self::new(Exit::Connect, "connection refused"),
+        match error.detail() {
+            Some(why) => Self::new(Exit::Proxy, why),
+            None if is_about_proxy(error) => {
+                Self::new(Exit::Proxy, "connection refused by the proxy")
+            }
+            None => Self::new(Exit::Connect, "connection refused"),
         }
     }
 
@@ -164,22 +169,22 @@ impl Phase {
     }
 }
 
-/// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
-pub(crate) fn has_closed(error: &Error) -> bool {
-    !error
-        .source()
-        .is_some_and(|cause| cause.to_string().contains(NUMBER))
+/// What a connect was doing when it failed. A proxy is asked for a tunnel before any TLS.
+pub(crate) fn phase_of_connect(error: &Error, is_secure: bool) -> Phase {
+    match is_secure {
+        true if is_about_proxy(error) => Phase::Waiting,
+        true => Phase::Securing,
+        false => Phase::Connecting,
+    }
 }
 
-/// A client that has followed too many redirections has nothing of a request under way.
-fn is_about_redirections(error: &Error) -> bool {
-    error.count() == 0
+/// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
+pub(crate) fn has_closed(error: &Error) -> bool {
+    !error.is_reset()
 }
 
 fn is_about_proxy(error: &Error) -> bool {
-    error
-        .detail()
-        .is_some_and(|whom| whom.starts_with("the proxy"))
+    error.peer().is_some_and(Peer::is_proxy)
 }
 
 fn said(what: &str, why: Option<&str>) -> String {

@@ -4,7 +4,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::{Body, BodyFraming, Error};
 
-use crate::common::failure::{Failure, Phase};
+use crate::common::failure::{self, Failure, Phase};
 use crate::context::Context;
 
 /// One whose body is still to come.
@@ -56,8 +56,7 @@ pub(crate) fn ask(context: &Context<'_>, request: Request<Bytes>) -> Result<Answ
 /// How far a request with so long a body came.
 fn phase(error: &Error, len: u64, is_secure: bool) -> Phase {
     match error.count() {
-        0 if is_secure => Phase::Securing,
-        0 => Phase::Connecting,
+        0 => failure::phase_of_connect(error, is_secure),
         count if count < len => Phase::Sending,
         _ => Phase::Waiting,
     }

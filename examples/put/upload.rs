@@ -9,7 +9,7 @@ use http_aio::{Aio, Conn, Error};
 use crate::answer::Answer;
 use crate::common::ending::Ending;
 use crate::common::exit::Exit;
-use crate::common::failure::{Failure, Phase};
+use crate::common::failure::{self, Failure, Phase};
 use crate::common::output::Column;
 use crate::common::target::Target;
 use crate::context::Context;
@@ -50,13 +50,12 @@ impl Upload<'_> {
         } = self.context;
         progress.say("connecting");
         let conn = client.connect(task.aio(), &self.target.uri).wait();
-        let phase = match self.target.is_https() {
-            true => Phase::Securing,
-            false => Phase::Connecting,
-        };
         match conn {
             Ok(conn) => self.converse(&conn).unwrap_or_else(Attempt::failed),
-            Err(error) => Attempt::failed(Failure::of(&error, phase)),
+            Err(error) => {
+                let phase = failure::phase_of_connect(&error, self.target.is_https());
+                Attempt::failed(Failure::of(&error, phase))
+            }
         }
     }
 
