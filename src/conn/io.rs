@@ -1,6 +1,7 @@
 //! `std::io` for code that only wants to block.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::Conn;
 use crate::aio::Aio;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 
 /// Most bytes that one `write` copies.
 const MOST: usize = 256 << 10;
@@ -66,7 +67,7 @@ impl Conn {
     }
 
     pub(super) fn read_into(&self, deadline: Deadline, buffer: &mut [u8]) -> io::Result<usize> {
-        self.may_wait()?;
+        self.may_wait(Action::Read)?;
         match self.read(Aio::bounded(deadline), buffer.len()).wait() {
             Ok(bytes) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -78,9 +79,10 @@ impl Conn {
     }
 
     /// What cannot be waited for must not be started: an error of `std::io` says that nothing moved.
-    fn may_wait(&self) -> io::Result<()> {
+    fn may_wait(&self, action: Action) -> io::Result<()> {
         if self.handle.link.owner.owns_current_thread() {
-            return Err(Error::new(ErrorKind::WouldDeadlock).into());
+            let error = Error::new(ErrorKind::WouldDeadlock).during(action);
+            return Err(error.with_peer(|| Some(Arc::clone(self.peer()))).into());
         }
         Ok(())
     }
@@ -114,7 +116,7 @@ impl Write for Io {
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.conn.may_wait()?;
+        self.conn.may_wait(Action::Write)?;
         let mut copy = BytesMut::new();
         for buffer in buffers {
             let room = MOST - copy.len();

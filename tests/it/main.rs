@@ -15,6 +15,7 @@ mod costs;
 mod deadline;
 #[cfg(feature = "test-util")]
 mod detached;
+mod error_texts;
 mod examples;
 #[cfg(feature = "test-util")]
 mod exchange_races;
