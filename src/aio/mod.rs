@@ -35,6 +35,8 @@ pub(crate) use self::state::Interruption;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 #[cfg(doc)]
+use crate::conn::Conn;
+#[cfg(doc)]
 use crate::error::Error;
 use crate::error::ErrorKind;
 
@@ -46,6 +48,17 @@ use crate::error::ErrorKind;
 /// taking a callback do not compile.
 ///
 /// `T` is what the operation yields, and is inferred.
+///
+/// # Dropping one in flight
+///
+/// A read that nobody can receive would take bytes that nobody gets. So dropping the aio of a [`Conn`]'s
+/// read, in flight, cancels it, in whatever way it is dropped: with its handle, with the `Err` of a
+/// [`wait_timeout`](Self::wait_timeout), or as the branch of a `select` that has lost. It takes nothing, and
+/// what arrives is for the next read. One that has completed has taken its bytes already: ask
+/// [`is_done`](Self::is_done) before the drop if they matter, or keep the aio and wait for it later.
+///
+/// Everything else is *detached*: a write, an exchange, a connect, a `shutdown` goes on, because what it has
+/// begun must not be left in the middle.
 ///
 /// # Examples
 ///
@@ -67,7 +80,7 @@ use crate::error::ErrorKind;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "an aio does nothing by itself, and one in flight that is dropped is detached"]
+#[must_use = "an aio does nothing by itself; one in flight that is dropped cancels a read and detaches anything else"]
 pub struct Aio<T, S = Idle> {
     handle: Handle<T>,
     options: Options,
@@ -237,6 +250,7 @@ impl<T: Send + 'static> Aio<T> {
             None => self.options.deadline,
         };
         Slot::start(self.handle.slot_mut(), provider, interruption);
+        self.handle.cancel_when_dropped(None);
         let token = self.options.token.as_ref();
         if token.is_some_and(CancelToken::is_canceled) {
             // Nobody knows the operation yet. It is refused as one whose time is over, for this cause.

@@ -257,10 +257,6 @@ impl<D: Direction> Provider for Half<D> {
         self.hand_over();
     }
 
-    fn forsaken(&self) {
-        self.end_unwanted();
-    }
-
     fn owns_current_thread(&self) -> bool {
         self.link.owner.owns_current_thread()
     }
