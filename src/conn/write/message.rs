@@ -13,6 +13,8 @@ pub(crate) struct Message {
     /// The framing of the body, as the head declares it.
     declared: Framing,
     persists: bool,
+    /// A response that says that its body is empty, because none is attached or declared.
+    assumes_length: bool,
     /// The head as it was given, and what is changed in what goes out.
     head: Bytes,
     edits: Edits,
@@ -41,6 +43,7 @@ impl Message {
             role,
             declared: encoded.then,
             persists: encoded.persists,
+            assumes_length: encoded.assumes_length,
             head: encoded.head.clone(),
             edits: Edits::default(),
             then: BodyState::Complete,
@@ -56,7 +59,7 @@ impl Message {
     pub(super) fn after_response(&self, status: StatusCode, asked: Asked) -> BodyState {
         match asked {
             _ if status == StatusCode::SWITCHING_PROTOCOLS => BodyState::Raw,
-            Asked::Connect if status.is_success() => BodyState::Raw,
+            _ if asked.opens_tunnel(status) => BodyState::Raw,
             Asked::Head => BodyState::Complete,
             _ => self.declared.into(),
         }
@@ -71,11 +74,12 @@ impl Message {
         if is_unchunked && matches!(self.then, BodyState::Chunked(())) {
             self.then = BodyState::UntilEnd;
         }
-        let edits = if asked == Asked::Connect && status.is_success() {
-            // A tunnel has no length (RFC 9110 section 9.3.6).
+        let edits = if asked.opens_tunnel(status) {
+            // What follows is no body (RFC 9110 section 9.3.6).
             Edits {
+                closes: false,
+                without_coding: true,
                 without_length: true,
-                ..Edits::default()
             }
         } else {
             // A request that announced the close is the last (RFC 9112 section 9.6). To a client that does
@@ -83,7 +87,8 @@ impl Message {
             Edits {
                 closes: is_unchunked || (is_last && self.promises_another(status)),
                 without_coding: is_unchunked,
-                without_length: false,
+                // To GET, something else may be the answer (RFC 9110 section 9.3.2).
+                without_length: asked == Asked::Head && self.assumes_length,
             }
         };
         let last = std::mem::replace(&mut self.edits, edits);

@@ -189,6 +189,10 @@ impl Outgoing {
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
                 let is_head = note.asked == Asked::Head;
                 parcel.bufs.show(if is_head { 1 } else { usize::MAX });
+                if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
+                    let detail = "a response that opens a tunnel has no body";
+                    return Err(invalid_input(detail));
+                }
                 Ok(None)
             }
         }

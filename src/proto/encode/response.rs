@@ -54,6 +54,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
         then,
         // An interim response says nothing about what comes after the final one.
         persists: persists || status.is_informational(),
+        assumes_length: needs_length && !declares && response.body().is_empty(),
     })
 }
 
