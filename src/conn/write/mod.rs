@@ -47,7 +47,7 @@ impl Conn {
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | while queued | untouched, count 0 |
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | in flight | its write side has ended |
     /// | [`Reset`](ErrorKind::Reset), [`Io`](ErrorKind::Io) | the peer or the network failed | its write side has ended |
-    /// | [`Closed`](ErrorKind::Closed) | closed, or a write before this one failed in flight | has ended |
+    /// | [`Closed`](ErrorKind::Closed) | closed; or a write before this one failed in flight; or it is a part of the body of a [`transact`](Self::transact) that was answered early, and not with a success | its write side has ended |
     /// | [`NoMemory`](ErrorKind::NoMemory) | no thread, or the queue is at its [limit](crate::Limits::queued) | untouched |
     ///
     /// # Cancellation
