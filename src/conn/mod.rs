@@ -74,7 +74,7 @@ use crate::transport::{Addr, Stream, Transport};
 /// * [`shutdown`](Self::shutdown) lets what was submitted finish, ends the stream, and waits until
 ///   the peer has ended its own. A program that exits must have waited for what it cares about.
 /// * Dropping the last handle lets submitted writes finish, too, and ends the stream, in the
-///   background. Reads whose outcome nobody can receive end.
+///   background. Exchanges whose outcome nobody can receive end once their requests are out.
 /// * [`close`](Self::close) aborts everything at once.
 /// * While the process lives, nothing that comes after a write destroys what it has counted. See
 ///   `close` for how long the peer is heard for that.

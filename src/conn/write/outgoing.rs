@@ -23,6 +23,8 @@ pub(crate) struct Outgoing {
     body: BodyState,
     /// Requests whose heads are out.
     requests: u64,
+    /// The request that the last head was.
+    request: Option<u64>,
     /// Final responses whose heads are out.
     responses: u64,
     /// The last message announced the close: no other follows.
@@ -36,6 +38,8 @@ pub(crate) enum Obstacle {
     NotAllowed(Error),
     /// It ends the body by ending the stream, after all that is before it.
     EndsStream,
+    /// The body before it is not to go on, and so nothing can follow.
+    Refused,
 }
 
 impl From<Error> for Obstacle {
@@ -57,6 +61,9 @@ impl Outgoing {
         ledger: &Ledger,
     ) -> Result<Option<u64>, Obstacle> {
         self.observe_upgrade(ledger);
+        if self.is_refused(ledger) && !matches!(parcel.content, Content::End) {
+            return Err(Obstacle::Refused);
+        }
         let mut number = None;
         if !parcel.is_begun() {
             match &parcel.content {
@@ -72,6 +79,17 @@ impl Outgoing {
         Ok(number)
     }
 
+    /// The request whose body is being written.
+    fn in_body(&self) -> Option<u64> {
+        self.request.filter(|_| !self.body.is_between_messages())
+    }
+
+    /// Whether the body that is being written is not to go on.
+    pub(super) fn is_refused(&self, ledger: &Ledger) -> bool {
+        self.in_body()
+            .is_some_and(|number| ledger.written.is_refused(number))
+    }
+
     /// The other direction may have ended HTTP.
     fn observe_upgrade(&mut self, ledger: &Ledger) {
         if ledger.upgraded.is_set() {
@@ -83,6 +101,7 @@ impl Outgoing {
     pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
         self.observe_upgrade(ledger);
         self.advance(parcel, parcel.counted());
+        ledger.written.set_in_body(self.in_body());
         if let Content::Message(message) = &parcel.content {
             ledger.written.sent(self.requests);
             ledger.read.answered(self.responses);
@@ -105,8 +124,12 @@ impl Outgoing {
                 self.body = message.then;
                 self.closing |= message.announces_close();
                 self.is_unchunked = message.is_unchunked();
+                self.request = None;
                 match message.role {
-                    Role::Request(_) => self.requests += 1,
+                    Role::Request(_) => {
+                        self.request = Some(self.requests);
+                        self.requests += 1;
+                    }
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
                     Role::Response(_) => {}
                 }
@@ -197,6 +220,10 @@ impl Outgoing {
                 // What was asked for is the head alone (RFC 9110 section 9.3.2).
                 let is_head = note.asked == Asked::Head;
                 parcel.bufs.show(if is_head { 1 } else { usize::MAX });
+                if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
+                    let detail = "a response that opens a tunnel has no body";
+                    return Err(invalid_input(detail));
+                }
                 Ok(None)
             }
         }

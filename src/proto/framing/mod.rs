@@ -19,7 +19,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 pub(crate) use self::declared::persists;
 pub(super) use self::declared::{Declared, declared, elements};
@@ -47,6 +47,13 @@ pub(crate) enum Asked {
     Connect,
     #[default]
     Other,
+}
+
+impl Asked {
+    /// Whether a final response of this status is followed by a tunnel, as a success is for CONNECT.
+    pub(crate) fn opens_tunnel(self, status: StatusCode) -> bool {
+        self == Self::Connect && status.is_success()
+    }
 }
 
 impl From<&Method> for Asked {
