@@ -31,15 +31,16 @@ use crate::conn::write::Parcel;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::proto::body::BodyFraming;
+use crate::proto::forward::Options;
 
 /// Most bytes of a piece.
 const PIECE: usize = 256 << 10;
 
 /// What is copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Source {
-    /// The body of the message whose head was read last.
-    Body(BodyFraming),
+    /// The body of the message whose head was read last, without these trailers.
+    Body(BodyFraming, Options),
     /// Whatever comes, to the end of the stream.
     Stream,
 }
@@ -99,7 +100,7 @@ impl Forwarding {
 
     /// Reads the next piece, if there is anything to read.
     fn copy(&self) {
-        if self.source == Source::Body(BodyFraming::None) {
+        if matches!(self.source, Source::Body(BodyFraming::None, _)) {
             return self.succeed();
         }
         let want = |completer| Want::Some(PIECE, completer);
@@ -107,26 +108,35 @@ impl Forwarding {
         self.step(read, |this, result: Result<Bytes, Error>| match result {
             Ok(piece) if piece.is_empty() => this.end(),
             Ok(piece) => this.write(Ok(Parcel::content(piece)), Self::copy),
-            Err(error) if this.source == Source::Stream && error.is_end_of_stream() => this.end(),
+            Err(error) if this.is_stream() && error.is_end_of_stream() => this.end(),
             Err(error) => this.fail(error),
         });
     }
 
     /// Nothing more is to be read but trailers.
     fn end(&self) {
-        match self.source {
-            Source::Body(BodyFraming::None | BodyFraming::Exact(_)) => self.succeed(),
-            Source::Body(BodyFraming::UntilEnd) => self.finish(&HeaderMap::new()),
-            Source::Body(BodyFraming::Chunked) => {
+        match &self.source {
+            Source::Body(BodyFraming::None | BodyFraming::Exact(_), _) => self.succeed(),
+            Source::Body(BodyFraming::UntilEnd, _) => self.finish(&HeaderMap::new()),
+            Source::Body(BodyFraming::Chunked, _) => {
                 let hold = self.steps.hold();
                 let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
                 self.step(read, |this, result| match result {
-                    Ok(trailers) => this.finish(&trailers),
+                    Ok(mut trailers) => {
+                        if let Source::Body(_, options) = &this.source {
+                            options.remove_from(&mut trailers);
+                        }
+                        this.finish(&trailers);
+                    }
                     Err(error) => this.fail(error),
                 });
             }
             Source::Stream => self.write(Ok(Parcel::close_write()), Self::succeed),
         }
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.source, Source::Stream)
     }
 
     fn finish(&self, trailers: &HeaderMap) {
@@ -189,7 +199,7 @@ impl Forwarding {
 
     fn fail(&self, error: Error) {
         let written = self.state.lock().written;
-        if written > 0 && self.source != Source::Stream {
+        if written > 0 && !self.is_stream() {
             self.to.end_write_side();
         }
         self.tell(Err(error.with_count(written)));

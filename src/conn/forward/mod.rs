@@ -12,9 +12,8 @@ use super::write::Parcel;
 use crate::aio::{Aio, InFlight, Written};
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
-use crate::into_body::IntoBytes;
 use crate::proto::body::BodyFraming;
-use crate::proto::forward;
+use crate::proto::forward::{self, Options};
 use crate::proto::framing;
 
 /// Forwarding: from this connection to another.
@@ -66,12 +65,16 @@ use crate::proto::framing;
 /// ```
 ///
 /// * What concerns one connection stays on it (RFC 9110 section 7.6.1): `Connection` and the fields that it
-///   names, `Keep-Alive`, `TE` but for `trailers`, `Transfer-Encoding`, `Upgrade`, `Proxy-Connection`,
-///   `Proxy-Authenticate`, `Proxy-Authorization`. So an upgrade is not passed on: to do that, write the
-///   request with [`write_request`](Self::write_request) and `Upgrade`, and copy the streams.
+///   names, trailers included, `Keep-Alive`, `TE` but for `trailers`, `Transfer-Encoding`, `Upgrade`,
+///   `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authentication-Info`, `Proxy-Authorization`; and
+///   `Expect` of a request of HTTP/1.0. So an upgrade is not passed on: to do that, write the request with
+///   [`write_request`](Self::write_request) and `Upgrade`, and copy the streams.
+/// * A sender that names in `Connection` what a relay adds does not get rid of it: `Via`, `Forwarded`,
+///   `X-Forwarded-*`, `X-Real-IP`. If you add another field that must not be lost, remove `Connection` first.
 /// * The body is framed for the receiver: with its length where that is known, otherwise in chunks. To a
 ///   client of HTTP/1.0, which knows none, it ends with the connection.
-/// * `Via` and `Forwarded` are yours to add, and the request's target yours to change.
+/// * `Via`, `Forwarded` and a `Date` that is missing are yours to add, `Max-Forwards` is yours to count
+///   down, and the request's target yours to change.
 /// * The sender's body is read as the receiver takes it, so memory stays flat.
 ///
 /// While one of these is under way, nothing else should be read from this connection or written to the
@@ -103,21 +106,28 @@ impl Conn {
         to: &Self,
     ) -> Aio<Written, InFlight> {
         let framing = self.body_framing();
-        let parcel = forward::request(request, framing).and_then(Parcel::request);
-        Forwarding::submit(self, to, aio, parcel.map(Some), Source::Body(framing))
+        let (parcel, options) = match forward::request(request, framing) {
+            Ok(passed) => (Parcel::request(passed.head), passed.options),
+            Err(error) => (Err(error), Options::default()),
+        };
+        let source = Source::Body(framing, options);
+        Forwarding::submit(self, to, aio, parcel.map(Some), source)
     }
 
     /// Writes a response that was read from this connection to another, with the body that follows it, as
     /// [`forward_request`](Self::forward_request).
     ///
     /// A response that ends with the stream of its sender is written in chunks, so that its end can be
-    /// told from a failure. The head of one that opens a tunnel (101, or a success for CONNECT), and of an
-    /// interim one, is written as it is: copy what follows a tunnel's with
-    /// [`forward_stream`](Self::forward_stream).
+    /// told from a failure. Of one that opens a tunnel (101, or a success for CONNECT), and of an interim one,
+    /// the head is all that is written: copy what follows a tunnel's with
+    /// [`forward_stream`](Self::forward_stream). `Connection` and `Upgrade` stay in that of a 101.
     ///
     /// # Errors
     ///
-    /// Those of [`forward_request`](Self::forward_request).
+    /// Those of [`forward_request`](Self::forward_request), and with count 0
+    /// [`NotSupported`](ErrorKind::NotSupported) for a body that is coded besides being chunked
+    /// (`Transfer-Encoding: gzip, chunked`), and [`InvalidInput`](ErrorKind::InvalidInput) if the status was
+    /// changed to one that has no body and there is one.
     ///
     /// # Cancellation
     ///
@@ -130,13 +140,17 @@ impl Conn {
     ) -> Aio<Written, InFlight> {
         let is_interim = framing::is_interim(response.status());
         if is_interim || self.handle.link.ledger.upgraded.is_set() {
-            let parcel = Parcel::response(response.map(IntoBytes::into_bytes));
-            let source = Source::Body(BodyFraming::None);
+            let parcel = Parcel::response(forward::head_alone(response));
+            let source = Source::Body(BodyFraming::None, Options::default());
             return Forwarding::submit(self, to, aio, parcel.map(Some), source);
         }
         let framing = self.body_framing();
-        let parcel = Parcel::response(forward::response(response, framing));
-        Forwarding::submit(self, to, aio, parcel.map(Some), Source::Body(framing))
+        let (parcel, options) = match forward::response(response, framing) {
+            Ok(passed) => (Parcel::response(passed.head), passed.options),
+            Err(error) => (Err(error), Options::default()),
+        };
+        let source = Source::Body(framing, options);
+        Forwarding::submit(self, to, aio, parcel.map(Some), source)
     }
 
     /// Writes all that comes on this connection to another, where neither speaks HTTP (any more), and ends

@@ -1,0 +1,88 @@
+//! Forwarding: the next hop gets the same message, framed for it, and can tell whether it is whole; nothing
+//! that is counted is lost, nothing that is not whole is taken for it, and nothing is left behind.
+
+mod heads;
+
+use http_aio::{Aio, Conn, Error, InFlight, Written};
+
+use crate::support::*;
+
+/// For what need not wait for anybody.
+fn prompt<T>() -> Aio<T> {
+    Aio::new().timeout(PATIENCE / 3)
+}
+
+/// A client, the two connections of a relay, and a server; the outer two are raw.
+struct Relay {
+    client: Peer,
+    front: Conn,
+    back: Conn,
+    server: Peer,
+}
+
+impl Relay {
+    fn new() -> Self {
+        let (front, client) = pair(Family::Unix);
+        let (back, server) = pair(Family::Unix);
+        Self {
+            client,
+            front,
+            back,
+            server,
+        }
+    }
+
+    /// The client says this, and its request is passed on.
+    fn request(&mut self, said: impl AsRef<[u8]>) -> Aio<Written, InFlight> {
+        self.client.say(said);
+        let request = settle(self.front.read_request(prompt())).expect("a request");
+        self.front.forward_request(prompt(), request, &self.back)
+    }
+
+    /// The server says this, and its response is passed on.
+    fn response(&mut self, said: impl AsRef<[u8]>) -> Aio<Written, InFlight> {
+        self.server.say(said);
+        self.pass_back()
+    }
+
+    fn pass_back(&self) -> Aio<Written, InFlight> {
+        let response = settle(self.back.read_any_response(prompt())).expect("a response");
+        self.back.forward_response(prompt(), response, &self.front)
+    }
+
+    /// What the server and the client get from now on, once both connections are dropped.
+    fn ends(self) -> (String, String) {
+        let Self {
+            mut client,
+            front,
+            back,
+            mut server,
+        } = self;
+        drop((front, back));
+        let text = |peer: &mut Peer| String::from_utf8_lossy(&peer.drain().bytes).into_owned();
+        (text(&mut server), text(&mut client))
+    }
+}
+
+/// What is sent on for this request, and what is told.
+fn request_passed(said: &str) -> (Result<Written, Error>, String) {
+    let mut relay = Relay::new();
+    let result = settle(relay.request(said));
+    (result, relay.ends().0)
+}
+
+/// What is sent back for this response to such a request, and what is told. The stream of the server ends
+/// behind it.
+fn response_passed(asked: &str, said: &str) -> (Result<Written, Error>, String) {
+    let mut relay = Relay::new();
+    settle(relay.request(asked)).expect("a request that is passed on");
+    relay.server.say(said);
+    relay.server.shutdown(std::net::Shutdown::Write);
+    let result = settle(relay.pass_back());
+    (result, relay.ends().1)
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+#[allow(dead_code)]
+const OLD_GET: &str = "GET / HTTP/1.0\r\nHost: h\r\n\r\n";
