@@ -12,6 +12,7 @@ pub(crate) struct Message {
     declared: Framing,
     persists: bool,
     is_downgraded: bool,
+    opens_tunnel: bool,
     /// What follows the message. It is known once the message is admitted.
     pub(super) then: BodyState,
 }
@@ -29,6 +30,7 @@ impl Message {
             declared: encoded.then,
             persists: encoded.persists,
             is_downgraded: false,
+            opens_tunnel: false,
             then: BodyState::Complete,
         }
     }
@@ -59,15 +61,25 @@ impl Message {
         self.declared == Framing::Chunked
     }
 
-    /// The peer does not know chunks: the body ends with the stream instead (RFC 9112 section 6.1).
-    pub(super) fn downgrade(&mut self) {
+    /// The peer does not know chunks: the body ends with the stream instead (RFC 9112 section 6.1). True if
+    /// the head does not announce that.
+    pub(super) fn downgrade(&mut self) -> bool {
         self.declared = Framing::UntilEnd;
         self.is_downgraded = true;
-        self.persists = false;
+        std::mem::replace(&mut self.persists, false)
     }
 
     pub(super) fn is_downgraded(&self) -> bool {
         self.is_downgraded
+    }
+
+    /// It opens the tunnel that a CONNECT has asked for. False if that was known.
+    pub(super) fn open_tunnel(&mut self) -> bool {
+        !std::mem::replace(&mut self.opens_tunnel, true)
+    }
+
+    pub(super) fn opens_tunnel(&self) -> bool {
+        self.opens_tunnel
     }
 
     pub(super) fn announce_close(&mut self) {

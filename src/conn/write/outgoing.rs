@@ -10,7 +10,7 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
-use http::Version;
+use http::{StatusCode, Version};
 
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
@@ -158,20 +158,7 @@ impl Outgoing {
     }
 
     fn admit_message(&self, parcel: &mut Parcel, ledger: &Ledger) -> Result<Option<u64>, Error> {
-        match self.body {
-            BodyState::Raw | BodyState::Complete => {}
-            BodyState::Length(left) => {
-                return Err(invalid_input(format!(
-                    "{left} bytes of the body before it are not written yet"
-                )));
-            }
-            BodyState::Chunked(()) => {
-                return Err(invalid_input("the chunked body before it is not finished"));
-            }
-            BodyState::UntilEnd => {
-                return Err(invalid_input("the body before it ends with the connection"));
-            }
-        }
+        self.expect_between_messages()?;
         let Content::Message(message) = &mut parcel.content else {
             return Ok(None);
         };
@@ -183,24 +170,70 @@ impl Outgoing {
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                let note = ledger.read.look_up(self.responses);
-                let is_last = !ledger.read.admit(self.responses + 1);
-                if note.version == Version::HTTP_10 && message.is_chunked() {
-                    message.downgrade();
-                    parcel.bufs.replace_first(encode::without_coding);
-                }
-                message.then = message.after_response(status, note.asked);
-                if is_last && message.promises_another(status) {
-                    // The request announced the close, and so does its response (RFC 9112 section 9.6).
-                    message.announce_close();
-                    parcel.bufs.replace_first(encode::with_close);
-                }
-                // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                let is_head = note.asked == Asked::Head;
-                parcel.bufs.show(if is_head { 1 } else { usize::MAX });
+                self.admit_response(parcel, status, ledger)?;
                 Ok(None)
             }
         }
+    }
+
+    fn expect_between_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw | BodyState::Complete => Ok(()),
+            BodyState::Length(left) => Err(invalid_input(format!(
+                "{left} bytes of the body before it are not written yet"
+            ))),
+            BodyState::Chunked(()) => {
+                Err(invalid_input("the chunked body before it is not finished"))
+            }
+            BodyState::UntilEnd => {
+                Err(invalid_input("the body before it ends with the connection"))
+            }
+        }
+    }
+
+    /// Makes of a response what the request allows.
+    fn admit_response(
+        &self,
+        parcel: &mut Parcel,
+        status: StatusCode,
+        ledger: &Ledger,
+    ) -> Result<(), Error> {
+        let (content, bufs) = (&mut parcel.content, &mut parcel.bufs);
+        let Content::Message(message) = content else {
+            return Ok(());
+        };
+        let note = ledger.read.look_up(self.responses);
+        let is_old = note.version == Version::HTTP_10;
+        if is_old && message.is_chunked() {
+            bufs.replace_first(encode::without_framing);
+            if message.downgrade() {
+                bufs.replace_first(encode::with_close);
+            }
+        }
+        message.then = message.after_response(status, note.asked);
+        if note.asked == Asked::Connect && message.then.is_raw() {
+            // It has no content, and must not declare any (RFC 9110 section 9.3.6).
+            if message.open_tunnel() {
+                bufs.replace_first(encode::without_framing);
+            }
+        } else if message.opens_tunnel() {
+            // It was admitted as the answer to another request, and can have a body no more.
+            return Err(invalid_input("a tunnel is opened that was not asked for"));
+        }
+        let is_last = !ledger.read.admit(self.responses + 1);
+        if is_last && message.promises_another(status) {
+            // The request announced the close, and so does its response (RFC 9112 section 9.6).
+            message.announce_close();
+            bufs.replace_first(encode::with_close);
+        }
+        bufs.show(match note.asked {
+            // RFC 9110 section 15.2.
+            _ if is_old && framing::is_interim(status) => 0,
+            // What was asked for is the head alone (RFC 9110 section 9.3.2).
+            Asked::Head => 1,
+            _ => usize::MAX,
+        });
+        Ok(())
     }
 
     fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {

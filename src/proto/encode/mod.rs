@@ -14,7 +14,7 @@ use http::{HeaderMap, Version};
 
 use self::checked::{put_text, put_token, refused};
 pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
-pub(crate) use self::response::{response, with_close, without_coding};
+pub(crate) use self::response::{response, with_close, without_framing};
 use super::framing::{self, Declared, Framing};
 use crate::error::{Error, ErrorKind};
 

@@ -66,16 +66,19 @@ pub(crate) fn with_close(head: &Bytes) -> Bytes {
     closing.freeze()
 }
 
-/// The head of a response without its transfer coding, which announces the close instead: for a peer that
-/// does not know chunks (RFC 9112 section 6.1).
-pub(crate) fn without_coding(head: &Bytes) -> Bytes {
-    const NAME: &[u8] = b"transfer-encoding:";
+/// The head of a response without what declares a body: for a peer that does not know chunks, and where a
+/// tunnel is opened (RFC 9112 section 6.1, RFC 9110 section 9.3.6).
+pub(crate) fn without_framing(head: &Bytes) -> Bytes {
+    let declares = |line: &[u8]| {
+        [&b"transfer-encoding:"[..], b"content-length:"]
+            .iter()
+            .any(|name| line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name))
+    };
     let mut kept = BytesMut::with_capacity(head.len());
     for line in head.split_inclusive(|&byte| byte == b'\n') {
-        let is_coding = line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME);
-        if !is_coding {
+        if !declares(line) {
             kept.put_slice(line);
         }
     }
-    with_close(&kept.freeze())
+    kept.freeze()
 }

@@ -1,37 +1,13 @@
 //! The head that is sent on: nothing of it concerns the hop before, and it is framed as what follows it.
 
+use std::net::Shutdown;
+
 use http_aio::ErrorKind;
 use http_aio::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http_aio::http::{HeaderValue, StatusCode};
 
-use super::{GET, HEAD, Relay, prompt, request_passed, response_passed};
+use super::{GET, HEAD, Relay, prompt, request_becomes, response_becomes, response_passed};
 use crate::support::*;
-
-/// A request with these lines is sent on with those; the body, if there is one, is sent on as it is.
-#[track_caller]
-fn request_becomes(said: &str, expected: &str) {
-    let (result, passed) = request_passed(said);
-    result.unwrap_or_else(|error| panic!("{said:?}: {error:?}"));
-    assert_eq!(sorted(&passed), sorted(expected), "{said:?}");
-}
-
-#[track_caller]
-fn response_becomes(asked: &str, said: &str, expected: &str) {
-    let (result, passed) = response_passed(asked, said);
-    result.unwrap_or_else(|error| panic!("{said:?}: {error:?}"));
-    assert_eq!(sorted(&passed), sorted(expected), "{said:?}");
-}
-
-/// The lines of a message, those of its head in order: that of fields with different names means nothing.
-fn sorted(message: &str) -> Vec<&str> {
-    let mut lines: Vec<_> = message.split("\r\n").collect();
-    let end = lines
-        .iter()
-        .position(|line| line.is_empty())
-        .unwrap_or(lines.len());
-    lines[1..end].sort();
-    lines
-}
 
 /// A response like this is not sent on, and the next hop sees nothing of it.
 #[track_caller]
@@ -251,7 +227,7 @@ fn a_switch_of_protocols_is_passed_on_with_its_upgrade() {
                 Content-Length: 3\r\n\r\nraw";
     settle(relay.response(said)).unwrap();
     let streaming = relay.back.forward_stream(prompt(), &relay.front);
-    relay.server.shutdown(std::net::Shutdown::Write);
+    relay.server.shutdown(Shutdown::Write);
     assert_eq!(settle(streaming).unwrap().count(), 3);
     let (_, back) = relay.ends();
     assert_eq!(

@@ -2,6 +2,9 @@
 //! that is counted is lost, nothing that is not whole is taken for it, and nothing is left behind.
 
 mod heads;
+mod receivers;
+
+use std::net::Shutdown;
 
 use http_aio::{Aio, Conn, Error, InFlight, Written};
 
@@ -77,12 +80,37 @@ fn response_passed(asked: &str, said: &str) -> (Result<Written, Error>, String) 
     let mut relay = Relay::new();
     settle(relay.request(asked)).expect("a request that is passed on");
     relay.server.say(said);
-    relay.server.shutdown(std::net::Shutdown::Write);
+    relay.server.shutdown(Shutdown::Write);
     let result = settle(relay.pass_back());
     (result, relay.ends().1)
 }
 
+/// A request with these lines is sent on with those; the body, if there is one, is sent on as it is.
+#[track_caller]
+fn request_becomes(said: &str, expected: &str) {
+    let (result, passed) = request_passed(said);
+    result.unwrap_or_else(|error| panic!("{said:?}: {error:?}"));
+    assert_eq!(sorted(&passed), sorted(expected), "{said:?}");
+}
+
+#[track_caller]
+fn response_becomes(asked: &str, said: &str, expected: &str) {
+    let (result, passed) = response_passed(asked, said);
+    result.unwrap_or_else(|error| panic!("{said:?}: {error:?}"));
+    assert_eq!(sorted(&passed), sorted(expected), "{said:?}");
+}
+
+/// The lines of a message, those of its head in order: that of fields with different names means nothing.
+fn sorted(message: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = message.split("\r\n").collect();
+    let end = lines
+        .iter()
+        .position(|line| line.is_empty())
+        .unwrap_or(lines.len());
+    lines[1..end].sort();
+    lines
+}
+
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
-#[allow(dead_code)]
 const OLD_GET: &str = "GET / HTTP/1.0\r\nHost: h\r\n\r\n";
