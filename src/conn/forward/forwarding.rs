@@ -1,27 +1,23 @@
 //! A forwarding: a head that is written, then pieces that are read and written by turns.
 //!
-//! ```text
-//!  submit ──▶ write head ──▶ read piece ──end──▶ read trailers ──▶ write the end ──▶ told
-//!                              │    ▲
-//!                              ▼    │
-//!                            write piece
-//! ```
-//!
-//! Each step is an operation of one of the two connections. The closure of the step under way owns the
-//! forwarding, which owns both connections; the slot knows it weakly. The lock is held for bookkeeping only.
+//! Each step is an operation of one of the two connections; `state` says which. The closure of the step
+//! under way owns the forwarding, which owns both connections; the slot knows it weakly. The lock is held
+//! for bookkeeping only.
 //!
 //! Invariants:
 //!
 //! 1. One step is under way at a time, so at most one piece is in memory.
 //! 2. The count is the sum of what the writes have counted.
 //! 3. A message whose head is out either goes out whole, or ends the write side of its connection.
+//! 4. The stack does not grow with the steps: one that is over before its closure is attached is followed
+//!    up by whoever began it.
 
 use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
 
-use bytes::Bytes;
-use http::HeaderMap;
 use parking_lot::Mutex;
 
+use super::state::{Event, Progress, Remedy, Source, Step};
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series, Written};
 use crate::background::UserCode;
@@ -30,34 +26,26 @@ use crate::conn::read::Want;
 use crate::conn::write::Parcel;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::proto::body::BodyFraming;
-use crate::proto::forward::Options;
 
 /// Most bytes of a piece.
 const PIECE: usize = 256 << 10;
 
-/// What is copied.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// The body of the message whose head was read last, without these trailers.
-    Body(BodyFraming, Options),
-    /// Whatever comes, to the end of the stream.
-    Stream,
-}
-
 pub(super) struct Forwarding {
     from: Conn,
     to: Conn,
-    source: Source,
     steps: Series,
     this: Weak<Self>,
     state: Mutex<State>,
 }
 
 struct State {
+    progress: Progress,
     completer: Option<Completer<Written>>,
     deadline: Deadline,
-    written: u64,
+    /// The thread that takes a step.
+    stepping: Option<ThreadId>,
+    /// How that step has ended, while the thread is still in it.
+    event: Option<Event>,
 }
 
 impl Forwarding {
@@ -65,19 +53,20 @@ impl Forwarding {
         from: &Conn,
         to: &Conn,
         aio: Aio<Written>,
-        head: Result<Option<Parcel>, Error>,
+        head: Option<Result<Parcel, Error>>,
         source: Source,
     ) -> Aio<Written, InFlight> {
         let forwarding = Arc::new_cyclic(|this| Self {
             from: from.clone(),
             to: to.clone(),
-            source,
             steps: Series::default(),
             this: Weak::clone(this),
             state: Mutex::new(State {
+                progress: Progress::new(head, source),
                 completer: None,
                 deadline: Deadline::Never,
-                written: 0,
+                stepping: None,
+                event: None,
             }),
         });
         let provider = Arc::downgrade(&forwarding) as Weak<dyn Provider>;
@@ -86,11 +75,7 @@ impl Forwarding {
         state.completer = Some(completer);
         state.deadline = deadline;
         drop(state);
-        let begin = || match head {
-            Ok(Some(head)) => forwarding.write(Ok(head), Self::copy),
-            Ok(None) => forwarding.copy(),
-            Err(error) => forwarding.fail(error),
-        };
+        let begin = || forwarding.handle(Event::Begun);
         match habit::before(Kind::Read) {
             Hold::Allowed => forwarding.steps.helped(begin),
             Hold::Never => begin(),
@@ -98,84 +83,71 @@ impl Forwarding {
         aio.submitted(Kind::Read, forwarding.steps.handling())
     }
 
-    /// Reads the next piece, if there is anything to read.
-    fn copy(&self) {
-        if matches!(self.source, Source::Body(BodyFraming::None, _)) {
-            return self.succeed();
-        }
-        let want = |completer| Want::Some(PIECE, completer);
-        let read = self.from.enqueue_read(self.next(), want, self.steps.hold());
-        self.step(read, |this, result: Result<Bytes, Error>| match result {
-            Ok(piece) if piece.is_empty() => this.end(),
-            Ok(piece) => this.write(Ok(Parcel::content(piece)), Self::copy),
-            Err(error) if this.is_stream() && error.is_end_of_stream() => this.end(),
-            Err(error) => this.fail(error),
-        });
-    }
-
-    /// Nothing more is to be read but trailers.
-    fn end(&self) {
-        match &self.source {
-            Source::Body(BodyFraming::None | BodyFraming::Exact(_), _) => self.succeed(),
-            Source::Body(BodyFraming::UntilEnd, _) => self.finish(&HeaderMap::new()),
-            Source::Body(BodyFraming::Chunked, _) => {
-                let hold = self.steps.hold();
-                let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
-                self.step(read, |this, result| match result {
-                    Ok(mut trailers) => {
-                        if let Source::Body(_, options) = &this.source {
-                            options.remove_from(&mut trailers);
-                        }
-                        this.finish(&trailers);
-                    }
-                    Err(error) => this.fail(error),
-                });
-            }
-            Source::Stream => self.write(Ok(Parcel::close_write()), Self::succeed),
-        }
-    }
-
-    fn is_stream(&self) -> bool {
-        matches!(self.source, Source::Stream)
-    }
-
-    fn finish(&self, trailers: &HeaderMap) {
-        self.write(Parcel::finish(trailers), Self::succeed);
-    }
-
-    fn write(&self, parcel: Result<Parcel, Error>, then: fn(&Self)) {
-        let hold = self.steps.hold();
-        let write = self.to.enqueue_write(self.next(), parcel, hold);
-        self.step(write, move |this, result| {
-            let (count, failure) = match result {
-                Ok(written) => (written.count(), None),
-                Err(error) => (error.count(), Some(error)),
-            };
-            this.count(count);
-            match failure {
-                None => then(this),
-                Some(error) => this.fail(error),
-            }
-        });
-    }
-
-    fn count(&self, count: u64) {
+    /// Takes the step that follows an event, and those that follow what it brings about here and now.
+    fn handle(&self, event: Event) {
+        let me = thread::current().id();
         let mut state = self.state.lock();
-        state.written += count;
-        if let Some(completer) = &state.completer {
-            completer.progress(state.written);
+        if state.stepping == Some(me) {
+            state.event = Some(event);
+            return;
+        }
+        let mut next = Some(event);
+        while let Some(event) = next {
+            state.stepping = Some(me);
+            let step = state.progress.step(event);
+            if let Some(completer) = &state.completer {
+                completer.progress(state.progress.written());
+            }
+            drop(state);
+            self.take(step);
+            state = self.state.lock();
+            if state.stepping != Some(me) {
+                return; // Somebody else has gone on.
+            }
+            state.stepping = None;
+            next = state.event.take();
         }
     }
 
+    fn take(&self, step: Step) {
+        let hold = self.steps.hold();
+        match step {
+            Step::Write(parcel) => {
+                let write = self.to.enqueue_write(self.next(), parcel, hold);
+                self.await_step(write, Event::Written);
+            }
+            Step::Read => {
+                let want = |completer| Want::Some(PIECE, completer);
+                let read = self.from.enqueue_read(self.next(), want, hold);
+                self.await_step(read, Event::Read);
+            }
+            Step::ReadTrailers => {
+                let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
+                self.await_step(read, Event::ReadTrailers);
+            }
+            Step::Succeed => {
+                let written = self.state.lock().progress.written();
+                self.tell(Ok(Written::new(written)));
+            }
+            Step::Fail(error, remedy) => {
+                if remedy == Remedy::EndReceiver {
+                    self.to.end_write_side();
+                }
+                self.tell(Err(error));
+            }
+        }
+    }
+
+    /// An aio for the next step.
     fn next<T>(&self) -> Aio<T> {
         Aio::bounded(self.state.lock().deadline)
     }
 
-    /// Goes on with `then` when the step is over.
-    fn step<T: Send + 'static>(
+    /// Goes on when the step is over.
+    fn await_step<T: Send + 'static>(
         &self,
         (aio, handling): (Aio<T, InFlight>, Handling),
-        then: impl FnOnce(&Self, Result<T, Error>) + Send + 'static,
+        event: fn(Result<T, Error>) -> Event,
     ) {
         let Some(this) = self.this.upgrade() else {
             return;
@@ -188,21 +160,8 @@ impl Forwarding {
         }
         aio.then(move |result| {
             this.steps.step_is_over();
-            then(&this, result);
+            this.handle(event(result));
         });
-    }
-
-    fn succeed(&self) {
-        let written = self.state.lock().written;
-        self.tell(Ok(Written::new(written)));
-    }
-
-    fn fail(&self, error: Error) {
-        let written = self.state.lock().written;
-        if written > 0 && !self.is_stream() {
-            self.to.end_write_side();
-        }
-        self.tell(Err(error.with_count(written)));
     }
 
     fn tell(&self, result: Result<Written, Error>) {

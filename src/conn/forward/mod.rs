@@ -1,12 +1,14 @@
 //! Passing on what one connection receives over another: messages, and what is no message.
 //!
-//! `proto::forward` makes the head, and `forwarding` copies what follows it.
+//! `proto::forward` makes the head; `state` says what is done when, and `forwarding` does it.
 
 mod forwarding;
+mod state;
 
 use http::{Request, Response};
 
-use self::forwarding::{Forwarding, Source};
+use self::forwarding::Forwarding;
+use self::state::Source;
 use super::Conn;
 use super::write::Parcel;
 use crate::aio::{Aio, InFlight, Written};
@@ -111,7 +113,7 @@ impl Conn {
             Err(error) => (Err(error), Options::default()),
         };
         let source = Source::Body(framing, options);
-        Forwarding::submit(self, to, aio, parcel.map(Some), source)
+        Forwarding::submit(self, to, aio, Some(parcel), source)
     }
 
     /// Writes a response that was read from this connection to another, with the body that follows it, as
@@ -142,7 +144,7 @@ impl Conn {
         if is_interim || self.handle.link.ledger.upgraded.is_set() {
             let parcel = Parcel::response(forward::head_alone(response));
             let source = Source::Body(BodyFraming::None, Options::default());
-            return Forwarding::submit(self, to, aio, parcel.map(Some), source);
+            return Forwarding::submit(self, to, aio, Some(parcel), source);
         }
         let framing = self.body_framing();
         let (parcel, options) = match forward::response(response, framing) {
@@ -150,7 +152,7 @@ impl Conn {
             Err(error) => (Err(error), Options::default()),
         };
         let source = Source::Body(framing, options);
-        Forwarding::submit(self, to, aio, parcel.map(Some), source)
+        Forwarding::submit(self, to, aio, Some(parcel), source)
     }
 
     /// Writes all that comes on this connection to another, where neither speaks HTTP (any more), and ends
@@ -195,6 +197,6 @@ impl Conn {
     /// At once. A write that is in flight ends the write side of the other.
     #[doc(alias = "tunnel")]
     pub fn forward_stream(&self, aio: Aio<Written>, to: &Self) -> Aio<Written, InFlight> {
-        Forwarding::submit(self, to, aio, Ok(None), Source::Stream)
+        Forwarding::submit(self, to, aio, None, Source::Stream)
     }
 }
