@@ -17,7 +17,7 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
-use super::state::{Event, Progress, Remedy, Source, Step};
+use super::state::{Event, Progress, Receiver, Remedy, Source, Step};
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series, Written};
 use crate::background::UserCode;
@@ -94,7 +94,7 @@ impl Forwarding {
         let mut next = Some(event);
         while let Some(event) = next {
             state.stepping = Some(me);
-            let step = state.progress.step(event);
+            let step = state.progress.step(event, self.receiver());
             if let Some(completer) = &state.completer {
                 completer.progress(state.progress.written());
             }
@@ -106,6 +106,13 @@ impl Forwarding {
             }
             state.stepping = None;
             next = state.event.take();
+        }
+    }
+
+    fn receiver(&self) -> Receiver {
+        match self.to.handle.link.ledger.writing.is_set() {
+            true => Receiver::Waits,
+            false => Receiver::IsServed,
         }
     }
 

@@ -77,6 +77,7 @@ use crate::proto::framing;
 ///   client of HTTP/1.0, which knows none, it ends with the connection.
 /// * `Via`, `Forwarded` and a `Date` that is missing are yours to add, `Max-Forwards` is yours to count
 ///   down, and the request's target yours to change.
+/// * To a client that asked for the head alone (HEAD), that is written, and the body is read and thrown away.
 /// * The sender's body is read as the receiver takes it, so memory stays flat.
 ///
 /// While one of these is under way, nothing else should be read from this connection or written to the

@@ -7,7 +7,8 @@
 //!                           write it
 //! ```
 //!
-//! A failure ends it, whichever step it is of.
+//! A failure ends it, whichever step it is of. Where the receiver asked for a head alone, what is read is thrown
+//! away; and whatever was sent and asked for, the end is written if the receiver still waits for something.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -34,6 +35,15 @@ pub(super) struct Progress {
     source: Source,
     is_ending: bool,
     written: u64,
+}
+
+/// What the receiver has got so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// A message that is not complete.
+    Waits,
+    /// Whole messages, or what is no message.
+    IsServed,
 }
 
 pub(super) enum Event {
@@ -75,30 +85,30 @@ impl Progress {
         self.written
     }
 
-    pub(super) fn step(&mut self, event: Event) -> Step {
+    pub(super) fn step(&mut self, event: Event, receiver: Receiver) -> Step {
         match event {
             Event::Begun => match self.head.take() {
                 Some(Ok(head)) => Step::Write(Ok(head)),
                 Some(Err(error)) => self.fail(error),
-                None => self.copy(),
+                None => Step::Read,
             },
             Event::Written(Ok(written)) => {
                 self.written += written.count();
                 match self.is_ending {
                     true => Step::Succeed,
-                    false => self.copy(),
+                    false => self.copy(receiver),
                 }
             }
             Event::Written(Err(error)) => {
                 self.written += error.count();
                 self.fail(error)
             }
-            Event::Read(Ok(piece)) if piece.is_empty() => self.at_end(),
-            Event::Read(Ok(piece)) => Step::Write(Ok(Parcel::content(piece))),
+            Event::Read(Ok(piece)) if piece.is_empty() => self.end(receiver),
+            Event::Read(Ok(piece)) => self.pass(piece, receiver),
             Event::Read(Err(error)) if self.is_stream() && error.is_end_of_stream() => {
-                self.at_end()
+                self.end_with(Ok(Parcel::close_write()))
             }
-            Event::ReadTrailers(Ok(trailers)) => self.finish(trailers),
+            Event::ReadTrailers(Ok(trailers)) => self.finish(trailers, receiver),
             Event::Read(Err(error)) | Event::ReadTrailers(Err(error)) => self.fail(error),
         }
     }
@@ -108,24 +118,37 @@ impl Progress {
     }
 
     /// Goes on with the next piece, if there is anything to read.
-    fn copy(&self) -> Step {
+    fn copy(&mut self, receiver: Receiver) -> Step {
         match self.source {
-            Source::Body(BodyFraming::None, _) => Step::Succeed,
+            Source::Body(BodyFraming::None | BodyFraming::Exact(0), _) => self.end(receiver),
             Source::Body(..) | Source::Stream => Step::Read,
         }
     }
 
-    /// No content is left.
-    fn at_end(&mut self) -> Step {
-        match self.source {
-            Source::Body(BodyFraming::None | BodyFraming::Exact(_), _) => Step::Succeed,
-            Source::Body(BodyFraming::UntilEnd, _) => self.finish(HeaderMap::new()),
-            Source::Body(BodyFraming::Chunked, _) => Step::ReadTrailers,
-            Source::Stream => self.end_with(Ok(Parcel::close_write())),
+    fn pass(&mut self, piece: Bytes, receiver: Receiver) -> Step {
+        if let Source::Body(BodyFraming::Exact(left), _) = &mut self.source {
+            *left = left.saturating_sub(piece.len() as u64);
+        }
+        match (&self.source, receiver) {
+            (Source::Body(..), Receiver::IsServed) => self.copy(receiver),
+            (Source::Body(..), Receiver::Waits) | (Source::Stream, _) => {
+                Step::Write(Ok(Parcel::content(piece)))
+            }
         }
     }
 
-    fn finish(&mut self, mut trailers: HeaderMap) -> Step {
+    /// No content is left.
+    fn end(&mut self, receiver: Receiver) -> Step {
+        match self.source {
+            Source::Body(BodyFraming::Chunked, _) => Step::ReadTrailers,
+            Source::Body(..) | Source::Stream => self.finish(HeaderMap::new(), receiver),
+        }
+    }
+
+    fn finish(&mut self, mut trailers: HeaderMap, receiver: Receiver) -> Step {
+        if receiver == Receiver::IsServed {
+            return Step::Succeed;
+        }
         if let Source::Body(_, options) = &self.source {
             options.remove_from(&mut trailers);
         }

@@ -2,10 +2,10 @@
 
 use std::net::Shutdown;
 
-use http_aio::http::{HeaderMap, Response};
+use http_aio::http::{HeaderMap, Method, Response, StatusCode};
 use http_aio::{BodyFraming, Conn, ErrorKind};
 
-use super::{GET, OLD_GET, Relay, prompt, response_becomes};
+use super::{GET, HEAD, OLD_GET, Relay, prompt, response_becomes};
 use crate::support::*;
 
 /// RFC 9110 section 15.2.
@@ -185,5 +185,70 @@ fn a_response_for_http_1_0_is_written_with_its_content_behind_it() {
     assert_eq!(
         String::from_utf8_lossy(&peer.drain().bytes),
         "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ncontent"
+    );
+}
+
+/// A relay may ask for another message than it was asked for.
+#[test]
+fn a_head_that_was_asked_for_is_all_that_is_written() {
+    for said in [
+        "Content-Length: 2\r\n\r\nok",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nt: 1\r\n\r\n",
+    ] {
+        let mut relay = Relay::new();
+        relay.client.say(HEAD);
+        let mut request = settle(relay.front.read_request(prompt())).unwrap();
+        *request.method_mut() = Method::GET;
+        let passing = relay.front.forward_request(prompt(), request, &relay.back);
+        settle(passing).unwrap();
+        settle(relay.response(format!("HTTP/1.1 200 OK\r\n{said}"))).unwrap();
+        // Both connections are ready for the next.
+        settle(relay.request(GET)).unwrap();
+        settle(relay.response("HTTP/1.1 204 No Content\r\n\r\n")).unwrap();
+        let (_, back) = relay.ends();
+        let (first, second) = back.split_once("\r\n\r\n").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200 OK"), "{back}");
+        assert_eq!(second, "HTTP/1.1 204 No Content\r\n\r\n");
+    }
+}
+
+/// And one that has none gets an empty one.
+#[test]
+fn a_status_with_body_ends_the_body_that_there_is_not() {
+    let mut relay = Relay::new();
+    settle(relay.request(GET)).unwrap();
+    relay.server.say("HTTP/1.1 204 No Content\r\n\r\n");
+    let mut response = settle(relay.back.read_response(prompt())).unwrap();
+    *response.status_mut() = StatusCode::OK;
+    settle(
+        relay
+            .back
+            .forward_response(prompt(), response, &relay.front),
+    )
+    .unwrap();
+    settle(relay.request(GET)).unwrap();
+    settle(relay.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")).unwrap();
+    let (_, back) = relay.ends();
+    assert_eq!(
+        back,
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n\
+         HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    );
+}
+
+/// A response to HEAD is no answer to a client that waits for content: the stream ends before it.
+#[test]
+fn content_that_does_not_come_is_not_waited_for() {
+    let mut relay = Relay::new();
+    relay.client.say(GET);
+    let mut request = settle(relay.front.read_request(prompt())).unwrap();
+    *request.method_mut() = Method::HEAD;
+    settle(relay.front.forward_request(prompt(), request, &relay.back)).unwrap();
+    let passing = relay.response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    let (kind, count) = failure(settle(passing));
+    assert_eq!((kind, count), (ErrorKind::InvalidInput, 38));
+    assert_eq!(
+        String::from_utf8_lossy(&relay.client.drain().bytes),
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
     );
 }
