@@ -128,6 +128,11 @@ impl Forwarding {
                 let read = self.from.enqueue_read(self.next(), want, hold);
                 self.await_step(read, Event::Read);
             }
+            Step::ReadStream => {
+                let want = |completer| Want::Stream(PIECE, completer);
+                let read = self.from.enqueue_read(self.next(), want, hold);
+                self.await_step(read, Event::Read);
+            }
             Step::ReadTrailers => {
                 let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
                 self.await_step(read, Event::ReadTrailers);
@@ -137,8 +142,10 @@ impl Forwarding {
                 self.tell(Ok(Written::new(written)));
             }
             Step::Fail(error, remedy) => {
-                if remedy == Remedy::EndReceiver {
-                    self.to.end_write_side();
+                match remedy {
+                    Remedy::Nothing => {}
+                    Remedy::EndReceiver => self.to.end_write_side(),
+                    Remedy::PutBack(piece) => self.from.handle.reader.put_back(&piece),
                 }
                 self.tell(Err(error));
             }

@@ -156,8 +156,9 @@ impl Conn {
         Forwarding::submit(self, to, aio, Some(parcel), source)
     }
 
-    /// Writes all that comes on this connection to another, where neither speaks HTTP (any more), and ends
-    /// the write side of the other when the stream ends. A tunnel is two of these:
+    /// Writes all that comes on this connection to another, where neither speaks HTTP (any more: wait for the
+    /// head that opens a tunnel first), and ends the write side of the other when the stream ends. A tunnel
+    /// is two of these:
     ///
     /// ```
     /// use http_aio::{Aio, Conn, Error};
@@ -190,8 +191,9 @@ impl Conn {
     /// # Errors
     ///
     /// Those of [`read`](Self::read) on this connection, and then the other is untouched; and of
-    /// [`write_all`](Self::write_all) on the other. [`Error::count`] is what has been written to it.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) in the middle of a message.
+    /// [`write_all`](Self::write_all) on the other. [`Error::count`] is what has been written to it, and
+    /// what was not written stays to be read. [`InvalidInput`](ErrorKind::InvalidInput), and nothing is
+    /// written, where messages are read or written.
     ///
     /// # Cancellation
     ///

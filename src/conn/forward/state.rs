@@ -10,7 +10,7 @@
 //! A failure ends it, whichever step it is of. Where the receiver asked for a head alone, what is read is thrown
 //! away; and whatever was sent and asked for, the end is written if the receiver still waits for something.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use crate::aio::Written;
@@ -35,6 +35,8 @@ pub(super) struct Progress {
     source: Source,
     is_ending: bool,
     written: u64,
+    /// What is being written of a stream.
+    piece: Bytes,
 }
 
 /// What the receiver has got so far.
@@ -57,17 +59,21 @@ pub(super) enum Event {
 pub(super) enum Step {
     Write(Result<Parcel, Error>),
     Read,
+    /// What is no message.
+    ReadStream,
     ReadTrailers,
     Succeed,
     Fail(Error, Remedy),
 }
 
 /// What a failure leaves to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
     Nothing,
     /// The receiver must not take what it has got for the whole.
     EndReceiver,
+    /// What was read and not written can be read again.
+    PutBack(Bytes),
 }
 
 impl Progress {
@@ -77,6 +83,7 @@ impl Progress {
             source,
             is_ending: false,
             written: 0,
+            piece: Bytes::new(),
         }
     }
 
@@ -90,10 +97,11 @@ impl Progress {
             Event::Begun => match self.head.take() {
                 Some(Ok(head)) => Step::Write(Ok(head)),
                 Some(Err(error)) => self.fail(error),
-                None => Step::Read,
+                None => Step::ReadStream,
             },
             Event::Written(Ok(written)) => {
                 self.written += written.count();
+                self.piece.clear();
                 match self.is_ending {
                     true => Step::Succeed,
                     false => self.copy(receiver),
@@ -101,7 +109,13 @@ impl Progress {
             }
             Event::Written(Err(error)) => {
                 self.written += error.count();
+                let count = usize::try_from(error.count()).unwrap_or(usize::MAX);
+                self.piece.advance(count.min(self.piece.len()));
                 self.fail(error)
+            }
+            Event::Read(Ok(piece)) if self.is_stream() => {
+                self.piece = piece.clone();
+                Step::Write(Ok(Parcel::stream(piece)))
             }
             Event::Read(Ok(piece)) if piece.is_empty() => self.end(receiver),
             Event::Read(Ok(piece)) => self.pass(piece, receiver),
@@ -121,7 +135,8 @@ impl Progress {
     fn copy(&mut self, receiver: Receiver) -> Step {
         match self.source {
             Source::Body(BodyFraming::None | BodyFraming::Exact(0), _) => self.end(receiver),
-            Source::Body(..) | Source::Stream => Step::Read,
+            Source::Body(..) => Step::Read,
+            Source::Stream => Step::ReadStream,
         }
     }
 
@@ -129,11 +144,9 @@ impl Progress {
         if let Source::Body(BodyFraming::Exact(left), _) = &mut self.source {
             *left = left.saturating_sub(piece.len() as u64);
         }
-        match (&self.source, receiver) {
-            (Source::Body(..), Receiver::IsServed) => self.copy(receiver),
-            (Source::Body(..), Receiver::Waits) | (Source::Stream, _) => {
-                Step::Write(Ok(Parcel::content(piece)))
-            }
+        match receiver {
+            Receiver::IsServed => self.copy(receiver),
+            Receiver::Waits => Step::Write(Ok(Parcel::content(piece))),
         }
     }
 
@@ -160,10 +173,11 @@ impl Progress {
         Step::Write(parcel)
     }
 
-    fn fail(&self, error: Error) -> Step {
+    fn fail(&mut self, error: Error) -> Step {
         let remedy = match self.source {
             Source::Body(..) if self.written > 0 => Remedy::EndReceiver,
-            Source::Body(..) | Source::Stream => Remedy::Nothing,
+            Source::Body(..) => Remedy::Nothing,
+            Source::Stream => Remedy::PutBack(std::mem::take(&mut self.piece)),
         };
         Step::Fail(error.with_count(self.written), remedy)
     }

@@ -64,6 +64,7 @@ impl Outgoing {
         if !parcel.is_begun() {
             match &parcel.content {
                 Content::Vector => self.admit_vector(parcel)?,
+                Content::Stream => self.expect_no_messages()?,
                 Content::Message(_) => number = self.admit_message(parcel, ledger)?,
                 Content::Finish(_) => self.admit_finish(parcel)?,
                 Content::CloseWrite => return Err(self.admit_close()),
@@ -115,7 +116,14 @@ impl Outgoing {
                 }
             }
             Content::Finish(_) => self.body = BodyState::Complete,
-            Content::CloseWrite | Content::End => {}
+            Content::Stream | Content::CloseWrite | Content::End => {}
+        }
+    }
+
+    fn expect_no_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw => Ok(()),
+            _ => Err(invalid_input("messages are written on the connection")),
         }
     }
 

@@ -3,6 +3,8 @@
 
 mod heads;
 mod receivers;
+#[cfg(feature = "test-util")]
+mod streams;
 
 use std::net::Shutdown;
 
@@ -114,3 +116,10 @@ fn sorted(message: &str) -> Vec<&str> {
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OLD_GET: &str = "GET / HTTP/1.0\r\nHost: h\r\n\r\n";
+
+/// The raw peer in memory speaks.
+#[cfg(feature = "test-util")]
+#[track_caller]
+fn say(peer: &http_aio::testing::memory::MemoryStream, bytes: impl AsRef<[u8]>) {
+    hooks::say(peer, bytes);
+}
