@@ -1,8 +1,8 @@
 //! A forwarding: a head that is written, then pieces that are read and written by turns.
 //!
 //! Each step is an operation of one of the two connections; `state` says which. The closure of the step
-//! under way owns the forwarding, which owns both connections; the slot knows it weakly. The lock is held
-//! for bookkeeping only.
+//! under way owns the forwarding, which owns both connections until its outcome is told; the slot knows it
+//! weakly, and so does the connection of the receiver. The lock is held for bookkeeping only.
 //!
 //! Invariants:
 //!
@@ -22,17 +22,20 @@ use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series, Written};
 use crate::background::UserCode;
 use crate::conn::Conn;
-use crate::conn::read::Want;
-use crate::conn::write::Parcel;
+use crate::conn::queue::Half;
+use crate::conn::read::{Reader, Want};
+use crate::conn::write::{Parcel, Writer};
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Most bytes of a piece.
 const PIECE: usize = 256 << 10;
 
 pub(super) struct Forwarding {
-    from: Conn,
-    to: Conn,
+    /// Of the sender's connection.
+    reader: Arc<Half<Reader>>,
+    /// Of the receiver's.
+    writer: Arc<Half<Writer>>,
     steps: Series,
     this: Weak<Self>,
     state: Mutex<State>,
@@ -40,12 +43,22 @@ pub(super) struct Forwarding {
 
 struct State {
     progress: Progress,
-    completer: Option<Completer<Written>>,
-    deadline: Deadline,
+    /// Taken when the outcome is known.
+    whole: Option<Whole>,
     /// The thread that takes a step.
     stepping: Option<ThreadId>,
     /// How that step has ended, while the thread is still in it.
     event: Option<Event>,
+}
+
+/// The operation of the caller, and the connections, which it keeps.
+struct Whole {
+    completer: Completer<Written>,
+    /// Notes that the connection of the receiver is closed.
+    dependent: Weak<dyn Operation>,
+    deadline: Deadline,
+    from: Conn,
+    to: Conn,
 }
 
 impl Forwarding {
@@ -57,30 +70,46 @@ impl Forwarding {
         source: Source,
     ) -> Aio<Written, InFlight> {
         let forwarding = Arc::new_cyclic(|this| Self {
-            from: from.clone(),
-            to: to.clone(),
+            reader: Arc::clone(&from.handle.reader),
+            writer: Arc::clone(&to.handle.writer),
             steps: Series::default(),
             this: Weak::clone(this),
             state: Mutex::new(State {
                 progress: Progress::new(head, source),
-                completer: None,
-                deadline: Deadline::Never,
+                whole: None,
                 stepping: None,
                 event: None,
             }),
         });
         let provider = Arc::downgrade(&forwarding) as Weak<dyn Provider>;
         let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
-        let mut state = forwarding.state.lock();
-        state.completer = Some(completer);
-        state.deadline = deadline;
-        drop(state);
+        let whole = Whole {
+            dependent: completer.weak_operation(),
+            completer,
+            deadline,
+            from: from.clone(),
+            to: to.clone(),
+        };
+        forwarding.depend_on_receiver(&whole);
+        forwarding.state.lock().whole = Some(whole);
         let begin = || forwarding.handle(Event::Begun);
         match habit::before(Kind::Read) {
             Hold::Allowed => forwarding.steps.helped(begin),
             Hold::Never => begin(),
         }
         aio.submitted(Kind::Read, forwarding.steps.handling())
+    }
+
+    /// Closing the connection of the receiver ends the whole, though it may be waiting for the sender.
+    fn depend_on_receiver(&self, whole: &Whole) {
+        let dependent = &whole.dependent;
+        self.writer.link.dependents.add(Weak::clone(dependent));
+        if self.writer.queue.has_ended() {
+            // It may have been closed before it knew of this one.
+            if let Some(operation) = dependent.upgrade() {
+                operation.interrupt(ErrorKind::Closed);
+            }
+        }
     }
 
     /// Takes the step that follows an event, and those that follow what it brings about here and now.
@@ -95,8 +124,8 @@ impl Forwarding {
         while let Some(event) = next {
             state.stepping = Some(me);
             let step = state.progress.step(event, self.receiver());
-            if let Some(completer) = &state.completer {
-                completer.progress(state.progress.written());
+            if let Some(whole) = &state.whole {
+                whole.completer.progress(state.progress.written());
             }
             drop(state);
             self.take(step);
@@ -110,33 +139,20 @@ impl Forwarding {
     }
 
     fn receiver(&self) -> Receiver {
-        match self.to.handle.link.ledger.writing.is_set() {
+        match self.writer.link.ledger.writing.is_set() {
             true => Receiver::Waits,
             false => Receiver::IsServed,
         }
     }
 
     fn take(&self, step: Step) {
-        let hold = self.steps.hold();
         match step {
-            Step::Write(parcel) => {
-                let write = self.to.enqueue_write(self.next(), parcel, hold);
-                self.await_step(write, Event::Written);
-            }
-            Step::Read => {
-                let want = |completer| Want::Some(PIECE, completer);
-                let read = self.from.enqueue_read(self.next(), want, hold);
-                self.await_step(read, Event::Read);
-            }
+            Step::Write(parcel) => self.write(parcel),
+            Step::Read => self.read(|completer| Want::Some(PIECE, completer), Event::Read),
             Step::ReadStream => {
-                let want = |completer| Want::Stream(PIECE, completer);
-                let read = self.from.enqueue_read(self.next(), want, hold);
-                self.await_step(read, Event::Read);
+                self.read(|completer| Want::Stream(PIECE, completer), Event::Read);
             }
-            Step::ReadTrailers => {
-                let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
-                self.await_step(read, Event::ReadTrailers);
-            }
+            Step::ReadTrailers => self.read(Want::Trailers, Event::ReadTrailers),
             Step::Succeed => {
                 let written = self.state.lock().progress.written();
                 self.tell(Ok(Written::new(written)));
@@ -144,17 +160,40 @@ impl Forwarding {
             Step::Fail(error, remedy) => {
                 match remedy {
                     Remedy::Nothing => {}
-                    Remedy::EndReceiver => self.to.end_write_side(),
-                    Remedy::PutBack(piece) => self.from.handle.reader.put_back(&piece),
+                    Remedy::EndReceiver => self.writer.cut(),
+                    Remedy::PutBack(piece) => self.reader.put_back(&piece),
                 }
                 self.tell(Err(error));
             }
         }
     }
 
-    /// An aio for the next step.
-    fn next<T>(&self) -> Aio<T> {
-        Aio::bounded(self.state.lock().deadline)
+    fn write(&self, parcel: Result<Parcel, Error>) {
+        let Some((to, deadline)) = self.with_whole(|whole| (whole.to.clone(), whole.deadline))
+        else {
+            return;
+        };
+        let hold = self.steps.hold();
+        let write = to.enqueue_write(Aio::bounded(deadline), parcel, hold);
+        self.await_step(write, Event::Written);
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        want: fn(Completer<T>) -> Want,
+        event: fn(Result<T, Error>) -> Event,
+    ) {
+        let Some((from, deadline)) = self.with_whole(|whole| (whole.from.clone(), whole.deadline))
+        else {
+            return;
+        };
+        let hold = self.steps.hold();
+        let read = from.enqueue_read(Aio::bounded(deadline), want, hold);
+        self.await_step(read, event);
+    }
+
+    fn with_whole<T>(&self, f: impl FnOnce(&Whole) -> T) -> Option<T> {
+        self.state.lock().whole.as_ref().map(f)
     }
 
     /// Goes on when the step is over.
@@ -168,9 +207,7 @@ impl Forwarding {
         };
         self.steps.set(&aio, handling);
         if handling == Handling::HeldBack {
-            if let Some(completer) = &self.state.lock().completer {
-                completer.set_held(true);
-            }
+            self.with_whole(|whole| whole.completer.set_held(true));
         }
         aio.then(move |result| {
             this.steps.step_is_over();
@@ -178,11 +215,21 @@ impl Forwarding {
         });
     }
 
+    /// Whoever is told has the connections for himself.
     fn tell(&self, result: Result<Written, Error>) {
-        let completer = self.state.lock().completer.take();
-        if let Some(completer) = completer {
-            completer.finish_for_cause(result).run_or_post(self);
-        }
+        let Some(whole) = self.state.lock().whole.take() else {
+            return;
+        };
+        let Whole {
+            completer,
+            dependent,
+            deadline: _,
+            from,
+            to,
+        } = whole;
+        self.writer.link.dependents.remove(&dependent);
+        drop((from, to));
+        completer.finish_for_cause(result).run_or_post(self);
     }
 }
 
@@ -192,7 +239,7 @@ impl Provider for Forwarding {
     }
 
     fn post(&self, code: UserCode) {
-        self.to.handle.writer.post(code);
+        self.writer.post(code);
     }
 
     fn awaited(&self, _: &dyn Operation) -> bool {
@@ -205,7 +252,6 @@ impl Provider for Forwarding {
 
     /// The steps need threads of both.
     fn owns_current_thread(&self) -> bool {
-        let owns = |conn: &Conn| conn.handle.link.owner.owns_current_thread();
-        owns(&self.from) || owns(&self.to)
+        self.reader.owns_current_thread() || self.writer.owns_current_thread()
     }
 }

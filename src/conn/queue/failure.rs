@@ -55,6 +55,14 @@ impl<D: Direction> Half<D> {
         self.fail_queued(ended.jobs);
     }
 
+    /// Ends the direction in the middle of something, of which no job is in hand: nothing follows.
+    pub(crate) fn cut(&self) {
+        let ended = self.queue.end();
+        // Fails when the peer is gone already, and then there is nobody to see it.
+        let _ = self.link.transport.abort(D::HOW);
+        self.fail_queued(ended.jobs);
+    }
+
     /// Fails what an ended queue had.
     pub(crate) fn fail_queued(&self, jobs: VecDeque<D::Job>) {
         for job in jobs {

@@ -1,6 +1,7 @@
 //! Forwarding: the next hop gets the same message, framed for it, and can tell whether it is whole; nothing
 //! that is counted is lost, nothing that is not whole is taken for it, and nothing is left behind.
 
+mod ends;
 mod heads;
 mod receivers;
 #[cfg(feature = "test-util")]
