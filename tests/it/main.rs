@@ -21,6 +21,7 @@ mod examples;
 mod exchange_races;
 #[cfg(target_os = "linux")]
 mod fork;
+mod forward;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;

@@ -1,20 +1,21 @@
 //! Passing on what one connection receives over another: messages, and what is no message.
 //!
-//! `proto::forward` makes the head, and `forwarding` copies what follows it.
+//! `proto::forward` makes the head; `state` says what is done when, and `forwarding` does it.
 
 mod forwarding;
+mod state;
 
 use http::{Request, Response};
 
-use self::forwarding::{Forwarding, Source};
+use self::forwarding::Forwarding;
+use self::state::Source;
 use super::Conn;
 use super::write::Parcel;
 use crate::aio::{Aio, InFlight, Written};
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
-use crate::into_body::IntoBytes;
 use crate::proto::body::BodyFraming;
-use crate::proto::forward;
+use crate::proto::forward::{self, Options};
 use crate::proto::framing;
 
 /// Forwarding: from this connection to another.
@@ -66,12 +67,17 @@ use crate::proto::framing;
 /// ```
 ///
 /// * What concerns one connection stays on it (RFC 9110 section 7.6.1): `Connection` and the fields that it
-///   names, `Keep-Alive`, `TE` but for `trailers`, `Transfer-Encoding`, `Upgrade`, `Proxy-Connection`,
-///   `Proxy-Authenticate`, `Proxy-Authorization`. So an upgrade is not passed on: to do that, write the
-///   request with [`write_request`](Self::write_request) and `Upgrade`, and copy the streams.
+///   names, trailers included, `Keep-Alive`, `TE` but for `trailers`, `Transfer-Encoding`, `Upgrade`,
+///   `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authentication-Info`, `Proxy-Authorization`; and
+///   `Expect` of a request of HTTP/1.0. So an upgrade is not passed on: to do that, write the request with
+///   [`write_request`](Self::write_request) and `Upgrade`, and copy the streams.
+/// * A sender that names in `Connection` what a relay adds does not get rid of it: `Via`, `Forwarded`,
+///   `X-Forwarded-*`, `X-Real-IP`. If you add another field that must not be lost, remove `Connection` first.
 /// * The body is framed for the receiver: with its length where that is known, otherwise in chunks. To a
 ///   client of HTTP/1.0, which knows none, it ends with the connection.
-/// * `Via` and `Forwarded` are yours to add, and the request's target yours to change.
+/// * `Via`, `Forwarded` and a `Date` that is missing are yours to add, `Max-Forwards` is yours to count
+///   down, and the request's target yours to change.
+/// * To a client that asked for the head alone (HEAD), that is written, and the body is read and thrown away.
 /// * The sender's body is read as the receiver takes it, so memory stays flat.
 ///
 /// While one of these is under way, nothing else should be read from this connection or written to the
@@ -103,21 +109,28 @@ impl Conn {
         to: &Self,
     ) -> Aio<Written, InFlight> {
         let framing = self.body_framing();
-        let parcel = forward::request(request, framing).and_then(Parcel::request);
-        Forwarding::submit(self, to, aio, parcel.map(Some), Source::Body(framing))
+        let (parcel, options) = match forward::request(request, framing) {
+            Ok(passed) => (Parcel::request(passed.head), passed.options),
+            Err(error) => (Err(error), Options::default()),
+        };
+        let source = Source::Body(framing, options);
+        Forwarding::submit(self, to, aio, Some(parcel), source)
     }
 
     /// Writes a response that was read from this connection to another, with the body that follows it, as
     /// [`forward_request`](Self::forward_request).
     ///
     /// A response that ends with the stream of its sender is written in chunks, so that its end can be
-    /// told from a failure. The head of one that opens a tunnel (101, or a success for CONNECT), and of an
-    /// interim one, is written as it is: copy what follows a tunnel's with
-    /// [`forward_stream`](Self::forward_stream).
+    /// told from a failure. Of one that opens a tunnel (101, or a success for CONNECT), and of an interim one,
+    /// the head is all that is written: copy what follows a tunnel's with
+    /// [`forward_stream`](Self::forward_stream). `Connection` and `Upgrade` stay in that of a 101.
     ///
     /// # Errors
     ///
-    /// Those of [`forward_request`](Self::forward_request).
+    /// Those of [`forward_request`](Self::forward_request), and with count 0
+    /// [`NotSupported`](ErrorKind::NotSupported) for a body that is coded besides being chunked
+    /// (`Transfer-Encoding: gzip, chunked`), and [`InvalidInput`](ErrorKind::InvalidInput) if the status was
+    /// changed to one that has no body and there is one.
     ///
     /// # Cancellation
     ///
@@ -130,17 +143,22 @@ impl Conn {
     ) -> Aio<Written, InFlight> {
         let is_interim = framing::is_interim(response.status());
         if is_interim || self.handle.link.ledger.upgraded.is_set() {
-            let parcel = Parcel::response(response.map(IntoBytes::into_bytes));
-            let source = Source::Body(BodyFraming::None);
-            return Forwarding::submit(self, to, aio, parcel.map(Some), source);
+            let parcel = Parcel::response(forward::head_alone(response));
+            let source = Source::Body(BodyFraming::None, Options::default());
+            return Forwarding::submit(self, to, aio, Some(parcel), source);
         }
         let framing = self.body_framing();
-        let parcel = Parcel::response(forward::response(response, framing));
-        Forwarding::submit(self, to, aio, parcel.map(Some), Source::Body(framing))
+        let (parcel, options) = match forward::response(response, framing) {
+            Ok(passed) => (Parcel::response(passed.head), passed.options),
+            Err(error) => (Err(error), Options::default()),
+        };
+        let source = Source::Body(framing, options);
+        Forwarding::submit(self, to, aio, Some(parcel), source)
     }
 
-    /// Writes all that comes on this connection to another, where neither speaks HTTP (any more), and ends
-    /// the write side of the other when the stream ends. A tunnel is two of these:
+    /// Writes all that comes on this connection to another, where neither speaks HTTP (any more: wait for the
+    /// head that opens a tunnel first), and ends the write side of the other when the stream ends. A tunnel
+    /// is two of these:
     ///
     /// ```
     /// use http_aio::{Aio, Conn, Error};
@@ -173,14 +191,15 @@ impl Conn {
     /// # Errors
     ///
     /// Those of [`read`](Self::read) on this connection, and then the other is untouched; and of
-    /// [`write_all`](Self::write_all) on the other. [`Error::count`] is what has been written to it.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) in the middle of a message.
+    /// [`write_all`](Self::write_all) on the other. [`Error::count`] is what has been written to it, and
+    /// what was not written stays to be read. [`InvalidInput`](ErrorKind::InvalidInput), and nothing is
+    /// written, where messages are read or written.
     ///
     /// # Cancellation
     ///
     /// At once. A write that is in flight ends the write side of the other.
     #[doc(alias = "tunnel")]
     pub fn forward_stream(&self, aio: Aio<Written>, to: &Self) -> Aio<Written, InFlight> {
-        Forwarding::submit(self, to, aio, Ok(None), Source::Stream)
+        Forwarding::submit(self, to, aio, None, Source::Stream)
     }
 }

@@ -65,6 +65,18 @@ impl IncomingBody {
         }
     }
 
+    /// As `available_now`, where no message is spoken.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: messages are.
+    pub(super) fn available_stream(&mut self, limits: &Limits) -> Result<Available, Error> {
+        match self.state {
+            BodyState::Raw => self.available_now(1, limits),
+            _ => Err(invalid_input("messages are read on the connection")),
+        }
+    }
+
     fn available_between(
         &mut self,
         enough: usize,
@@ -120,6 +132,15 @@ impl IncomingBody {
         // The end of a chunked body is all that can be left.
         self.complete();
         content
+    }
+
+    /// Puts back what was handed out last, though not into a chunked body. False if it cannot.
+    pub(super) fn put_back(&mut self, content: &[u8]) -> bool {
+        match self.state {
+            BodyState::Raw => self.input.put_back(content),
+            _ => return false,
+        }
+        true
     }
 
     /// The length of the rest of the body, if it is known.

@@ -185,6 +185,13 @@ impl Half<Reader> {
         }
     }
 
+    /// Puts back what was handed out last, if nobody reads.
+    pub(crate) fn put_back(&self, content: &[u8]) {
+        if let Some(incoming) = &mut *self.direction.incoming.lock() {
+            incoming.body.put_back(content);
+        }
+    }
+
     /// Serves one read, and returns what it ends with, for when the connection is at rest.
     fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Outcome {
         if job.deadline.is_past() {

@@ -85,7 +85,8 @@ impl Message {
             // A request that announced the close is the last (RFC 9112 section 9.6). To a client that does
             // not know chunks, the end of the connection is that of the body (section 6.1).
             Edits {
-                closes: is_unchunked || (is_last && self.promises_another(status)),
+                closes: (is_unchunked && self.persists)
+                    || (is_last && self.promises_another(status)),
                 without_coding: is_unchunked,
                 // To GET, something else may be the answer (RFC 9110 section 9.3.2).
                 without_length: asked == Asked::Head && self.assumes_length,

@@ -144,9 +144,10 @@ impl Conn {
     ///
     /// The response to a request that announced the close, or that was of HTTP/1.0, says
     /// `Connection: close` by itself, and to one of HTTP/1.0 a body that is declared chunked is written
-    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). A
-    /// [`Reason`](crate::Reason) among the
-    /// response's extensions goes before the usual phrase.
+    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). To HTTP/1.0, nothing of
+    /// an interim response is written (RFC 9110 section 15.2): the count is 0. A success for CONNECT
+    /// declares no body. A [`Reason`](crate::Reason) among the response's
+    /// extensions goes before the usual phrase.
     ///
     /// # Errors
     ///

@@ -10,6 +10,8 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
+use http::{StatusCode, Version};
+
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
 use crate::conn::ledger::{Ledger, close_announced};
@@ -68,6 +70,7 @@ impl Outgoing {
         if !parcel.is_begun() {
             match &parcel.content {
                 Content::Vector => self.admit_vector(parcel)?,
+                Content::Stream => self.expect_no_messages()?,
                 Content::Message(_) => number = self.admit_message(parcel, ledger)?,
                 Content::Finish(_) => self.admit_finish(parcel)?,
                 Content::CloseWrite => return Err(self.admit_close()),
@@ -135,7 +138,14 @@ impl Outgoing {
                 }
             }
             Content::Finish(_) => self.body = BodyState::Complete,
-            Content::CloseWrite | Content::End => {}
+            Content::Stream | Content::CloseWrite | Content::End => {}
+        }
+    }
+
+    fn expect_no_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw => Ok(()),
+            _ => Err(invalid_input("messages are written on the connection")),
         }
     }
 
@@ -182,24 +192,7 @@ impl Outgoing {
     }
 
     fn admit_message(&self, parcel: &mut Parcel, ledger: &Ledger) -> Result<Option<u64>, Error> {
-        match self.body {
-            BodyState::Raw | BodyState::Complete => {}
-            BodyState::Length(left) => {
-                return Err(unusable().with_words(move |f| {
-                    write!(f, "{left} bytes of the body before it are not written yet")
-                }));
-            }
-            BodyState::Chunked(()) => {
-                return Err(invalid_input(
-                    "the chunked body before it is not finished: finish it with `Conn::finish`",
-                ));
-            }
-            BodyState::UntilEnd => {
-                return Err(invalid_input(
-                    "the body before it ends with the connection: no message can follow",
-                ));
-            }
-        }
+        self.expect_between_messages()?;
         let Content::Message(message) = &mut parcel.content else {
             return Ok(None);
         };
@@ -211,22 +204,54 @@ impl Outgoing {
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                let note = ledger.read.look_up(self.responses);
-                let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
-                message.then = message.after_response(status, note.asked);
-                if let Some(head) = message.adapt(status, note, is_last) {
-                    parcel.bufs.replace_first(head);
-                }
-                // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                let is_head = note.asked == Asked::Head;
-                parcel.bufs.show(if is_head { 1 } else { usize::MAX });
-                if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
-                    let detail = "a response that opens a tunnel has no body";
-                    return Err(invalid_input(detail));
-                }
+                self.admit_response(parcel, status, ledger)?;
                 Ok(None)
             }
         }
+    }
+
+    fn expect_between_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw | BodyState::Complete => Ok(()),
+            BodyState::Length(left) => Err(unusable().with_words(move |f| {
+                write!(f, "{left} bytes of the body before it are not written yet")
+            })),
+            BodyState::Chunked(()) => Err(invalid_input(
+                "the chunked body before it is not finished: finish it with `Conn::finish`",
+            )),
+            BodyState::UntilEnd => Err(invalid_input(
+                "the body before it ends with the connection: no message can follow",
+            )),
+        }
+    }
+
+    /// Makes of a response what its request allows.
+    fn admit_response(
+        &self,
+        parcel: &mut Parcel,
+        status: StatusCode,
+        ledger: &Ledger,
+    ) -> Result<(), Error> {
+        let Content::Message(message) = &mut parcel.content else {
+            return Ok(());
+        };
+        let note = ledger.read.look_up(self.responses);
+        let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
+        message.then = message.after_response(status, note.asked);
+        if let Some(head) = message.adapt(status, note, is_last) {
+            parcel.bufs.replace_first(head);
+        }
+        parcel.bufs.show(match note.asked {
+            // A client of HTTP/1.0 would take it for the final one (RFC 9110 section 15.2).
+            _ if note.version == Version::HTTP_10 && framing::is_interim(status) => 0,
+            // What was asked for is the head alone (RFC 9110 section 9.3.2).
+            Asked::Head => 1,
+            _ => usize::MAX,
+        });
+        if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
+            return Err(invalid_input("a response that opens a tunnel has no body"));
+        }
+        Ok(())
     }
 
     fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {
