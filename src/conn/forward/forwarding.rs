@@ -17,7 +17,7 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
-use super::state::{Event, Progress, Receiver, Remedy, Source, Step};
+use super::state::{Event, Progress, Receiver, Remedy, Step};
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series, Written};
 use crate::background::UserCode;
@@ -29,7 +29,7 @@ use crate::deadline::Deadline;
 use crate::error::{Action, Error, ErrorKind, Peer};
 
 /// Most bytes of a piece.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 pub(super) struct Forwarding {
     /// Of the sender's connection.
@@ -66,8 +66,7 @@ impl Forwarding {
         from: &Conn,
         to: &Conn,
         aio: Aio<Written>,
-        head: Option<Result<Parcel, Error>>,
-        source: Source,
+        progress: Progress,
     ) -> Aio<Written, InFlight> {
         let forwarding = Arc::new_cyclic(|this| Self {
             reader: Arc::clone(&from.handle.reader),
@@ -75,7 +74,7 @@ impl Forwarding {
             steps: Series::default(),
             this: Weak::clone(this),
             state: Mutex::new(State {
-                progress: Progress::new(head, source),
+                progress,
                 whole: None,
                 stepping: None,
                 event: None,
@@ -160,7 +159,6 @@ impl Forwarding {
             }
             Step::Fail(error, remedy) => {
                 match remedy {
-                    Remedy::Nothing => {}
                     Remedy::EndReceiver => self.writer.cut(EndReason::ForwardingFailed),
                     Remedy::PutBack(piece) => self.reader.put_back(&piece),
                 }

@@ -14,6 +14,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use crate::aio::Written;
+use crate::conn::read::Beginning;
 use crate::conn::write::Parcel;
 use crate::error::Error;
 use crate::proto::body::BodyFraming;
@@ -21,8 +22,8 @@ use crate::proto::forward::Options;
 
 /// What is copied.
 #[derive(Debug)]
-pub(super) enum Source {
-    /// The body of the message whose head was read last, without these trailers.
+enum Source {
+    /// So much of a body, without these trailers.
     Body(BodyFraming, Options),
     /// Whatever comes, to the end of the stream.
     Stream,
@@ -35,7 +36,7 @@ pub(super) struct Progress {
     source: Source,
     is_ending: bool,
     written: u64,
-    /// What is being written of a stream.
+    /// What was taken and is being written, where it can be put back: of a stream, and behind a head.
     piece: Bytes,
 }
 
@@ -69,15 +70,44 @@ pub(super) enum Step {
 /// What a failure leaves to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    Nothing,
     /// The receiver must not take what it has got for the whole.
     EndReceiver,
-    /// What was read and not written can be read again.
+    /// What was taken and not written, if there is any, can be read again.
     PutBack(Bytes),
 }
 
 impl Progress {
-    pub(super) fn new(head: Option<Result<Parcel, Error>>, source: Source) -> Self {
+    /// Of a head with nothing behind it.
+    pub(super) fn of_head(head: Result<Parcel, Error>) -> Self {
+        Self::new(
+            Some(head),
+            Source::Body(BodyFraming::None, Options::default()),
+        )
+    }
+
+    /// Of a message: its head, and what has come of its body.
+    pub(super) fn of_message(head: Result<(Parcel, Options), Error>, beginning: Beginning) -> Self {
+        let Beginning { framing, content } = beginning;
+        let left = match framing {
+            BodyFraming::Exact(length) => {
+                BodyFraming::Exact(length.saturating_sub(content.len() as u64))
+            }
+            other => other,
+        };
+        let (head, options) = match head {
+            Ok((head, options)) => (Ok(head.with_beginning(content.clone())), options),
+            Err(error) => (Err(error), Options::default()),
+        };
+        let mut progress = Self::new(Some(head), Source::Body(left, options));
+        progress.piece = content;
+        progress
+    }
+
+    pub(super) fn of_stream() -> Self {
+        Self::new(None, Source::Stream)
+    }
+
+    fn new(head: Option<Result<Parcel, Error>>, source: Source) -> Self {
         Self {
             head,
             source,
@@ -176,8 +206,7 @@ impl Progress {
     fn fail(&mut self, error: Error) -> Step {
         let remedy = match self.source {
             Source::Body(..) if self.written > 0 => Remedy::EndReceiver,
-            Source::Body(..) => Remedy::Nothing,
-            Source::Stream => Remedy::PutBack(std::mem::take(&mut self.piece)),
+            Source::Body(..) | Source::Stream => Remedy::PutBack(std::mem::take(&mut self.piece)),
         };
         Step::Fail(error.with_written_count(self.written), remedy)
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod beginning;
 mod body;
 mod incoming;
 mod incoming_body;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub(super) use self::beginning::Beginning;
 pub use self::body::Body;
 pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;

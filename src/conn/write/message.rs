@@ -50,6 +50,13 @@ impl Message {
         }
     }
 
+    /// So much of its body is written with it.
+    pub(super) fn begin_body(&mut self, count: u64) {
+        if let Framing::Length(length) = self.declared {
+            self.declared = framing::of_length(length.saturating_sub(count));
+        }
+    }
+
     /// What follows a request.
     pub(super) fn after_request(&self) -> BodyState {
         self.declared.into()

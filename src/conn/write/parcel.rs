@@ -91,6 +91,15 @@ impl Parcel {
         Self::new(Content::Message(Box::new(message)), bufs, Until::All)
     }
 
+    /// A message with the beginning of its body, whose head declares a length of so much at least.
+    pub(crate) fn with_beginning(mut self, content: Bytes) -> Self {
+        if let Content::Message(message) = &mut self.content {
+            message.begin_body(content.len() as u64);
+            self.bufs.push(content);
+        }
+        self
+    }
+
     /// Content of a body.
     pub(crate) fn content(content: Bytes) -> Self {
         let bufs = std::iter::once(content).collect();

@@ -66,7 +66,8 @@ impl From<&Method> for Asked {
     }
 }
 
-fn of_length(length: u64) -> Framing {
+/// A length of 0 is no body.
+pub(crate) fn of_length(length: u64) -> Framing {
     match length {
         0 => Framing::None,
         length => Framing::Length(length),

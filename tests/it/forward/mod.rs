@@ -1,6 +1,8 @@
 //! Forwarding: the next hop gets the same message, framed for it, and can tell whether it is whole; nothing
 //! that is counted is lost, nothing that is not whole is taken for it, and nothing is left behind.
 
+#[cfg(feature = "test-util")]
+mod beginning;
 mod ends;
 mod heads;
 mod receivers;
