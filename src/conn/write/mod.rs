@@ -6,6 +6,7 @@ mod job;
 mod message;
 mod outgoing;
 mod parcel;
+mod refusal;
 mod writer;
 
 use http::{HeaderMap, Request, Response};
