@@ -28,6 +28,13 @@ use crate::proto::framing;
 ///
 /// /// Passes the requests of `client` on to `server`, and the answers back.
 /// fn relay(client: &Conn, server: &Conn) -> Result<(), Error> {
+///     let passed = pass_on(client, server);
+///     client.close(); // With an upload that is still under way.
+///     server.close();
+///     passed
+/// }
+///
+/// fn pass_on(client: &Conn, server: &Conn) -> Result<(), Error> {
 ///     while client.persists() && server.persists() {
 ///         let request = client.read_request(Aio::new()).wait()?;
 ///         let upload = client.forward_request(Aio::new(), request, server);
@@ -73,6 +80,8 @@ use crate::proto::framing;
 ///   client of HTTP/1.0, which knows none, it ends with the connection.
 /// * `Via` and `Forwarded` are yours to add, and the request's target yours to change.
 /// * The sender's body is read as the receiver takes it, so memory stays flat.
+/// * One that is under way keeps both connections open, even when its aio and all other handles of them are
+///   gone: cancel it, give it a deadline, or [close](Self::close) one of the connections, to end it.
 ///
 /// While one of these is under way, nothing else should be read from this connection or written to the
 /// other.
@@ -140,16 +149,34 @@ impl Conn {
     }
 
     /// Writes all that comes on this connection to another, where neither speaks HTTP (any more), and ends
-    /// the write side of the other when the stream ends. A tunnel is two of these:
+    /// the write side of the other when the stream ends. A tunnel is two of these, of which neither may
+    /// outlive a failure of the other:
     ///
     /// ```
     /// use http_aio::{Aio, Conn, Error};
     /// use std::os::unix::net::UnixStream;
+    /// use std::sync::mpsc;
     ///
-    /// fn tunnel(one: &Conn, other: &Conn) -> Result<(u64, u64), Error> {
-    ///     let there = one.forward_stream(Aio::new(), other);
-    ///     let back = other.forward_stream(Aio::new(), one);
-    ///     Ok((there.wait()?.count(), back.wait()?.count()))
+    /// /// Returns how much was copied in both directions together.
+    /// fn tunnel(one: &Conn, other: &Conn) -> Result<u64, Error> {
+    ///     let (tell, told) = mpsc::channel();
+    ///     for (from, to) in [(one, other), (other, one)] {
+    ///         let tell = tell.clone();
+    ///         from.forward_stream(Aio::new(), to).on_complete(move |result, _| drop(tell.send(result)));
+    ///     }
+    ///     drop(tell);
+    ///     let mut sum = 0;
+    ///     for result in told {
+    ///         match result {
+    ///             Ok(copied) => sum += copied.count(),
+    ///             Err(error) => {
+    ///                 one.close();
+    ///                 other.close();
+    ///                 return Err(error);
+    ///             }
+    ///         }
+    ///     }
+    ///     Ok(sum)
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -165,7 +192,7 @@ impl Conn {
     /// server.write_all(Aio::new().iov(["answer"])).wait()?;
     /// server.close_write(Aio::new()).wait()?;
     /// assert_eq!(client.read_all(Aio::new(), 6).wait()?, "answer");
-    /// assert_eq!(tunnel.join().unwrap()?, (8, 6));
+    /// assert_eq!(tunnel.join().unwrap()?, 14);
     /// # Ok(())
     /// # }
     /// ```
