@@ -73,7 +73,7 @@
 //!             return Ok(sum);
 //!         }
 //!         let piece = buffer.split_to(n).freeze();
-//!         sum += conn.write_all(Aio::new().iov([piece])).wait()?.count();
+//!         sum += conn.write_all(Aio::new().bytes(piece)).wait()?.count();
 //!     }
 //! }
 //! # let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
