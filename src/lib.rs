@@ -97,7 +97,8 @@
 //! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
 //! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
 //!   [`docs::serving`]: a server, a forwarder, tunnels, upgrades.
-//! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
+//! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
+//!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.
 //! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
 //!   `examples/`.

@@ -132,7 +132,7 @@ pub(crate) fn is_ours() -> bool {
 /// The connection itself.
 impl Conn {
     pub(crate) fn new(transport: impl Transport) -> Self {
-        let peer = Peer::from(transport.peer_addr());
+        let peer = Peer::of(transport.peer_addr());
         Self::with(transport, Arc::new(peer))
     }
 

@@ -165,7 +165,7 @@ fn limits_have_names_and_values() {
 /// Whoever knows best says it first.
 #[test]
 fn what_is_known_stays() {
-    let other = || Some(Arc::new(Peer::from(Addr::Unknown)));
+    let other = || Some(Arc::new(Peer::of(Addr::Unknown)));
     let error = reset().during(Action::Handshake).with_peer(peer);
     let error = error.during(Action::Call).with_peer(other);
     assert_eq!(
@@ -219,7 +219,15 @@ fn only_what_can_be_shown_is_quoted() {
         error.with_detail_about("this is none", what).to_string()
     };
     assert_eq!(about(b"a b"), "this is none: `a b`");
-    for what in [&b""[..], b"a\nb", b"\x1b[2J", b"\xff", b"`", &[b'a'; 65]] {
+    for what in [
+        &b""[..],
+        b"a\nb",
+        b"\x1b[2J",
+        b"\xff",
+        b"`",
+        b"u:p@h",
+        &[b'a'; 65],
+    ] {
         assert_eq!(about(what), "this is none");
     }
 }

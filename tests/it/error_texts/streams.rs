@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use http_aio::{Aio, Conn, Limits};
+use http_aio::{Aio, Limits};
 use socket2::SockRef;
 
 use super::{conn, error, said};
@@ -207,7 +207,7 @@ fn peers_without_a_port() {
         let faults = http_aio::testing::memory::Faults::none();
         let (near, far) = http_aio::testing::memory::pair(9, faults);
         drop(far);
-        let error = error(Conn::from_transport(near).read(Aio::new(), 1));
+        let error = error(http_aio::Conn::from_transport(near).read(Aio::new(), 1));
         assert!(error.peer().is_none());
         assert_eq!(error.to_string(), "reading: the peer ended its stream");
     }
