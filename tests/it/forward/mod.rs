@@ -9,6 +9,8 @@ mod heads;
 mod received;
 mod receivers;
 #[cfg(feature = "test-util")]
+mod steps;
+#[cfg(feature = "test-util")]
 mod streams;
 
 use std::net::Shutdown;
