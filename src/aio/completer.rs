@@ -1,6 +1,6 @@
 //! The provider's half of an operation: reports progress, finishes it exactly once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::notice::Notice;
 use super::provider::Operation;
@@ -63,6 +63,14 @@ impl<T: Send + 'static> Completer<T> {
         self.slot.clone().map(|slot| slot as Arc<dyn Operation>)
     }
 
+    /// Its operation, for somebody who is to interrupt it.
+    pub(crate) fn weak_operation(&self) -> Weak<dyn Operation> {
+        match &self.slot {
+            Some(slot) => Arc::downgrade(slot) as Weak<dyn Operation>,
+            None => Weak::<Slot<T>>::new(), // Not reached: only finishing and dropping take it.
+        }
+    }
+
     /// Fails an operation whose handle has not been returned to its owner yet: nobody can listen.
     pub(crate) fn refuse(self, error: Error) {
         drop(self.finish_for_cause(Err(error)));
@@ -72,7 +80,7 @@ impl<T: Send + 'static> Completer<T> {
     /// an error.
     pub(crate) fn finish_for_cause(self, result: Result<T, Error>) -> Notice<T> {
         let result = match (result, self.cause()) {
-            (Err(error), Some(cause)) => Err(error.with_kind(cause)),
+            (Err(error), Some(cause)) => Err(error.because(cause)),
             (result, _) => result,
         };
         self.finish(result)
@@ -99,6 +107,7 @@ impl<T: Send + 'static> Drop for Completer<T> {
 }
 
 fn finish<T>(slot: &Arc<Slot<T>>, result: Result<T, Error>) -> Notice<T> {
+    let result = result.map_err(|error| slot.explain(error));
     slot.finish(result)
         .map_or(Notice::None, |told| Notice::new(told, slot))
 }

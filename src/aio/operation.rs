@@ -60,11 +60,23 @@ impl<T: Send + 'static> Operation for Slot<T> {
             TakenBack::Begun => true,
             TakenBack::Not => false,
         };
-        let Some(told) = Self::interrupt(&self, kind, is_begun) else {
+        let peer = || provider.as_ref()?.peer();
+        let Some(told) = Self::interrupt(&self, kind, is_begun, peer) else {
             return;
         };
         Notice::new(told, &self).post(provider.as_deref());
         if let Some(provider) = provider {
+            provider.interrupted(&*self);
+        }
+    }
+}
+
+impl<T: Send + 'static> Slot<T> {
+    /// Cancels an operation whose outcome nobody can learn of. It is settled first: whoever has it takes
+    /// nothing any more, and its count is of no interest.
+    pub(super) fn cancel_forsaken(self: Arc<Self>) {
+        let told = Self::interrupt(&self, ErrorKind::Canceled, false, || None);
+        if let (Some(_nobody), Some(provider)) = (told, self.provider()) {
             provider.interrupted(&*self);
         }
     }

@@ -9,12 +9,13 @@ use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
 use super::Conn;
+use super::queue::EndReason;
 use super::read::{HeadClock, ReadJob, Want};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
 use crate::aio::{Aio, Canceller, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
-use crate::error::Error;
+use crate::error::{Action, Error};
 use crate::meter::Meter;
 
 impl Conn {
@@ -25,17 +26,18 @@ impl Conn {
         clock: HeadClock,
         begun: impl FnOnce(Canceller),
     ) -> (Result<Request<()>, Error>, Aio<Request<()>>) {
-        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        let (aio, completer, deadline) = aio.start(
+            &self.handle.reads,
+            Interruption::Finishes,
+            Action::ReadRequest,
+        );
         let job = ReadJob {
             want: Want::Request(completer, clock),
             limits: self.limits,
             deadline,
         };
         begun(aio.canceller());
-        if let Err(job) = self.handle.reader.serve_with(job) {
-            let limit = self.limits.queued;
-            self.handle.reader.submit(job, limit, Hold::Never);
-        }
+        self.handle.reader.serve_or_submit(job, self.limits.queued);
         aio.reclaim()
     }
 
@@ -46,7 +48,12 @@ impl Conn {
         response: Response<Bytes>,
         meter: &Arc<Mutex<Meter>>,
     ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Parcel::response(response), meter)
+        self.write_inline(
+            aio,
+            Action::WriteResponse,
+            Parcel::response(response),
+            meter,
+        )
     }
 
     /// Writes content of a body.
@@ -56,7 +63,7 @@ impl Conn {
         content: Bufs,
         meter: &Arc<Mutex<Meter>>,
     ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Ok(Parcel::content(content)), meter)
+        self.write_inline(aio, Action::Write, Ok(Parcel::vector(content)), meter)
     }
 
     /// Submits content of a body, as [`write_all`](Self::write_all).
@@ -68,8 +75,12 @@ impl Conn {
         let Some(content) = aio.take_iov() else {
             return self.write_all(aio); // Which refuses it.
         };
-        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
-        let job = WriteJob::new(Parcel::content(content), deadline, completer);
+        let (aio, completer, deadline) = aio.start(
+            &self.handle.writes,
+            Interruption::Recorded,
+            Action::WriteResponse,
+        );
+        let job = WriteJob::new(Parcel::vector(content), deadline, completer);
         let job = job.metered_by(Arc::clone(meter));
         let handling = self
             .handle
@@ -85,23 +96,22 @@ impl Conn {
         trailers: &HeaderMap,
         meter: &Arc<Mutex<Meter>>,
     ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Parcel::finish(trailers), meter)
+        self.write_inline(aio, Action::FinishBody, Parcel::finish(trailers), meter)
     }
 
     fn write_inline(
         &self,
         aio: Aio<Written>,
+        action: Action,
         parcel: Result<Parcel, Error>,
         meter: &Arc<Mutex<Meter>>,
     ) -> (Result<Written, Error>, Aio<Written>) {
-        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.writes, Interruption::Recorded, action);
         match parcel {
             Ok(parcel) => {
                 let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));
-                if let Err(job) = self.handle.writer.write_with(job) {
-                    let limit = self.limits.queued;
-                    self.handle.writer.submit(job, limit, Hold::Never);
-                }
+                self.handle.writer.write_or_submit(job, self.limits.queued);
             }
             Err(error) => completer.refuse(error),
         }
@@ -139,6 +149,6 @@ impl Conn {
 
     /// Ends the connection in the middle of a message.
     pub(crate) fn abort(&self) {
-        self.end_write_side();
+        self.handle.writer.cut(EndReason::AnswerCutOff);
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::{Phase, Shared};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 use crate::timer::{self, Alarm, Expire};
 
 /// Those who wait for the end.
@@ -36,7 +36,7 @@ impl Waiters {
         });
         let weak = Arc::downgrade(&waiter);
         let provider: Weak<dyn Provider> = weak.clone();
-        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes);
+        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, Action::Stop);
         waiter.state.lock().completer = Some(completer);
         self.waiters.lock().push(Arc::clone(&waiter));
         if let Some(at) = deadline.instant() {

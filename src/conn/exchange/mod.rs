@@ -46,25 +46,25 @@ use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
 pub(crate) use self::submit::{Check, Terms, submit};
 use super::close;
-use super::queue::Half;
+use super::ledger::NO_NUMBER;
+use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
 use crate::aio::{Canceller, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 use crate::timer::Alarm;
-
-/// No request has this number.
-const NO_NUMBER: u64 = u64::MAX;
 
 pub(crate) struct Exchange {
     writer: Arc<Half<Writer>>,
     reader: Arc<Half<Reader>>,
     /// The number of the request, while it is out or about to be.
     number: AtomicU64,
+    /// The caller writes the body, or a part of it, by operations of his own.
+    is_in_pieces: bool,
     head_timeout: Option<Duration>,
     /// Another operation that this one is a step of.
     whole: Option<Arc<dyn Operation>>,
@@ -125,6 +125,10 @@ impl Provider for Exchange {
         self.end_unwanted_read();
     }
 
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Provider::peer(&*self.reader)
+    }
+
     fn owns_current_thread(&self) -> bool {
         self.reader.owns_current_thread()
     }
@@ -151,6 +155,10 @@ impl AnswerObserver for Exchange {
         *self.head_deadline.lock()
     }
 
+    fn head_timeout(&self) -> Option<Duration> {
+        self.head_timeout
+    }
+
     fn saw_interim(&self, status: StatusCode) {
         if status == StatusCode::CONTINUE {
             self.handle(Event::BodyReleased);
@@ -161,6 +169,9 @@ impl AnswerObserver for Exchange {
     /// section 9.5).
     fn saw_answer(&self, status: StatusCode) {
         let success = status.is_success();
+        if self.is_in_pieces && !success && status != StatusCode::SWITCHING_PROTOCOLS {
+            self.writer.refuse_body(self.number.load(Ordering::Acquire));
+        }
         self.handle(Event::Answered { success });
     }
 }
@@ -276,9 +287,9 @@ impl Exchange {
             (Some(Err(read)), None) => Err(read),
             (None, _) => Err(ErrorKind::Abandoned.into()),
         };
-        let outcome = outcome.map_err(|error| error.with_count(written));
+        let outcome = outcome.map_err(|error| error.with_request_count(written));
         if outcome.is_err() && written > 0 {
-            close(&self.writer, &self.reader);
+            close(&self.writer, &self.reader, EndReason::ExchangeFailed);
         }
         self.reader.link.exchanges.end();
         recipient.finish(outcome, self);

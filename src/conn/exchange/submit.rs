@@ -10,15 +10,16 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::state::Progress;
-use super::{AnswerBody, Exchange, NO_NUMBER, Recipient, State, ready};
+use super::{AnswerBody, Exchange, Recipient, State, ready};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider};
 use crate::conn::Conn;
+use crate::conn::ledger::NO_NUMBER;
 use crate::conn::queue::Submitted;
 use crate::conn::read::{Answer, ReadJob, Want};
 use crate::conn::write::{Parcel, Role, WriteJob};
 use crate::deadline::Deadline;
-use crate::error::ErrorKind;
+use crate::error::{Action, ErrorKind};
 use crate::proto::encode::{self, Encoded, Form};
 use crate::proto::framing::Framing;
 
@@ -61,10 +62,14 @@ pub(crate) fn submit<B: AnswerBody>(
     terms: Terms<'_>,
 ) -> (Aio<Response<B>, InFlight>, Handling) {
     let parts = Aio::<Response<Bytes>>::new();
-    let (read, read_completer, _) = parts.start(&conn.handle.reads, Interruption::Finishes);
-    let exchange = Exchange::new(conn, read.canceller(), &terms);
+    let (read, read_completer, _) = parts.start(
+        &conn.handle.reads,
+        Interruption::Finishes,
+        Action::ReadResponse,
+    );
+    let exchange = Exchange::new(conn, read.canceller(), request, &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
         _ if deadline.is_past() => Err(ErrorKind::TimedOut.into()),
         Check::Needed => ready::expect_ready(conn),
@@ -110,11 +115,11 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
         Hold::Never => reader.queue.submit(read, limit),
     };
     let read = match read {
-        Submitted::Rejected(read, kind) => {
+        Submitted::Rejected(read, refusal) => {
             drop(pairing);
             // Nobody could take the answer, so the request is not sent.
-            reader.reject(read, kind);
-            writer.reject(write, kind);
+            reader.reject(read, refusal);
+            writer.reject(write, refusal);
             return Handling::HandedOver;
         }
         accepted => accepted,
@@ -133,7 +138,7 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
 }
 
 impl Exchange {
-    fn new(conn: &Conn, read: Canceller, terms: &Terms<'_>) -> Arc<Self> {
+    fn new(conn: &Conn, read: Canceller, request: &Request<Bytes>, terms: &Terms<'_>) -> Arc<Self> {
         let state = State {
             progress: Progress::begin(false),
             recipient: None,
@@ -150,6 +155,7 @@ impl Exchange {
             writer: Arc::clone(&conn.handle.writer),
             reader: Arc::clone(&conn.handle.reader),
             number: AtomicU64::new(NO_NUMBER),
+            is_in_pieces: encode::needs_more_body(request),
             head_timeout: terms.head_timeout,
             whole: terms.whole.clone(),
             head_deadline: Mutex::new(Deadline::Never),
@@ -179,7 +185,11 @@ impl Exchange {
             (body, None)
         };
         let parts = Aio::bounded(deadline);
-        let (write, write_completer, _) = parts.start(&conn.handle.writes, Interruption::Recorded);
+        let (write, write_completer, _) = parts.start(
+            &conn.handle.writes,
+            Interruption::Recorded,
+            Action::WriteRequest,
+        );
         let mut state = self.state.lock();
         state.progress = Progress::begin(waits);
         state.recipient = Some(recipient);

@@ -96,6 +96,16 @@ impl Input {
         taken
     }
 
+    /// Puts back what was handed out last of what is raw, with no content in front of it.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        let mut buffer = BytesMut::with_capacity(bytes.len() + self.filled);
+        buffer.extend_from_slice(bytes);
+        buffer.extend_from_slice(&self.buffer[..self.filled]);
+        self.is_large = buffer.capacity() > KEPT;
+        self.filled = buffer.len();
+        self.buffer = buffer;
+    }
+
     /// Drops what is raw, a head for example: as `take_raw`, where nobody wants the bytes.
     pub(crate) fn discard(&mut self, count: usize) {
         if self.content == 0 {
@@ -186,19 +196,7 @@ impl Input {
     pub(crate) fn end_error(&self) -> Option<Error> {
         self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
-            End::Broken(error) => {
-                // The transport may have said more than an `io::Error` can.
-                let ours = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-                let kind = match ours {
-                    Some(ours) => ours.kind(),
-                    None => Error::from(io::Error::from(error.kind())).kind(),
-                };
-                let again = Error::new(kind).with_source(Arc::clone(error));
-                match ours.and_then(Error::detail) {
-                    Some(detail) => again.with_detail(detail.to_owned()),
-                    None => again,
-                }
-            }
+            End::Broken(error) => Error::shared(error),
         })
     }
 }

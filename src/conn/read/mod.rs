@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod beginning;
 mod body;
 mod incoming;
 mod incoming_body;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub(super) use self::beginning::Beginning;
 pub use self::body::Body;
 pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
@@ -24,10 +26,13 @@ pub(super) use self::reader::Reader;
 pub(crate) use self::want::HeadClock;
 pub(super) use self::want::Want;
 use super::Conn;
+use super::queue::EndReason;
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
+use crate::error::Action;
 #[cfg(doc)]
 use crate::error::Error;
+#[cfg(doc)]
 use crate::error::ErrorKind;
 #[cfg(doc)]
 use crate::proto::limits::Limits;
@@ -40,7 +45,7 @@ use crate::proto::limits::Limits;
 ///
 /// Reads never lose data. A read that is cancelled, expires or meets an end takes nothing: what had
 /// arrived stays for the next read, [`Error::count`] says how much that is, and neither the
-/// connection nor the other direction is harmed.
+/// connection nor the other direction is harmed. Dropping the aio of a read in flight cancels it.
 ///
 /// A stream that ends in the middle of a message fails the read, and
 /// [`is_incomplete_message`](Error::is_incomplete_message) says so.
@@ -49,7 +54,7 @@ impl Conn {
     /// body.
     ///
     /// The result shares the connection's buffer, it is not copied (but for small chunks). `most` of
-    /// 0 yields no bytes.
+    /// 0 yields no bytes. To read into a slice, use [`io`](Self::io).
     ///
     /// # Errors
     ///
@@ -66,7 +71,7 @@ impl Conn {
     #[doc(alias = "nng_http_conn_read")]
     #[doc(alias = "recv")]
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::Some(most, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::Some(most, completer))
     }
 
     /// Reads exactly `count` bytes (`nng_http_conn_read_all`).
@@ -84,7 +89,7 @@ impl Conn {
     #[doc(alias = "nng_http_conn_read_all")]
     #[doc(alias = "read_exact")]
     pub fn read_all(&self, aio: Aio<Bytes>, count: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::All(count, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::All(count, completer))
     }
 
     /// Reads all that is left of the body of the message whose head was read last, up to
@@ -120,7 +125,7 @@ impl Conn {
     /// ```
     #[doc(alias = "read_to_end")]
     pub fn read_body(&self, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, Want::Body)
+        self.submit_read(aio, Action::ReadBody, Want::Body)
     }
 
     /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
@@ -138,7 +143,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
-        self.submit_read(aio, Want::Trailers)
+        self.submit_read(aio, Action::ReadTrailers, Want::Trailers)
     }
 
     /// Reads a request's head (RFC 9112 section 3). The content of its body is next to be read.
@@ -163,14 +168,19 @@ impl Conn {
     /// [`into_parts`](Self::into_parts) has what was sent.
     /// [`InvalidInput`](ErrorKind::InvalidInput) if content of the message before it is left to be
     /// read. [`Closed`](ErrorKind::Closed) if that request, or a response to it, announced the close
-    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read).
+    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read): a client
+    /// that has left in order is [`Reset`](ErrorKind::Reset), for which
+    /// [`is_end_of_stream`](Error::is_end_of_stream) holds, and
+    /// [`is_incomplete_message`](Error::is_incomplete_message) too in the middle of a head.
     ///
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
     #[doc(alias = "nng_http_conn_read_req")]
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
-        self.submit_read(aio, |completer| Want::Request(completer, HeadClock::Off))
+        self.submit_read(aio, Action::ReadRequest, |completer| {
+            Want::Request(completer, HeadClock::Off)
+        })
     }
 
     /// Reads the head of the next final response (RFC 9112 section 4). The content of its
@@ -184,14 +194,15 @@ impl Conn {
     ///
     /// As for [`read_request`](Self::read_request), but for `NotSupported`;
     /// [`TooLarge`](ErrorKind::TooLarge) also for more interim responses than the
-    /// [limit](Limits::interim).
+    /// [limit](Limits::interim). A peer that ends its stream instead of answering is
+    /// [`Reset`](ErrorKind::Reset), for which [`is_end_of_stream`](Error::is_end_of_stream) holds.
     ///
     /// # Cancellation
     ///
     /// As for [`read`](Self::read).
     #[doc(alias = "nng_http_conn_read_res")]
     pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::Response)
+        self.submit_read(aio, Action::ReadResponse, Want::Response)
     }
 
     /// Reads the head of the next response, be it interim or final.
@@ -204,15 +215,16 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_any_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::AnyResponse)
+        self.submit_read(aio, Action::ReadResponse, Want::AnyResponse)
     }
 
     fn submit_read<T: Send + 'static>(
         &self,
         aio: Aio<T>,
+        action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
-        let (aio, handling) = self.enqueue_read(aio, want, habit::before(Kind::Read));
+        let (aio, handling) = self.enqueue_read(aio, action, want, habit::before(Kind::Read));
         aio.submitted(Kind::Read, handling)
     }
 
@@ -220,12 +232,16 @@ impl Conn {
     pub(super) fn enqueue_read<T: Send + 'static>(
         &self,
         aio: Aio<T>,
+        action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
         hold: Hold,
     ) -> (Aio<T, InFlight>, Handling) {
-        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.reads, Interruption::Finishes, action);
+        // What it takes would go to nobody.
+        let aio = aio.canceled_when_dropped();
         if self.handle.link.ledger.shutting_down.is_set() {
-            completer.refuse(ErrorKind::Closed.into());
+            completer.refuse(EndReason::ShutDown.into());
             return (aio, Handling::HandedOver);
         }
         let job = ReadJob {

@@ -25,15 +25,18 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::attempt::Attempt;
+use super::beginning::Beginning;
 use super::incoming::Incoming;
 use super::incoming_body::unread_body;
 use super::job::ReadJob;
 use super::outcome::Outcome;
 use super::search::Search;
 use crate::aio::Operation;
+use crate::aio::habit::Hold;
 use crate::background::UserCode;
 use crate::conn::queue::{Direction, Half, Job, Next, Rest};
 use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyFraming;
 use crate::proto::limits::Limits;
 use crate::transport::moved_nothing;
 
@@ -119,14 +122,17 @@ impl Half<Reader> {
         true
     }
 
-    /// Serves a read in place of the thread, which has nothing to do: the read comes back if it has. The
-    /// closure of the read, if there is one, is one of the library's own.
-    pub(crate) fn serve_with(&self, job: ReadJob) -> Result<(), ReadJob> {
-        let job = self.queue.claim_with(job)?;
-        if let Some(call) = self.run_inline(|| self.serve(job)).flatten() {
-            call();
+    /// Serves a read in place of the thread if that has nothing to do, or else submits it. The closure of the
+    /// read, if there is one, is one of the library's own.
+    pub(crate) fn serve_or_submit(&self, job: ReadJob, limit: usize) {
+        match self.queue.claim_with(job) {
+            Ok(job) => {
+                if let Some(call) = self.run_inline(|| self.serve(job)).flatten() {
+                    call();
+                }
+            }
+            Err(job) => drop(self.submit(job, limit, Hold::Never)),
         }
-        Ok(())
     }
 
     /// What has arrived and was not read yet, for as long as nobody reads.
@@ -203,6 +209,37 @@ impl Half<Reader> {
         }
     }
 
+    /// Takes what has come of the body that was declared so, if nobody reads.
+    ///
+    /// # Errors
+    ///
+    /// Those of `IncomingBody::take_beginning`.
+    pub(crate) fn take_beginning(
+        &self,
+        declared: BodyFraming,
+        most: usize,
+        limits: &Limits,
+    ) -> Result<Beginning, Error> {
+        match &mut *self.direction.incoming.lock() {
+            Some(incoming) if self.queue.is_quiet() => {
+                incoming.body.take_beginning(declared, most, limits)
+            }
+            _ => Ok(Beginning::none(declared)),
+        }
+    }
+
+    /// Puts back what was handed out last, if nobody reads.
+    pub(crate) fn put_back(&self, content: &[u8]) {
+        if content.is_empty() {
+            return;
+        }
+        if let Some(incoming) = &mut *self.direction.incoming.lock() {
+            if let Some(framing) = incoming.body.put_back(content) {
+                *self.link.ledger.incoming.lock() = framing;
+            }
+        }
+    }
+
     /// Serves one read, and returns what it ends with, for when the connection is at rest.
     fn read(&self, mut job: ReadJob, incoming: &mut Incoming) -> Outcome {
         if job.deadline.is_past() {
@@ -225,7 +262,7 @@ impl Half<Reader> {
             self.link.ledger.reading.set(!incoming.body.is_at_rest());
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
-                Err(kind) => return job.fail_at(kind.into(), incoming),
+                Err(reason) => return job.fail_at(reason.into(), incoming),
             }
             // It was settled, or given up, before the queue knew of it: nobody would wake the call.
             if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
@@ -239,7 +276,8 @@ impl Half<Reader> {
             // The deadline is read after that, so that whoever shortens it is seen here or wakes the call.
             let Some(wait) = job.call_deadline().wait() else {
                 self.queue.leave();
-                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
+                let error = job.timed_out();
+                return job.fail_at(error, incoming);
             };
             let input = &mut incoming.body.input;
             let result = input.receive(&*self.link.transport, room, wait);
@@ -250,8 +288,8 @@ impl Half<Reader> {
                 Err(error) if moved_nothing(&error) => {}
                 Err(error) => input.mark_broken(error),
             }
-            if let Some(kind) = ended {
-                return job.fail_at(kind.into(), incoming);
+            if let Some(reason) = ended {
+                return job.fail_at(reason.into(), incoming);
             }
         }
     }

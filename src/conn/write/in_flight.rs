@@ -7,6 +7,7 @@ use super::job::WriteJob;
 use super::outgoing::Outgoing;
 use super::writer::Writer;
 use crate::aio::{Notice, Written};
+use crate::conn::ledger::answered_early;
 use crate::conn::queue::Half;
 use crate::error::{Error, ErrorKind};
 
@@ -29,12 +30,17 @@ impl Half<Writer> {
             };
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
-                Err(kind) => return self.stop(job, kind, in_flight),
+                Err(reason) => return self.stop(job, reason, in_flight),
             }
             // A cause that was recorded before the queue knew of this call does not wake it.
             if let Some(cause) = job.completer.cause() {
                 let ended = self.queue.leave();
                 return self.stop(job, cause, in_flight || ended.is_some());
+            }
+            // So does a refusal of the body.
+            if outgoing.is_refused(&self.link.ledger) {
+                self.queue.leave();
+                return self.end_with(job, answered_early());
             }
             in_flight = true;
             let result = job.measure(|| call::write_blocking(transport, &job.parcel, wait));
@@ -48,7 +54,7 @@ impl Half<Writer> {
                 }
                 Err(error) => call::failure(error),
             };
-            if let Some(error) = ended.map(Error::new).or(failure) {
+            if let Some(error) = ended.map(Error::from).or(failure) {
                 return self.end_with(job, error);
             }
             if job.parcel.wants_some() && job.parcel.is_complete() {
@@ -59,12 +65,12 @@ impl Half<Writer> {
     }
 
     /// Fails the job, and the write side with it if the job is in flight.
-    fn stop(&self, job: WriteJob, kind: ErrorKind, in_flight: bool) {
+    fn stop(&self, job: WriteJob, error: impl Into<Error>, in_flight: bool) {
         if in_flight {
-            self.end_with(job, kind.into());
+            self.end_with(job, error.into());
         } else {
             job.clear_number();
-            self.fail(job, kind);
+            self.fail(job, error);
         }
     }
 }

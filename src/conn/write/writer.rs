@@ -31,7 +31,8 @@ use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
-use crate::conn::queue::{Direction, Half, Next};
+use crate::conn::ledger::answered_early;
+use crate::conn::queue::{Direction, EndReason, Half, Next};
 use crate::error::{Error, ErrorKind};
 
 #[derive(Default)]
@@ -69,9 +70,7 @@ impl Direction for Writer {
 
     /// The cause is recorded. This wakes the call, and whoever makes it finishes with the exact count.
     fn interrupt_blocked(half: &Half<Self>, operation: &dyn Operation) {
-        if half.queue.end_if_blocked_in(operation.id()) {
-            let _ = half.link.transport.abort(Shutdown::Write);
-        }
+        half.interrupt_call(operation);
     }
 }
 
@@ -104,12 +103,15 @@ impl Half<Writer> {
         true
     }
 
-    /// Writes a job whole in place of the thread, which has nothing to do: the job comes back if it has. Its
-    /// closure, if there is one, is one of the library's own.
-    pub(crate) fn write_with(&self, job: WriteJob) -> Result<(), WriteJob> {
-        let job = self.queue.claim_with(job)?;
-        self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
-        Ok(())
+    /// Writes a job whole in place of the thread if that has nothing to do, or else submits it. Its closure,
+    /// if there is one, is one of the library's own.
+    pub(crate) fn write_or_submit(&self, job: WriteJob, limit: usize) {
+        match self.queue.claim_with(job) {
+            Ok(job) => {
+                self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
+            }
+            Err(job) => drop(self.submit(job, limit, Hold::Never)),
+        }
     }
 
     /// Writes what can be written of `job` without blocking, in place of the thread, to which the rest is
@@ -226,6 +228,10 @@ impl Half<Writer> {
                             self.requeue(batch);
                             return notices.extend(self.end_stream(job));
                         }
+                        Obstacle::Refused => {
+                            self.requeue(batch);
+                            return self.end_with(job, answered_early());
+                        }
                     }
                 }
             }
@@ -234,11 +240,11 @@ impl Half<Writer> {
 
     /// Ends the body with the stream, and the write side with it.
     fn end_stream(&self, job: WriteJob) -> Option<Notice<Written>> {
-        let ended = self.queue.end();
+        let ended = self.queue.end(EndReason::StreamEnded);
         let result = self.link.transport.shutdown(Shutdown::Write);
         let notice = match (ended.before, result) {
-            (Some(kind), _) => {
-                self.refuse(job, kind.into());
+            (Some(reason), _) => {
+                self.refuse(job, reason.into());
                 None
             }
             (None, Err(error)) => {
@@ -250,7 +256,7 @@ impl Half<Writer> {
                 Some(job.succeed())
             }
         };
-        self.fail_queued(ended.jobs);
+        self.fail_queued(ended.jobs, EndReason::StreamEnded);
         notice
     }
 
@@ -278,9 +284,9 @@ impl Half<Writer> {
             .iter()
             .filter_map(|job| job.completer.operation())
             .collect();
-        if let Err(kind) = self.queue.give_back(rest) {
+        if let Err(reason) = self.queue.give_back(rest) {
             for job in rest.drain(..) {
-                self.fail(job, kind);
+                self.fail(job, reason);
             }
         }
         // An interruption of one of them that came meanwhile did not find it in the queue.

@@ -38,7 +38,8 @@ pub(in crate::proto) fn declared(version: Version, headers: &HeaderMap) -> Resul
 fn length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut first = None;
     for value in headers.get_all(CONTENT_LENGTH) {
-        let length = digits(value).ok_or_else(|| refused("Content-Length is not a length"))?;
+        let length = digits(value)
+            .ok_or_else(|| refused_value("Content-Length is not a length", value.as_bytes()))?;
         if *first.get_or_insert(length) != length {
             return Err(refused("there are two values of Content-Length"));
         }
@@ -76,6 +77,19 @@ fn coding(headers: &HeaderMap) -> Result<Declared, Error> {
     Ok(declared)
 }
 
+/// # Errors
+///
+/// `NotSupported`, with a detail that names the coding: the body is coded before it is chunked, or is not
+/// chunked at all.
+pub(in crate::proto) fn expect_chunked_alone(headers: &HeaderMap) -> Result<(), Error> {
+    let mut codings = elements(headers, TRANSFER_ENCODING);
+    match codings.find(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+        None => Ok(()),
+        Some(coding) => Err(Error::new(ErrorKind::NotSupported)
+            .with_detail_about("a transfer coding besides chunked is not supported", coding)),
+    }
+}
+
 /// Whether the connection may be used after a message with this head (RFC 9112 section 9.3).
 pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
     let says = |word: &[u8]| elements(headers, CONNECTION).any(|e| e.eq_ignore_ascii_case(word));
@@ -105,6 +119,10 @@ fn trim(mut element: &[u8]) -> &[u8] {
         element = rest;
     }
     element
+}
+
+pub(super) fn refused_value(detail: &'static str, value: &[u8]) -> Error {
+    Error::new(ErrorKind::Protocol).with_detail_about(detail, value)
 }
 
 pub(super) fn refused(detail: &'static str) -> Error {

@@ -57,6 +57,7 @@ impl<H> Endpoint<H> {
     }
 
     /// Takes out the entry that accepts exactly this.
+    #[cfg(test)]
     pub(super) fn take(&mut self, accepts: &Accepts) -> Option<Entry<H>> {
         let at = (self.entries.iter()).position(|entry| entry.accepts == *accepts)?;
         Some(self.entries.remove(at))

@@ -49,38 +49,21 @@ impl<H> Methods<H> {
     }
 
     /// Adds a handler for GET, and for HEAD if that has none of its own.
+    #[cfg(test)]
     pub(crate) fn get(self, handler: H) -> Self {
         self.on(Method::GET, handler)
     }
 
     /// Adds a handler for HEAD.
+    #[cfg(test)]
     pub(crate) fn head(self, handler: H) -> Self {
         self.on(Method::HEAD, handler)
     }
 
     /// Adds a handler for POST.
+    #[cfg(test)]
     pub(crate) fn post(self, handler: H) -> Self {
         self.on(Method::POST, handler)
-    }
-
-    /// Adds a handler for PUT.
-    pub(crate) fn put(self, handler: H) -> Self {
-        self.on(Method::PUT, handler)
-    }
-
-    /// Adds a handler for DELETE.
-    pub(crate) fn delete(self, handler: H) -> Self {
-        self.on(Method::DELETE, handler)
-    }
-
-    /// Adds a handler for PATCH.
-    pub(crate) fn patch(self, handler: H) -> Self {
-        self.on(Method::PATCH, handler)
-    }
-
-    /// Adds a handler for OPTIONS, in place of the answer that a server gives by itself.
-    pub(crate) fn options(self, handler: H) -> Self {
-        self.on(Method::OPTIONS, handler)
     }
 
     /// Adds a handler for all methods that have none of their own, but not for TRACE and CONNECT.

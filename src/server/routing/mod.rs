@@ -62,5 +62,6 @@ pub(crate) use self::{
 use crate::error::{Error, ErrorKind};
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+    let detail = detail.into();
+    Error::new(ErrorKind::InvalidInput).with_words(move |f| f.write_str(&detail))
 }

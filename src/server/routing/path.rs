@@ -56,6 +56,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// The segments, decoded. What is escaped as `%2F` is a slash in its segment.
+    #[cfg(test)]
     pub(crate) fn segments(&self) -> impl Iterator<Item = Cow<'_, str>> {
         segments(&self.0)
     }

@@ -70,6 +70,7 @@ impl<H: Clone> Router<H> {
 
     /// Removes the handler of the route that accepts exactly this, and returns it if there is one. The
     /// names of parameters do not matter.
+    #[cfg(test)]
     pub(crate) fn remove(&mut self, route: &Route, accepts: impl Into<Accepts>) -> Option<H> {
         let accepts = accepts.into();
         self.endpoint(route)?.entry(&accepts)?;
@@ -91,6 +92,7 @@ impl<H: Clone> Router<H> {
     }
 
     /// Whether nothing is registered.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.generic.is_empty() && self.hosts.is_empty()
     }

@@ -44,7 +44,7 @@ fn what_cannot_be_registered() {
         ),
     ] {
         let error = router.add(&route, methods).unwrap_err();
-        assert_eq!(error.detail(), Some(said));
+        assert_eq!(error.detail().as_deref(), Some(said));
     }
     let expected = [
         ("GET /", "root"),
