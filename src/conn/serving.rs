@@ -32,7 +32,7 @@ impl Conn {
             deadline,
         };
         begun(aio.canceller());
-        if let Err(job) = self.handle.reader.serve_with(job) {
+        if let Some(job) = self.handle.reader.serve_with(job) {
             let limit = self.limits.queued;
             self.handle.reader.submit(job, limit, Hold::Never);
         }
@@ -98,7 +98,7 @@ impl Conn {
         match parcel {
             Ok(parcel) => {
                 let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));
-                if let Err(job) = self.handle.writer.write_with(job) {
+                if let Some(job) = self.handle.writer.write_with(job) {
                     let limit = self.limits.queued;
                     self.handle.writer.submit(job, limit, Hold::Never);
                 }

@@ -121,12 +121,15 @@ impl Half<Reader> {
 
     /// Serves a read in place of the thread, which has nothing to do: the read comes back if it has. The
     /// closure of the read, if there is one, is one of the library's own.
-    pub(crate) fn serve_with(&self, job: ReadJob) -> Result<(), ReadJob> {
-        let job = self.queue.claim_with(job)?;
+    pub(crate) fn serve_with(&self, job: ReadJob) -> Option<ReadJob> {
+        let job = match self.queue.claim_with(job) {
+            Ok(job) => job,
+            Err(job) => return Some(job),
+        };
         if let Some(call) = self.run_inline(|| self.serve(job)).flatten() {
             call();
         }
-        Ok(())
+        None
     }
 
     /// What has arrived and was not read yet, for as long as nobody reads.

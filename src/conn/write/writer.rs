@@ -106,10 +106,15 @@ impl Half<Writer> {
 
     /// Writes a job whole in place of the thread, which has nothing to do: the job comes back if it has. Its
     /// closure, if there is one, is one of the library's own.
-    pub(crate) fn write_with(&self, job: WriteJob) -> Result<(), WriteJob> {
-        let job = self.queue.claim_with(job)?;
-        self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
-        Ok(())
+    pub(crate) fn write_with(&self, job: WriteJob) -> Option<WriteJob> {
+        match self.queue.claim_with(job) {
+            Ok(job) => {
+                let mut batch = VecDeque::from([job]);
+                self.write_inline(|half, notices| half.write(&mut batch, notices));
+                None
+            }
+            Err(job) => Some(job),
+        }
     }
 
     /// Writes what can be written of `job` without blocking, in place of the thread, to which the rest is
