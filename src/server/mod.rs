@@ -272,7 +272,7 @@ impl Server {
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have
     /// arrived are answered, with `Connection: close`, and answers that were begun are finished. It completes
-    /// when the last connection has ended.
+    /// when the last connection has ended. Those that were [hijacked](Exchange::hijack) are not waited for.
     ///
     /// # Errors
     ///
@@ -286,8 +286,9 @@ impl Server {
         self.join(aio)
     }
 
-    /// Stops at once: listeners and connections are closed, what handlers read and write fails with
-    /// [`Closed`](ErrorKind::Closed). [`join`](Self::join) tells when the last handler has returned.
+    /// Stops at once: listeners and connections are closed, but for those that were
+    /// [hijacked](Exchange::hijack); what handlers read and write fails with [`Closed`](ErrorKind::Closed).
+    /// [`join`](Self::join) tells when the last handler has returned that has not hijacked its connection.
     pub fn close(&self) {
         self.handle.shared.stop(Phase::Closed);
     }
