@@ -8,10 +8,12 @@ mod ends;
 mod heads;
 mod received;
 mod receivers;
+mod relay;
 #[cfg(feature = "test-util")]
 mod steps;
 #[cfg(feature = "test-util")]
 mod streams;
+mod ways;
 
 use std::net::Shutdown;
 
