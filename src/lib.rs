@@ -95,6 +95,7 @@
 //! * [`Conn`]: connecting, writing, reading, messages and their bodies, whole exchanges
 //!   ([`transact`](Conn::transact)), forwarding, and the end of a connection.
 //! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
+//! * [`Server`]: plain blocking handlers, with routes, limits, and a stop that loses nothing.
 //! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
 //!   [`docs::serving`]: a server, a forwarder, tunnels, upgrades.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
