@@ -139,7 +139,7 @@ impl Service<'_> {
                 _ => limits.idle,
             };
             let aio = std::mem::take(&mut self.aio).timeout(patience);
-            let clock = HeadClock::Waiting(limits.head);
+            let clock = HeadClock::waiting(limits.head);
             let place = self.place;
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);

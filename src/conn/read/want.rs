@@ -27,15 +27,31 @@ pub(crate) enum HeadClock {
     /// The deadline of the read is over all of it.
     #[default]
     Off,
-    Waiting(Duration),
+    /// So much of what has arrived is blank lines, which are nothing (RFC 9112 section 2.2).
+    Waiting {
+        bound: Duration,
+        blank: usize,
+    },
     Running(Deadline),
 }
 
 impl HeadClock {
-    fn seen(self, has_begun: bool) -> Self {
-        match self {
-            Self::Waiting(after) if has_begun => Self::Running(Deadline::after(after)),
-            clock => clock,
+    pub(crate) fn waiting(bound: Duration) -> Self {
+        Self::Waiting { bound, blank: 0 }
+    }
+
+    /// Looks at what has arrived since the last time, for the first byte of the head.
+    fn seen(self, arrived: &[u8]) -> Self {
+        let Self::Waiting { bound, blank } = self else {
+            return self;
+        };
+        let new = arrived.get(blank..).unwrap_or_default();
+        match new.iter().position(|byte| !b"\r\n".contains(byte)) {
+            Some(_) => Self::Running(Deadline::after(bound)),
+            None => Self::Waiting {
+                bound,
+                blank: blank + new.len(),
+            },
         }
     }
 }
@@ -184,10 +200,8 @@ impl Want {
             },
             Self::Request(completer, clock) => match incoming.request(search, limits, ledger) {
                 Ok(None) => {
-                    // Blank lines before it are nothing (RFC 9112 section 2.2).
-                    let arrived = incoming.body.input.raw();
-                    let has_begun = arrived.iter().any(|byte| !b"\r\n".contains(byte));
-                    NotYet(Self::Request(completer, clock.seen(has_begun)), 0)
+                    let clock = clock.seen(incoming.body.input.raw());
+                    NotYet(Self::Request(completer, clock), 0)
                 }
                 Ok(Some(found)) => Completed(take_head(completer, found.size, || {
                     incoming.take_request(found, ledger)
