@@ -3,6 +3,7 @@
 
 mod bodies;
 mod duties;
+mod example;
 mod faults;
 mod hijack;
 mod limits;
