@@ -16,10 +16,10 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::Shared;
 use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::serve::{Stay, serve};
+use super::shared::Shared;
 use crate::aio::Aio;
 use crate::conn::Conn;
 use crate::meter::{Meter, Pace};

@@ -1,8 +1,9 @@
 //! Making a server: its settings.
 
+use super::Server;
 use super::event::{Observer, ServerEvent};
 use super::limits::ServerLimits;
-use super::{Server, Shared};
+use super::shared::Shared;
 
 /// Makes a [`Server`]; from [`Server::builder`].
 #[derive(Clone, Debug, Default)]

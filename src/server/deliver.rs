@@ -10,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 
-use super::Shared;
 use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
+use super::shared::Shared;
 use crate::aio::{Aio, Written};
 use crate::error::{Error, ErrorKind};
 

@@ -6,6 +6,7 @@
 
 mod accept;
 mod answer;
+mod answering;
 mod builder;
 mod date;
 mod deliver;
@@ -15,37 +16,34 @@ mod handler;
 mod limits;
 mod places;
 mod refusal;
+mod request_body;
 mod routing;
 mod serve;
+mod shared;
 mod spare;
 mod stop;
 mod writer;
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::Builder;
-
-use parking_lot::{Mutex, RwLock};
 
 use self::accept::{Acceptor, Listener};
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
-use self::event::Observer;
 pub use self::event::ServerEvent;
-pub use self::exchange::{Exchange, RequestBody};
+pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 pub use self::limits::ServerLimits;
-use self::places::{Place, Places};
+pub use self::request_body::RequestBody;
 use self::routing::{Route as Pattern, Router};
 use self::serve::{Stay, serve};
-use self::spare::Spares;
-use self::stop::Waiters;
+use self::shared::{Phase, Shared};
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
@@ -89,30 +87,6 @@ pub struct Server {
 /// What all clones share; with the last of them the server drains.
 struct Handle {
     shared: Arc<Shared>,
-}
-
-/// What its threads share.
-pub(crate) struct Shared {
-    limits: ServerLimits,
-    observer: Observer,
-    router: RwLock<Arc<Router<Handler>>>,
-    /// Held while a changed router is made.
-    editing: Mutex<()>,
-    places: Places,
-    spares: Spares,
-    phase: AtomicU8,
-    /// Threads that accept.
-    acceptors: AtomicUsize,
-    wakers: Mutex<Vec<Arc<Waker>>>,
-    addresses: Mutex<Vec<Addr>>,
-    waiters: Waiters,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    Draining,
-    Closed,
 }
 
 impl Server {
@@ -316,95 +290,6 @@ fn pattern(
     match path.find('/') {
         None | Some(0) => parse(path),
         Some(start) => parse(&path[start..])?.host(&path[..start]),
-    }
-}
-
-thread_local! {
-    /// The server whose connection this thread serves.
-    static SERVES: Cell<usize> = const { Cell::new(0) };
-}
-
-impl Shared {
-    fn new(limits: ServerLimits, observer: Observer) -> Self {
-        Self {
-            limits,
-            observer,
-            router: RwLock::new(Arc::new(Router::new())),
-            editing: Mutex::default(),
-            places: Places::default(),
-            spares: Spares::default(),
-            phase: AtomicU8::new(0),
-            acceptors: AtomicUsize::new(0),
-            wakers: Mutex::default(),
-            addresses: Mutex::default(),
-            waiters: Waiters::default(),
-        }
-    }
-
-    fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::SeqCst) {
-            0 => Phase::Open,
-            1 => Phase::Draining,
-            _ => Phase::Closed,
-        }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.phase() != Phase::Open
-    }
-
-    fn is_closed(&self) -> bool {
-        self.phase() == Phase::Closed
-    }
-
-    fn is_full(&self) -> bool {
-        self.places.count() >= self.limits.connections
-    }
-
-    fn is_accepting(&self) -> bool {
-        self.acceptors.load(Ordering::SeqCst) > 0
-    }
-
-    fn router(&self) -> Arc<Router<Handler>> {
-        Arc::clone(&self.router.read())
-    }
-
-    fn stop(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
-        for waker in &*self.wakers.lock() {
-            waker.wake();
-        }
-        if phase == Phase::Closed {
-            self.places.close_all();
-        }
-        self.places.ask_all();
-        self.look_for_end();
-    }
-
-    fn acceptor_ended(&self, waker: &Arc<Waker>) {
-        self.wakers
-            .lock()
-            .retain(|other| !Arc::ptr_eq(other, waker));
-        self.acceptors.fetch_sub(1, Ordering::SeqCst);
-        self.look_for_end();
-    }
-
-    /// The connection has ended.
-    fn leave(&self, place: &Place) {
-        self.places.remove(place);
-        self.look_for_end();
-    }
-
-    /// Runs what serves a connection. It may serve another meanwhile.
-    fn while_serving(&self, work: impl FnOnce()) {
-        let last = SERVES.replace(std::ptr::from_ref(self).addr());
-        work();
-        SERVES.set(last);
-    }
-
-    /// Whether the current thread serves a connection of this server.
-    fn serves_here(&self) -> bool {
-        SERVES.get() == std::ptr::from_ref(self).addr()
     }
 }
 

@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use http::{Request, StatusCode, Version, header};
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::answer::{Answer, Reply};
 use super::deliver::{Delivery, deliver, error_page, text_of};
 use super::event::ServerEvent;
@@ -31,6 +30,7 @@ use super::exchange::{Exchange, Matched};
 use super::places::Place;
 use super::refusal;
 use super::routing::{Allow, Found, Target};
+use super::shared::Shared;
 use crate::aio::Aio;
 use crate::conn::{Conn, HeadClock};
 use crate::error::{Error, ErrorKind};

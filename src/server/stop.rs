@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::{Phase, Shared};
+use super::shared::{Phase, Shared};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::error::{Action, Error, ErrorKind};
