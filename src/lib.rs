@@ -49,7 +49,8 @@
 //! * **Await**: it is a [`Future`], for programs that have an executor.
 //!
 //! An operation can be cancelled ([`cancel`](Aio::cancel), or many at once with a [`CancelToken`]) and its
-//! progress read ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
+//! progress read ([`count`](Aio::count)) while it runs. Dropping the
+//! aio of a read cancels it, and it takes nothing; any other operation is detached, and goes on.
 //!
 //! # Buffers
 //!

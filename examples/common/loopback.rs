@@ -1,26 +1,30 @@
 //! A server in the same process, for those who have none.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use http_aio::Conn;
 
-use crate::background::spawn;
-use crate::sentence::plain;
-use crate::target::Target;
+use super::background::spawn;
+use super::exit::Exit;
+use super::failure::{Failure, plain};
+use super::target::Target;
 
 /// Serves one connection, on a thread of its own.
 pub(crate) fn serve(
     thread: &str,
     path: &str,
     server: impl FnOnce(Conn) + Send + 'static,
-) -> Result<Target, String> {
-    let cannot = |error| format!("cannot serve on loopback: {}", plain(&error));
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(cannot)?;
-    let address: SocketAddr = listener.local_addr().map_err(cannot)?;
+) -> Result<Target, Failure> {
+    let cannot =
+        |why: String| Failure::new(Exit::Other, format!("cannot serve on loopback: {why}"));
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| cannot(plain(&error)))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| cannot(plain(&error)))?;
     spawn(thread, move || {
         if let Ok((stream, _)) = listener.accept() {
             server(Conn::from(stream));
         }
     })?;
-    format!("http://{address}{path}").parse()
+    Target::parse(&format!("http://{address}{path}")).map_err(cannot)
 }

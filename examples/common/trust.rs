@@ -1,30 +1,38 @@
 //! Which servers are trusted, if not those that the system trusts.
 
-use std::convert::Infallible;
 use std::path::Path;
 
-use crossbeam_channel::Receiver;
 use http_aio::ClientBuilder;
 
-/// Those for which a certificate in this file vouches. The bell ends the waiting for it.
+use super::failure::Failure;
+use super::task::Task;
+
+/// Those for which a certificate in this file vouches.
 #[cfg(feature = "tls")]
 pub(crate) fn only(
     builder: ClientBuilder,
     path: &Path,
-    bell: &Receiver<Infallible>,
-) -> Result<ClientBuilder, String> {
+    task: &Task,
+) -> Result<ClientBuilder, Failure> {
     let path = path.to_owned();
-    let config = crate::background::wait_for("cacert", bell, move || tls::trusting(&path))?;
+    let config = super::background::wait_for("cacert", task, move || tls::trusting(&path))?;
     Ok(builder.tls(config))
 }
 
+/// All of them.
+#[cfg(feature = "tls")]
+pub(crate) fn everybody(builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
+    Ok(builder.tls(tls::unchecked()?))
+}
+
 #[cfg(not(feature = "tls"))]
-pub(crate) fn only(
-    _: ClientBuilder,
-    _: &Path,
-    _: &Receiver<Infallible>,
-) -> Result<ClientBuilder, String> {
-    Err(crate::sentence::NO_TLS.to_owned())
+pub(crate) fn only(_: ClientBuilder, _: &Path, _: &Task) -> Result<ClientBuilder, Failure> {
+    Err(Failure::no_tls())
+}
+
+#[cfg(not(feature = "tls"))]
+pub(crate) fn everybody(_: ClientBuilder) -> Result<ClientBuilder, Failure> {
+    Err(Failure::no_tls())
 }
 
 #[cfg(feature = "tls")]
@@ -33,37 +41,102 @@ mod tls {
     use std::path::Path;
     use std::sync::Arc;
 
-    use http_aio::rustls::crypto::ring;
-    use http_aio::rustls::pki_types::CertificateDer;
+    use http_aio::rustls::client::danger::{
+        HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+    };
+    use http_aio::rustls::crypto::{
+        CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+    };
     use http_aio::rustls::pki_types::pem::PemObject;
-    use http_aio::rustls::{ClientConfig, RootCertStore};
+    use http_aio::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use http_aio::rustls::{
+        ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+        WantsVerifier,
+    };
 
-    use crate::sentence::cannot_read;
+    use super::super::exit::Exit;
+    use super::super::failure::Failure;
 
-    pub(super) fn trusting(path: &Path) -> Result<Arc<ClientConfig>, String> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let mut config = builder
-            .with_root_certificates(roots(path)?)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+    pub(super) fn trusting(path: &Path) -> Result<Arc<ClientConfig>, Failure> {
+        let roots = roots(path)?;
+        let config = builder()?.with_root_certificates(roots);
+        Ok(http(config.with_no_client_auth()))
     }
 
-    fn roots(path: &Path) -> Result<RootCertStore, String> {
-        let pem = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+    pub(super) fn unchecked() -> Result<Arc<ClientConfig>, Failure> {
+        let anybody = Arc::new(Anybody(ring::default_provider()));
+        let config = builder()?
+            .dangerous()
+            .with_custom_certificate_verifier(anybody);
+        Ok(http(config.with_no_client_auth()))
+    }
+
+    fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Failure> {
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::new(Exit::Tls, error.to_string()))
+    }
+
+    fn http(mut config: ClientConfig) -> Arc<ClientConfig> {
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
+    fn roots(path: &Path) -> Result<RootCertStore, Failure> {
+        let unusable = |why: String| Failure::new(Exit::Read, why);
+        let pem = fs::read(path).map_err(|error| Failure::cannot_read(path, &error))?;
+        let name = path.display();
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let certificates = certificates
-            .map_err(|_| format!("cannot read {}: its PEM is damaged", path.display()))?;
+            .map_err(|_| unusable(format!("cannot read {name}: its PEM is damaged")))?;
         let mut roots = RootCertStore::empty();
         // A bundle may hold some that nobody can parse any more.
         match roots.add_parsable_certificates(certificates) {
-            (0, _) => Err(format!(
-                "there is no usable PEM certificate in {}",
-                path.display()
-            )),
+            (0, _) => Err(unusable(format!(
+                "there is no usable PEM certificate in {name}"
+            ))),
             _ => Ok(roots),
+        }
+    }
+
+    /// Takes every certificate; whoever shows it must have its key.
+    #[derive(Debug)]
+    struct Anybody(CryptoProvider);
+
+    impl ServerCertVerifier for Anybody {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            let algorithms = &self.0.signature_verification_algorithms;
+            verify_tls12_signature(message, certificate, signed, algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            let algorithms = &self.0.signature_verification_algorithms;
+            verify_tls13_signature(message, certificate, signed, algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.0.signature_verification_algorithms.supported_schemes()
         }
     }
 }

@@ -4,17 +4,21 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
-use http_aio::http::{HeaderMap, Response, header};
+use http_aio::http::{Response, header};
 use http_aio::{Aio, Client, Conn, Error};
 
-use crate::cancel::CancelGroup;
-use crate::download::{self, Options};
-use crate::ending::Ending;
+use crate::common::console::Console;
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+use crate::common::loopback;
+use crate::common::output::Output;
+use crate::common::pattern::Pattern;
+use crate::common::target::Target;
+use crate::common::task::Task;
+use crate::context::{Context, Options, Then};
+use crate::download;
 use crate::outcome::Outcome;
-use crate::output::Output;
-use crate::pattern::Pattern;
-use crate::wanted::Wanted;
-use crate::{loopback, note};
+use crate::wanted::Question;
 
 const LEN: u64 = 256 << 20;
 const PIECE: usize = 256 << 10;
@@ -23,44 +27,41 @@ const PIECE: usize = 256 << 10;
 const DEPTH: usize = 4;
 
 /// Compares what arrives with what was generated.
-pub(crate) struct Check {
+struct Check {
     pattern: Pattern,
     at: u64,
 }
 
-pub(crate) fn run(timeout: Option<Duration>, stop: &CancelGroup) -> Outcome {
+pub(crate) fn run(timeout: Option<Duration>, task: &Task, console: &Console) -> Outcome {
     // The client says what became of it.
-    let serving = loopback::serve("get:server", "/demo", |conn| drop(send(&conn)));
-    let wanted =
-        serving.and_then(|target| Wanted::new(target, None, HeaderMap::new(), None, stop.bell()));
-    match wanted {
-        Ok(wanted) => download(&wanted, timeout, stop),
-        Err(reason) => Outcome::none(Ending::failed(reason)),
+    match loopback::serve("get:server", "/demo", |conn| drop(send(&conn))) {
+        Ok(target) => download(&target, &task.within(timeout), console),
+        Err(failure) => Outcome::none(failure),
     }
 }
 
-fn download(wanted: &Wanted, timeout: Option<Duration>, stop: &CancelGroup) -> Outcome {
-    note(&format!(
+fn download(target: &Target, task: &Task, console: &Console) -> Outcome {
+    console.note(&format!(
         "no URL: downloading {} MiB of generated data from a server in this process (see --help)",
         LEN >> 20
     ));
-    note(&format!("GET {}", wanted.target.uri));
-    let options = Options {
-        timeout,
-        resume: false,
-        include: false,
-        repeat: 1,
-        follow: false,
-    };
-    let output = Output::check(Check {
+    console.note(&format!("GET {}", target.uri));
+    let mut check = Check {
         pattern: Pattern::new(PIECE),
         at: 0,
-    });
-    let client = Client::new();
+    };
+    let context = Context {
+        client: &Client::new(),
+        question: &Question::plain(),
+        options: &Options::default(),
+        task,
+        console,
+    };
     let start = Instant::now();
-    let outcome = download::run(&client, wanted, output, &options, stop);
+    let output = Output::function(move |bytes| check.accept(bytes));
+    let outcome = download::run(&context, target, output, Then::Nothing);
     let time = start.elapsed().as_secs_f64();
-    note(&format!(
+    console.note(&format!(
         "took {time:.3} s: {:.0} MiB/s, {} bytes as generated",
         outcome.read as f64 / time / f64::from(1 << 20),
         outcome.read // What was not would have ended it: see `Check::accept`.
@@ -91,12 +92,15 @@ fn send(conn: &Conn) -> Result<(), Error> {
 
 impl Check {
     /// Takes all of it, or says where it is wrong.
-    pub(crate) fn accept(&mut self, bytes: &[u8]) -> Result<usize, String> {
+    fn accept(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
         let expected = self.pattern.piece(self.at, bytes.len());
         if bytes != expected {
             let wrong = bytes.iter().zip(&expected).position(|(is, was)| is != was);
             let at = self.at + wrong.unwrap_or(0) as u64;
-            return Err(format!("byte {at} is not as generated"));
+            return Err(Failure::new(
+                Exit::Other,
+                format!("byte {at} is not as generated"),
+            ));
         }
         self.at += bytes.len() as u64;
         Ok(bytes.len())

@@ -1,259 +1,250 @@
-//! The exchanges of a client, and bodies that are written while they are read.
+//! The exchanges for one URL, and their bodies, which are written while they are read.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use http_aio::bytes::{BufMut, Bytes, BytesMut};
+use http_aio::bytes::Bytes;
 use http_aio::http::header::{self, HeaderValue};
 use http_aio::http::{Request, Response, StatusCode};
-use http_aio::{Aio, Body, Client, Error, ErrorKind, InFlight};
-use indicatif::ProgressBar;
+use http_aio::{Aio, Error, ErrorKind};
 
-use crate::cancel::CancelGroup;
-use crate::deadline::Deadline;
-use crate::ending::{Ending, Status};
+use crate::answer::{Answer, Seen, Unanswered, ask};
+use crate::common::console::Progress;
+use crate::common::ending::{Ending, Status};
+use crate::common::exit::Exit;
+use crate::common::failure::{Failure, Phase, has_closed};
+use crate::common::head;
+use crate::common::output::{Column, Output};
+use crate::common::retry::Retry;
+use crate::common::target::Target;
+use crate::context::{Context, Then};
 use crate::outcome::Outcome;
-use crate::output::Output;
-use crate::progress;
+use crate::part::Part;
 use crate::resume::{Place, place};
-use crate::sentence::{has_closed, no_answer, sentence};
-use crate::sink::{Item, Sink};
-use crate::wanted::Wanted;
+use crate::sink::{Item, Sink, Unwritten};
 
 /// Reads in flight: one more than is being waited for, so that the connection never idles while the
 /// output is written.
-pub(crate) const READS: usize = 2;
+const READS: usize = 2;
 
 /// Most of a body that is read at once.
 const PIECE: usize = 256 << 10;
 
-/// How often the progress bar moves.
-const TICK: Duration = Duration::from_millis(100);
-
-/// What the user may choose.
-pub(crate) struct Options {
-    /// From the start of the connect to the end of the last body.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) resume: bool,
-    pub(crate) include: bool,
-    pub(crate) repeat: u32,
-    /// Redirections.
-    pub(crate) follow: bool,
-}
-
 struct Download<'a> {
-    client: &'a Client,
-    wanted: &'a Wanted,
-    options: &'a Options,
-    stop: &'a CancelGroup,
-    deadline: Deadline,
+    context: &'a Context<'a>,
+    target: &'a Target,
+    then: Then,
+    /// Whether the output can be cut and continued.
+    is_file: bool,
+    is_terminal: bool,
     sink: Sink,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
-/// An answer whose body is still to come.
-struct Answer {
-    head: Response<()>,
-    body: Body,
-    /// The length of the body, if the head says it.
-    len: Option<u64>,
-}
-
-pub(crate) fn run(
-    client: &Client,
-    wanted: &Wanted,
-    output: Output,
-    options: &Options,
-    stop: &CancelGroup,
-) -> Outcome {
-    let have = if options.resume {
-        output.resumable_at()
-    } else {
-        Ok(0)
+pub(crate) fn run(context: &Context<'_>, target: &Target, output: Output, then: Then) -> Outcome {
+    let have = match context.options.resume {
+        true => output.resumable_at(),
+        false => Ok(0),
     };
-    let bar = if output.is_terminal() {
-        ProgressBar::hidden()
-    } else {
-        progress::bar(None)
-    };
-    let deadline = Deadline::after(options.timeout);
-    let (have, sink) = match have.and_then(|have| Ok((have, Sink::start(output, stop, deadline)?)))
-    {
+    let (is_file, is_terminal) = (output.is_file(), output.is_terminal());
+    let token = context.task.token().clone();
+    let sink = have.and_then(|have| Ok((have, Sink::start(output, move || token.cancel())?)));
+    let (have, sink) = match sink {
         Ok(started) => started,
-        Err(reason) => return Outcome::none(Ending::failed(reason)),
+        Err(failure) => return Outcome::none(failure),
     };
     let download = Download {
-        client,
-        wanted,
-        options,
-        stop,
-        deadline,
+        context,
+        target,
+        then,
+        is_file,
+        is_terminal,
         sink,
-        bar,
+        progress: match is_terminal {
+            true => Progress::hidden(),
+            false => context.console.progress(None),
+        },
     };
-    download.bar.enable_steady_tick(TICK);
-    let ending = if options.resume {
-        download.resume(have)
-    } else {
-        download.repeat()
-    };
-    let (read, ending) = download.sink.end(ending.unwrap_or_else(|ending| ending));
-    download.bar.finish_and_clear();
-    Outcome { read, ending }
+    let ending = download.repeat(have);
+    download.end(ending)
 }
 
-/// `Err` is an ending too: one that comes before its time.
 impl Download<'_> {
     /// All exchanges, up to the first that does not succeed.
-    fn repeat(&self) -> Result<Ending, Ending> {
-        for left in (0..self.options.repeat).rev() {
-            let mut request = self.wanted.request();
-            if left == 0 {
-                self.close_after(&mut request);
-            }
-            let answer = self.ask(request)?;
-            if left + 1 == self.options.repeat {
-                self.sink.give(Item::Start(0))?; // Not before: a file outlives a failed connect.
-            }
-            if self.options.include {
-                self.sink.give(Item::Head(render(&answer.head)))?;
-            }
-            // What follows 101 is not HTTP.
-            if answer.head.status() != StatusCode::SWITCHING_PROTOCOLS {
-                self.deliver(&answer, u64::MAX)?;
-            }
-            let ending = Ending::answered(Status::from(&answer.head));
+    fn repeat(&self, have: u64) -> Ending {
+        let mut part = Part::first(have);
+        let mut left = self.context.options.repeat;
+        loop {
+            left = left.saturating_sub(1);
+            let ending = self.exchange(&mut part, left);
             if left == 0 || !ending.is_ok() {
-                return Ok(ending);
+                return ending;
             }
+            part = part.next();
         }
-        Err(Ending::failed("nothing was asked for"))
     }
 
-    /// One exchange, for what is missing after the first `have` bytes.
-    fn resume(&self, have: u64) -> Result<Ending, Ending> {
-        let mut request = self.wanted.request();
-        self.close_after(&mut request);
-        if have > 0 {
-            let range = HeaderValue::try_from(format!("bytes={have}-"));
-            let range = range.map_err(|error| Ending::failed(error.to_string()))?;
-            request.headers_mut().insert(header::RANGE, range);
+    /// One exchange, in as many attempts as it may take. `left` come behind it.
+    fn exchange(&self, part: &mut Part, left: u32) -> Ending {
+        let Context {
+            question,
+            options,
+            task,
+            console,
+            ..
+        } = self.context;
+        let mut retry = Retry::new(options.retry);
+        loop {
+            self.progress.say("waiting for the answer");
+            let (ending, seen) = match ask(self.context, self.request(part, left)) {
+                Ok(answer) => (self.take(&answer, part, &retry), Seen::Perhaps),
+                Err(Unanswered { failure, seen }) => (Err(failure.into()), seen),
+            };
+            let ending = ending.unwrap_or_else(|ending| ending);
+            if !self.may_repeat(part, seen) || !retry.wait(&ending, task, console) {
+                return match task.is_interrupted() && !ending.is_ok() {
+                    true => Ending::canceled(),
+                    false => ending,
+                };
+            }
+            let can_continue = options.resume || question.is_get() && part.is_valid();
+            if !can_continue {
+                part.forget();
+            }
         }
-        let answer = self.ask(request)?;
+    }
+
+    /// Whether another attempt does no harm: to the server, and to the output.
+    fn may_repeat(&self, part: &Part, seen: Seen) -> bool {
+        let harmless = self.context.question.is_idempotent() || seen == Seen::Nothing;
+        harmless && (self.is_file || !part.has_begun)
+    }
+
+    /// Takes what belongs to the output. `Err` is an ending too: one that comes before its time.
+    fn take(&self, answer: &Answer, part: &mut Part, retry: &Retry) -> Result<Ending, Ending> {
         let status = Status::from(&answer.head);
-        match place(&answer.head, have) {
-            Ok(Place::Append { end, total }) => {
-                self.sink.give(Item::Start(have))?;
-                let now = have + self.deliver(&answer, end - have)?;
-                let all = total.unwrap_or(end);
-                if now == all {
-                    Ok(Ending::Ok(status))
-                } else {
-                    Err(incomplete(now, Some(all)))
+        let ending = Ending::answered(status.clone());
+        if retry.is_left_for(&ending) && self.may_repeat(part, Seen::Perhaps) {
+            return Ok(ending); // Nobody needs its body.
+        }
+        let place = self.place(&answer.head, part);
+        match place.map_err(|failure| Ending::Failed(failure, Some(status)))? {
+            Place::Append { end, total } => {
+                self.give(part.place())?;
+                self.deliver(answer, part, end - part.have)?;
+                match total.unwrap_or(end) {
+                    all if all == part.have => Ok(ending),
+                    all => Err(incomplete(part.have, Some(all)).into()),
                 }
             }
-            Ok(Place::StartOver) => {
-                self.sink.give(Item::Start(0))?;
-                self.deliver(&answer, u64::MAX)?;
-                Ok(Ending::Ok(status))
+            Place::StartOver => {
+                let include = self.context.options.include;
+                let head = include.then(|| head::response(&answer.head));
+                self.give(part.start_over(&answer.head, head.as_ref()))?;
+                if let Some(head) = head {
+                    self.give(Item::Head(head))?;
+                }
+                // What follows 101 is not HTTP.
+                if answer.head.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    self.deliver(answer, part, u64::MAX)?;
+                }
+                Ok(ending)
             }
-            Ok(Place::Complete) => Ok(Ending::Ok(status)),
-            Ok(Place::Nowhere) => Ok(Ending::Refused(status)),
-            Err(why) => Err(Ending::Failed(why, Some(status))),
+            Place::Complete => Ok(Ending::Ok(Status::from(&answer.head))),
+            Place::Nowhere => Ok(ending),
         }
     }
 
-    /// Good manners, where no request follows. The user may have said something else.
-    fn close_after(&self, request: &mut Request<Bytes>) {
-        if !self.options.follow {
+    /// Where the body of an answer belongs.
+    fn place(&self, head: &Response<()>, part: &Part) -> Result<Place, Failure> {
+        let options = self.context.options;
+        if options.resume || part.have > 0 {
+            return place(head, part.have);
+        }
+        Ok(match options.fail && !head.status().is_success() {
+            true => Place::Nowhere,
+            false => Place::StartOver,
+        })
+    }
+
+    fn request(&self, part: &Part, left: u32) -> Request<Bytes> {
+        let mut request = self.context.question.request(self.target);
+        let headers = request.headers_mut();
+        part.ask(headers);
+        // Good manners, where no request follows. The user may have said something else.
+        if left == 0 && self.then == Then::Nothing && !self.context.options.follow {
             let close = HeaderValue::from_static("close");
-            let headers = request.headers_mut();
             headers.entry(header::CONNECTION).or_insert(close);
         }
+        request
     }
 
-    fn ask(&self, request: Request<Bytes>) -> Result<Answer, Ending> {
-        self.bar.set_message("waiting for the answer");
-        let aio = self.client.transact_streaming(self.deadline.aio(), request);
-        self.stop.add(aio.canceller());
-        let answer = aio.wait();
-        let answer = answer.map_err(|error| failed(&error, no_answer))?;
-        let (head, body) = answer.into_parts();
-        let len = head.headers.get(header::CONTENT_LENGTH);
-        let len = len.and_then(|len| len.to_str().ok()?.parse().ok());
-        let head = Response::from_parts(head, ());
-        Ok(Answer { head, body, len })
-    }
-
-    /// Gives the body to the output while it arrives, and says how much it was: `most` at most, or
-    /// the server contradicts itself.
-    fn deliver(&self, answer: &Answer, most: u64) -> Result<u64, Ending> {
+    /// Gives the body to the output while it arrives: `most` at most, or the server contradicts itself.
+    fn deliver(&self, answer: &Answer, part: &mut Part, most: u64) -> Result<(), Ending> {
         let before = self.sink.written();
-        progress::show_total(&self.bar, answer.len.map(|len| before + len));
-        self.bar.set_message("");
-        let mut reads: VecDeque<_> = (0..READS)
-            .map(|_| self.read(&answer.body, self.deadline.aio()))
-            .collect();
+        self.progress.expect(answer.len.map(|len| before + len));
+        self.progress.say("");
+        let read = |aio: Aio<Bytes>| answer.body.read_some(aio, PIECE);
+        let task = self.context.task;
+        let mut reads: VecDeque<_> = (0..READS).map(|_| read(task.aio())).collect();
         let mut count = 0;
-        while let Some(read) = reads.pop_front() {
-            let (result, aio) = read.reclaim();
+        while let Some(first) = reads.pop_front() {
+            let (result, aio) = first.reclaim();
             let bytes = result.map_err(|error| cut(&error, count, answer.len))?;
             if bytes.is_empty() {
                 continue; // The end. The reads behind this one meet it too.
             }
             count += bytes.len() as u64;
             if count > most {
-                return Err(Ending::failed("the server sends more than it says"));
+                return Err(Failure::new(Exit::Range, "the server sends more than it says").into());
             }
-            self.sink.give(Item::Body(bytes))?;
-            self.bar.set_position(self.sink.written());
-            reads.push_back(self.read(&answer.body, aio));
+            part.have += bytes.len() as u64;
+            self.give(Item::Body(bytes))?;
+            self.progress.set(self.sink.written());
+            reads.push_back(read(aio));
         }
-        Ok(count)
+        Ok(())
     }
 
-    fn read(&self, body: &Body, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        let aio = body.read_some(aio, PIECE);
-        self.stop.add(aio.canceller());
-        aio
+    fn give(&self, item: Item) -> Result<(), Failure> {
+        self.sink.give(item, self.context.task)
     }
-}
 
-/// As it looks on the wire.
-fn render(head: &Response<()>) -> Bytes {
-    let mut text = BytesMut::new();
-    text.put_slice(format!("{:?} {}\r\n", head.version(), Status::from(head)).as_bytes());
-    for (name, value) in head.headers() {
-        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            text.put_slice(part);
+    /// Ends as the exchanges did, unless the output failed, or did not end in time.
+    fn end(self, ending: Ending) -> Outcome {
+        let written = self.sink.end(self.context.task);
+        let ending = match (written.result, ending) {
+            (Ok(()), ending) => ending,
+            (Err(Unwritten::Failed(failure)), _) => failure.into(),
+            (Err(Unwritten::Late(late)), Ending::Ok(_) | Ending::Refused(_)) => late.into(),
+            (Err(Unwritten::Late(_)), ending) => ending,
+        };
+        Outcome {
+            read: written.count,
+            ending,
+            column: match self.is_terminal {
+                true => written.column,
+                false => Column::AtStart,
+            },
         }
-    }
-    text.put_slice(b"\r\n");
-    text.freeze()
-}
-
-fn failed(error: &Error, say: impl FnOnce(&Error) -> String) -> Ending {
-    if error.is_canceled() {
-        Ending::Canceled
-    } else {
-        Ending::failed(say(error))
     }
 }
 
 /// A body that ended after `count` of `len` bytes.
-fn cut(error: &Error, count: u64, len: Option<u64>) -> Ending {
+fn cut(error: &Error, count: u64, len: Option<u64>) -> Failure {
+    let failure = Failure::of(error, Phase::Receiving);
     match error.kind() {
         ErrorKind::Reset if has_closed(error) => incomplete(count, len),
         ErrorKind::Protocol | ErrorKind::TooLarge => {
-            Ending::failed("incomplete (the rest is not HTTP/1)")
+            Failure::new(Exit::Receive, "incomplete (the rest is not HTTP/1)")
         }
-        _ => failed(error, sentence),
+        _ => failure,
     }
 }
 
-fn incomplete(count: u64, of: Option<u64>) -> Ending {
-    Ending::failed(match of {
+fn incomplete(count: u64, of: Option<u64>) -> Failure {
+    let why = match of {
         Some(of) => format!("incomplete ({count} of {of} bytes)"),
         None => "incomplete (closed before the end)".to_owned(),
-    })
+    };
+    Failure::new(Exit::Receive, why)
 }

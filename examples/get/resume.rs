@@ -2,6 +2,9 @@
 
 use http_aio::http::{Response, StatusCode, header};
 
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+
 /// What to do with the answer's body.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Place {
@@ -19,8 +22,9 @@ pub(crate) enum Place {
 ///
 /// # Errors
 ///
-/// A sentence, if the answer would spoil the file.
-pub(crate) fn place<B>(response: &Response<B>, have: u64) -> Result<Place, String> {
+/// The answer would spoil the file.
+pub(crate) fn place<B>(response: &Response<B>, have: u64) -> Result<Place, Failure> {
+    let wrong = |why: String| Err(Failure::new(Exit::Range, why));
     let range = response.headers().get(header::CONTENT_RANGE);
     let range = range.and_then(|range| parse(range.to_str().ok()?));
     match (response.status(), range) {
@@ -28,13 +32,13 @@ pub(crate) fn place<B>(response: &Response<B>, have: u64) -> Result<Place, Strin
             if start == have {
                 Ok(Place::Append { end, total })
             } else {
-                Err(format!(
+                wrong(format!(
                     "the server continues at byte {start} instead of {have}"
                 ))
             }
         }
         (StatusCode::PARTIAL_CONTENT, _) => {
-            Err("the server does not say which part it sends".to_owned())
+            wrong("the server does not say which part it sends".to_owned())
         }
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(Range::Nothing { total })) if total == have => {
             Ok(Place::Complete)

@@ -8,20 +8,23 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use http_aio::bytes::{Buf, Bytes};
 
-use crate::background::spawn;
-use crate::cancel::CancelGroup;
-use crate::deadline::Deadline;
-use crate::ending::Ending;
-use crate::output::Output;
-use crate::sentence::TIMED_OUT;
+use crate::common::background::spawn;
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+use crate::common::output::{Column, Output};
+use crate::common::task::Task;
 
 /// How long the writing of what has arrived may take after everything else has ended.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// What the output is given.
+#[derive(Debug)]
 pub(crate) enum Item {
-    /// The place in the file where the rest goes.
-    Start(u64),
+    /// The place in a file where the rest goes, and how many bytes of bodies count as written there.
+    Start {
+        at: u64,
+        written: u64,
+    },
     Head(Bytes),
     Body(Bytes),
 }
@@ -29,9 +32,24 @@ pub(crate) enum Item {
 pub(crate) struct Sink {
     queue: Sender<Item>,
     progress: Arc<Progress>,
-    end: Receiver<Result<(), String>>,
-    stop: CancelGroup,
-    deadline: Deadline,
+    end: Receiver<(Result<(), Failure>, Column)>,
+}
+
+/// What became of the output.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Bytes of bodies.
+    pub(crate) count: u64,
+    pub(crate) column: Column,
+    pub(crate) result: Result<(), Unwritten>,
+}
+
+/// Why not all was written.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    Failed(Failure),
+    /// The writing did not end before the task.
+    Late(Failure),
 }
 
 #[derive(Default)]
@@ -43,41 +61,45 @@ struct Progress {
 }
 
 impl Sink {
-    /// One that waits until the deadline and until `stop`, and stops the others when it fails.
+    /// Calls `failed` when the output fails, for those who do not wait for the sink just then.
     pub(crate) fn start(
         mut output: Output,
-        stop: &CancelGroup,
-        deadline: Deadline,
-    ) -> Result<Self, String> {
+        failed: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Failure> {
         let (queue, items) = bounded(1);
         let (tell, end) = bounded(1);
         let progress = Arc::new(Progress::default());
-        let (shared, group) = (Arc::clone(&progress), stop.clone());
-        spawn("get:sink", move || {
+        let shared = Arc::clone(&progress);
+        spawn("sink", move || {
             let result = items
                 .iter()
                 .try_for_each(|item| shared.put(item, &mut output));
-            let failed = result.is_err();
-            let _ = tell.send(result); // Nobody waits for it any more, at worst.
-            if failed {
-                group.cancel();
+            let (has_failed, column) = (result.is_err(), output.column());
+            drop((items, output));
+            if has_failed {
+                failed();
             }
+            let _ = tell.send((result, column)); // Nobody waits for it any more, at worst.
         })?;
         Ok(Self {
             queue,
             progress,
             end,
-            stop: stop.clone(),
-            deadline,
         })
     }
 
-    /// Waits until the item is accepted. A failure of the output itself is told by [`end`](Self::end).
-    pub(crate) fn give(&self, item: Item) -> Result<(), Ending> {
+    /// Waits until the item is accepted.
+    ///
+    /// # Errors
+    ///
+    /// The task has ended before. What has become of the output itself is told by [`end`](Self::end).
+    pub(crate) fn give(&self, item: Item, task: &Task) -> Result<(), Failure> {
         select! {
-            send(self.queue, item) -> sent => sent.map_err(|_| Ending::Canceled),
-            recv(self.stop.bell()) -> _ => Err(Ending::Canceled),
-            recv(self.deadline.passing()) -> _ => Err(Ending::failed(TIMED_OUT)),
+            send(self.queue, item) -> sent => {
+                sent.map_err(|_| Failure::new(Exit::Write, "the output has ended"))
+            }
+            recv(task.bell()) -> _ => Err(Failure::interrupted()),
+            recv(task.passing()) -> _ => Err(Failure::timed_out()),
         }
     }
 
@@ -86,33 +108,37 @@ impl Sink {
         self.progress.written.load(Ordering::Acquire)
     }
 
-    /// Waits until everything is written, and says how many bytes of bodies that were, and how it
-    /// ended: as the exchanges did, unless the output failed, or did not end in time.
-    pub(crate) fn end(self, ending: Ending) -> (u64, Ending) {
+    /// Waits until everything is written, or the task has ended.
+    pub(crate) fn end(self, task: &Task) -> Written {
         let Self { queue, end, .. } = self;
         drop(queue);
-        let (result, late) = select! {
-            recv(end) -> result => (result.ok(), Ending::failed("the output was lost")),
-            recv(self.stop.bell()) -> _ => (None, Ending::Canceled),
-            recv(self.deadline.passing()) -> _ => (None, Ending::failed(TIMED_OUT)),
+        let (told, late) = select! {
+            recv(end) -> told => (told.ok(), Failure::lost()),
+            recv(task.bell()) -> _ => (None, Failure::interrupted()),
+            recv(task.passing()) -> _ => (None, Failure::timed_out()),
         };
-        let result = result.or_else(|| end.recv_timeout(GRACE).ok());
+        let told = told.or_else(|| end.recv_timeout(GRACE).ok());
         self.progress.given_up.store(true, Ordering::Release);
-        let written = self.progress.written.load(Ordering::Acquire);
-        let ending = match result {
-            Some(Ok(())) => ending,
-            Some(Err(reason)) => Ending::failed(reason),
-            None if matches!(ending, Ending::Ok(_) | Ending::Refused(_)) => late,
-            None => ending,
+        let count = self.progress.written.load(Ordering::Acquire);
+        let (result, column) = match told {
+            Some((result, column)) => (result.map_err(Unwritten::Failed), column),
+            None => (Err(Unwritten::Late(late)), Column::InMiddle),
         };
-        (written, ending)
+        Written {
+            count,
+            column,
+            result,
+        }
     }
 }
 
 impl Progress {
-    fn put(&self, item: Item, output: &mut Output) -> Result<(), String> {
+    fn put(&self, item: Item, output: &mut Output) -> Result<(), Failure> {
         let (mut bytes, counts) = match item {
-            Item::Start(at) => return output.start_at(at),
+            Item::Start { at, written } => {
+                self.written.store(written, Ordering::Release);
+                return output.start_at(at);
+            }
             Item::Head(bytes) => (bytes, false),
             Item::Body(bytes) => (bytes, true),
         };

@@ -1,4 +1,4 @@
-//! What is asked for: target, method, headers, data.
+//! What is asked for: method, headers, data.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -6,20 +6,22 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crossbeam_channel::Receiver;
 use http_aio::bytes::Bytes;
-use http_aio::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http_aio::http::header::{self, HeaderMap, HeaderValue};
 use http_aio::http::{Method, Request};
 
-use crate::background::wait_for;
-use crate::sentence::cannot_read;
-use crate::target::Target;
+use crate::common::background::wait_for;
+use crate::common::failure::Failure;
+use crate::common::target::Target;
+use crate::common::task::Task;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// As the command line says it.
 pub(crate) struct Wanted {
-    pub(crate) target: Target,
-    method: Method,
-    headers: HeaderMap,
-    body: Bytes,
+    pub(crate) method: Option<Method>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) data: Option<Data>,
 }
 
 /// The value of `-d`.
@@ -29,61 +31,88 @@ pub(crate) enum Data {
     File(PathBuf),
 }
 
+/// What is sent to each URL.
+pub(crate) struct Question {
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
 impl Wanted {
-    /// Reads the data, if it is in a file. The bell ends the waiting for it.
-    pub(crate) fn new(
-        target: Target,
-        method: Option<Method>,
-        mut headers: HeaderMap,
-        data: Option<Data>,
-        bell: &Receiver<Infallible>,
-    ) -> Result<Self, String> {
+    /// Reads the data, if it is in a file, until Ctrl-C.
+    pub(crate) fn question(self, task: &Task) -> Result<Question, Failure> {
+        let Self {
+            method,
+            mut headers,
+            data,
+        } = self;
         let usual = match data {
             Some(_) => Method::POST,
             None => Method::GET,
         };
-        let agent = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
-        let form = "application/x-www-form-urlencoded";
-        headers
-            .entry(header::USER_AGENT)
-            .or_insert(HeaderValue::from_static(agent));
-        if data.is_some() {
+        let method = method.unwrap_or(usual);
+        let has_body = data.is_some();
+        let body = data.map_or(Ok(Bytes::new()), |data| data.read(task))?;
+        if has_body {
             headers
                 .entry(header::CONTENT_TYPE)
-                .or_insert(HeaderValue::from_static(form));
+                .or_insert(HeaderValue::from_static(FORM));
         }
-        Ok(Self {
-            target,
-            method: method.unwrap_or(usual),
+        if has_body || matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        Ok(Question {
+            method,
             headers,
-            body: data.map_or(Ok(Bytes::new()), |data| data.read(bell))?,
+            body,
         })
     }
+}
 
-    pub(crate) fn request(&self) -> Request<Bytes> {
+impl Question {
+    /// Nothing but GET.
+    pub(crate) fn plain() -> Self {
+        Self {
+            method: Method::GET,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(crate) fn request(&self, target: &Target) -> Request<Bytes> {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.uri.clone();
+        *request.uri_mut() = target.uri.clone();
         *request.headers_mut() = self.headers.clone();
         request
+    }
+
+    /// Whether a part of the answer can be asked for.
+    pub(crate) fn is_get(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Whether asking twice does no more than asking once (RFC 9110 section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.method.is_idempotent()
     }
 }
 
 impl Data {
-    fn read(self, bell: &Receiver<Infallible>) -> Result<Bytes, String> {
+    fn read(self, task: &Task) -> Result<Bytes, Failure> {
         let path = match self {
             Self::Text(text) => return Ok(text.into()),
             Self::File(path) => path,
         };
-        wait_for("get:data", bell, move || {
+        wait_for("get:data", task, move || {
             let mut data = Vec::new();
             if path == Path::new("-") {
                 let path = Path::new("standard input");
                 let read = io::stdin().read_to_end(&mut data);
-                read.map_err(|error| cannot_read(path, &error))?;
+                read.map_err(|error| Failure::cannot_read(path, &error))?;
             } else {
                 let read = File::open(&path).and_then(|mut file| file.read_to_end(&mut data));
-                read.map_err(|error| cannot_read(&path, &error))?;
+                read.map_err(|error| Failure::cannot_read(&path, &error))?;
             }
             Ok(data.into())
         })
@@ -98,33 +127,5 @@ impl FromStr for Data {
             Some(path) => Self::File(path.into()),
             None => Self::Text(argument.to_owned()),
         })
-    }
-}
-
-/// The value of `-H`.
-pub(crate) fn header(argument: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let Some((name, value)) = argument.split_once(':') else {
-        return Err("expected NAME: VALUE".to_owned());
-    };
-    let name: HeaderName = name
-        .parse()
-        .map_err(|_| format!("{name:?} is not a header's name"))?;
-    // Two opinions about where a body ends are how requests are smuggled.
-    if name == header::CONTENT_LENGTH || name == header::TRANSFER_ENCODING {
-        return Err(format!("{name} is set from the data"));
-    }
-    let value = value
-        .trim_matches([' ', '\t'])
-        .parse()
-        .map_err(|_| format!("what {name} says is not a header's value"))?;
-    Ok((name, value))
-}
-
-/// The value of `-X`.
-pub(crate) fn method(argument: &str) -> Result<Method, String> {
-    match argument.parse() {
-        Ok(Method::CONNECT) => Err("CONNECT opens a tunnel: there is nothing to get".to_owned()),
-        Ok(method) => Ok(method),
-        Err(_) => Err("it is not a method".to_owned()),
     }
 }

@@ -3,19 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
-use http_aio::bytes::Bytes;
-use http_aio::http::{Response, StatusCode, header};
+use http_aio::http::{HeaderMap, Response, StatusCode, header};
 use http_aio::{Aio, Client, Conn, Error};
 
-use crate::control::Control;
-use crate::ending::Ending;
+use crate::arguments::Arguments;
+use crate::attempts;
+use crate::common::console::Console;
+use crate::common::loopback;
+use crate::common::pattern::Pattern;
+use crate::common::target::Target;
+use crate::common::task::Task;
+use crate::context::Context;
 use crate::outcome::Outcome;
-use crate::pattern::Pattern;
-use crate::sentence::sentence;
 use crate::source::Source;
-use crate::target::Target;
-use crate::upload::{self, Options};
-use crate::{loopback, note};
 
 const LEN: u64 = 256 << 20;
 const READ: usize = 256 << 10;
@@ -30,42 +30,49 @@ struct Seen {
     end: Result<(), Error>,
 }
 
-pub(crate) fn run(options: &Options, control: &Control) -> Outcome {
+pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outcome {
     let (tell, seen) = bounded(1);
     let serving = loopback::serve("put:server", "/demo", move |conn| {
         let _ = tell.send(Seen::on(&conn)); // Nobody waits for it after a failure.
     });
-    match serving {
-        Ok(target) => upload_to(&target, &seen, options, control),
-        Err(reason) => Outcome::none(Some(0), Ending::failed(reason)),
-    }
+    let target = match serving {
+        Ok(target) => target,
+        Err(failure) => return Outcome::none(Some(0), failure),
+    };
+    let source = Source::generated(LEN);
+    let context = Context {
+        client: &Client::new(),
+        source: &source,
+        options: &arguments.options(),
+        task: &task.within(arguments.timeout),
+        console,
+        progress: &console.progress(source.len),
+    };
+    upload(&context, target, &seen)
 }
 
-fn upload_to(
-    target: &Target,
-    seen: &Receiver<Seen>,
-    options: &Options,
-    control: &Control,
-) -> Outcome {
-    note(&format!(
+fn upload(context: &Context<'_>, target: Target, seen: &Receiver<Seen>) -> Outcome {
+    let Context {
+        console, options, ..
+    } = context;
+    console.note(&format!(
         "no FILE and URL: uploading {} MiB of generated data to a server in this process (see --help)",
         LEN >> 20
     ));
-    note(&format!(
+    console.note(&format!(
         "PUT {}, in pieces of {} bytes, {} of them in flight",
         target.uri, options.buffer, options.depth
     ));
-    let client = Client::new();
     let start = Instant::now();
-    let outcome = upload::run(&client, target, Source::generated(LEN), options, control);
+    let outcome = attempts::run(context, target, HeaderMap::new());
     let time = start.elapsed().as_secs_f64();
-    note(&format!(
+    console.note(&format!(
         "took {time:.3} s: {:.0} MiB/s",
         outcome.written as f64 / time / f64::from(1 << 20)
     ));
     match seen.recv_timeout(PATIENCE) {
-        Ok(seen) => note(&seen.sentence()),
-        Err(_) => note("the server saw no request"),
+        Ok(seen) => console.note(&seen.sentence()),
+        Err(_) => console.note("the server saw no request"),
     }
     outcome
 }
@@ -86,9 +93,8 @@ impl Seen {
         let request = conn.read_request(Aio::new()).wait()?;
         self.request = format!("{} {}", request.method(), request.uri());
         if request.headers().contains_key(header::EXPECT) {
-            let mut permission = Response::new(Bytes::new());
-            *permission.status_mut() = StatusCode::CONTINUE;
-            conn.write_response(Aio::new(), permission).wait()?;
+            conn.write_response(Aio::new(), empty(StatusCode::CONTINUE))
+                .wait()?;
         }
         let mut pattern = Pattern::new(READ);
         let mut aio = Aio::new();
@@ -102,9 +108,8 @@ impl Seen {
             self.body += bytes.len() as u64;
             aio = idle;
         }
-        let mut response = Response::new(Bytes::from_static(b"received\n"));
-        *response.status_mut() = StatusCode::CREATED;
-        conn.write_response(Aio::new(), response).wait().map(drop)
+        let written = conn.write_response(Aio::new(), empty(StatusCode::CREATED));
+        written.wait().map(drop)
     }
 
     fn sentence(&self) -> String {
@@ -121,8 +126,14 @@ impl Seen {
         };
         let end = match end {
             Ok(()) => "it answered 201 Created".to_owned(),
-            Err(error) => format!("then: {}", sentence(error)),
+            Err(error) => format!("then: {error}"),
         };
         format!("the server saw {request} with {body} bytes of body, {intact}; {end}")
     }
+}
+
+fn empty(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    response
 }

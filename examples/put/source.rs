@@ -3,17 +3,22 @@
 //! It is read on a thread of its own, because a read of a file cannot be cancelled, and an upload
 //! can. At most one piece is ready there: the others are in flight.
 
-use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
 use http_aio::bytes::Bytes;
 
-use crate::background::{spawn, wait_for};
-use crate::pattern::Pattern;
-use crate::sentence::cannot_read;
+use crate::common::background::{spawn, wait_for};
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+use crate::common::pattern::Pattern;
+use crate::common::task::Task;
+
+const STDIN: &str = "standard input";
 
 pub(crate) struct Source {
     /// None if only its end will tell.
@@ -22,55 +27,55 @@ pub(crate) struct Source {
 }
 
 enum Content {
-    File(File, PathBuf),
+    File(Arc<File>, PathBuf),
     Memory(Bytes),
-    Generated(Pattern),
-    Stream(Box<dyn Read + Send>, PathBuf),
+    Generated,
+    /// What comes next, whoever asks.
+    Stream(Receiver<Piece>),
 }
 
 /// What comes next of it, or why nothing more does. An empty one is the end.
-pub(crate) type Piece = Result<Bytes, String>;
+pub(crate) type Piece = Result<Bytes, Failure>;
 
 impl Source {
     /// A file whose length is known.
-    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let cannot = |error: &io::Error| Failure::cannot_read(path, error);
+        let name = path.display();
         // First, because opening a fifo would wait for somebody to write.
         let kind = fs::metadata(path)
-            .map_err(|error| cannot_read(path, &error))?
+            .map_err(|error| cannot(&error))?
             .file_type();
-        let name = path.display();
         if kind.is_dir() {
-            return Err(format!("{name} is a directory"));
+            return Err(is_directory(path));
         }
+        let unfit = |why: &str| {
+            Failure::new(
+                Exit::Read,
+                format!("{name} {why}: pipe it into `put - URL`"),
+            )
+        };
         if !kind.is_file() {
-            return Err(format!(
-                "{name} is not a regular file: pipe it into `put - URL`"
-            ));
+            return Err(unfit("is not a regular file"));
         }
-        let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-        let len = file
-            .metadata()
-            .map_err(|error| cannot_read(path, &error))?
-            .len();
+        let file = File::open(path).map_err(|error| cannot(&error))?;
+        let len = file.metadata().map_err(|error| cannot(&error))?.len();
         // Files of /proc and the like have no length, but content.
-        if len == 0 && matches!(file.read(&mut [0]), Ok(1)) {
-            return Err(format!(
-                "{name} does not say its length: pipe it into `put - URL`"
-            ));
+        if len == 0 && matches!(file.read_at(&mut [0], 0), Ok(1)) {
+            return Err(unfit("does not say its length"));
         }
         Ok(Self {
             len: Some(len),
-            content: Content::File(file, path.to_owned()),
+            content: Content::File(Arc::new(file), path.to_owned()),
         })
     }
 
-    /// Standard input, read to its end. The bell ends the waiting for it.
-    pub(crate) fn stdin(bell: &Receiver<Infallible>) -> Result<Self, String> {
-        let input = wait_for("put:source", bell, || {
+    /// Standard input, read to its end, or until Ctrl-C.
+    pub(crate) fn stdin(task: &Task) -> Result<Self, Failure> {
+        let input = wait_for("put:source", task, || {
             let mut input = Vec::new();
-            io::stdin()
-                .read_to_end(&mut input)
-                .map_err(|error| cannot_read(Path::new("standard input"), &error))?;
+            let read = io::stdin().read_to_end(&mut input);
+            read.map_err(|error| Failure::cannot_read(Path::new(STDIN), &error))?;
             Ok(input)
         })?;
         Ok(Self {
@@ -79,94 +84,119 @@ impl Source {
         })
     }
 
-    /// Whatever can be read, `-` being standard input, up to its end. The bell ends the waiting for
-    /// a fifo that nobody writes to.
-    pub(crate) fn stream(path: &Path, bell: &Receiver<Infallible>) -> Result<Self, String> {
+    /// Whatever can be read, `-` being standard input, up to its end, in pieces of this size. Ctrl-C ends
+    /// the waiting for a fifo that nobody writes to.
+    pub(crate) fn stream(path: &Path, size: usize, task: &Task) -> Result<Self, Failure> {
         let path = path.to_owned();
-        let content = wait_for("put:source", bell, || {
+        let (mut stream, name) = wait_for("put:source", task, || {
             if path == Path::new("-") {
-                return Ok(Content::Stream(
-                    Box::new(io::stdin()),
-                    "standard input".into(),
-                ));
+                let stdin: Box<dyn Read + Send> = Box::new(io::stdin());
+                return Ok((stdin, STDIN.into()));
             }
             if path.is_dir() {
-                return Err(format!("{} is a directory", path.display()));
+                return Err(is_directory(&path));
             }
             match File::open(&path) {
-                Ok(file) => Ok(Content::Stream(Box::new(file), path)),
-                Err(error) => Err(cannot_read(&path, &error)),
+                Ok(file) => Ok((Box::new(file), path)),
+                Err(error) => Err(Failure::cannot_read(&path, &error)),
             }
         })?;
-        Ok(Self { len: None, content })
+        let pieces = produce(move |_| read_some(&mut stream, &name, size))?;
+        Ok(Self {
+            len: None,
+            content: Content::Stream(pieces),
+        })
     }
 
     pub(crate) fn generated(len: u64) -> Self {
         Self {
             len: Some(len),
-            content: Content::Generated(Pattern::new(0)),
+            content: Content::Generated,
         }
     }
 
-    /// Its pieces of up to `size` bytes, in their order.
-    pub(crate) fn pieces(mut self, size: usize) -> Result<Receiver<Piece>, String> {
-        let (give, pieces) = bounded(0);
-        spawn("put:source", move || {
-            let mut at = 0;
-            loop {
-                let piece = self.piece(at, size);
-                at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-                let last = piece.as_ref().map_or(true, Bytes::is_empty);
-                if give.send(piece).is_err() || last {
-                    return; // Sooner than all of it: the upload has ended.
-                }
-            }
-        })?;
-        Ok(pieces)
+    /// Whether its pieces can be had again.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self.content, Content::Stream(_))
     }
 
-    fn piece(&mut self, at: u64, most: usize) -> Piece {
-        let left = self.len.map_or(u64::MAX, |len| len - at);
-        let size = usize::try_from(left).map_or(most, |left| left.min(most));
-        match &mut self.content {
+    /// Its pieces of up to `size` bytes, in their order, from the beginning; or, of a stream, the rest.
+    pub(crate) fn pieces(&self, size: usize) -> Result<Receiver<Piece>, Failure> {
+        let len = self.len.unwrap_or(u64::MAX);
+        let size = move |at: u64| usize::try_from(len - at).map_or(size, |left| left.min(size));
+        match &self.content {
             Content::File(file, path) => {
-                let mut piece = memory(size)?;
-                file.take(size as u64)
-                    .read_to_end(&mut piece)
-                    .map_err(|error| cannot_read(path, &error))?;
-                if piece.len() < size {
-                    return Err(format!("{} shrank during the upload", path.display()));
-                }
-                Ok(piece.into())
+                let (file, path) = (Arc::clone(file), path.clone());
+                produce(move |at| read_at(&file, &path, at, size(at)))
             }
-            Content::Memory(bytes) => Ok(bytes.split_to(size)),
-            Content::Generated(pattern) => Ok(pattern.piece(at, size)),
-            // What is there goes out: whoever writes into a pipe slowly is heard at once.
-            Content::Stream(stream, path) => {
-                let mut piece = memory(size)?;
-                piece.resize(size, 0);
-                let count = read_some(stream, &mut piece);
-                piece.truncate(count.map_err(|error| cannot_read(path, &error))?);
-                piece.shrink_to_fit(); // Many small pieces may be in flight.
-                Ok(piece.into())
+            Content::Memory(bytes) => {
+                let mut bytes = bytes.clone();
+                produce(move |at| Ok(bytes.split_to(size(at))))
             }
+            Content::Generated => {
+                let mut pattern = Pattern::new(0);
+                produce(move |at| Ok(pattern.piece(at, size(at))))
+            }
+            Content::Stream(pieces) => Ok(pieces.clone()),
         }
     }
 }
 
-fn memory(size: usize) -> Result<Vec<u8>, String> {
+/// Makes pieces, each from where it begins, until the end, or until nobody wants more.
+fn produce(
+    mut piece: impl FnMut(u64) -> Piece + Send + 'static,
+) -> Result<Receiver<Piece>, Failure> {
+    let (give, pieces) = bounded(0);
+    spawn("put:source", move || {
+        let mut at = 0;
+        loop {
+            let piece = piece(at);
+            at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            let last = piece.as_ref().map_or(true, Bytes::is_empty);
+            if give.send(piece).is_err() || last {
+                return; // Sooner than all of it: the upload has ended.
+            }
+        }
+    })?;
+    Ok(pieces)
+}
+
+/// All of a piece of a file.
+fn read_at(file: &File, path: &Path, at: u64, size: usize) -> Piece {
+    let mut piece = memory(size)?;
+    match file.read_exact_at(&mut piece, at) {
+        Ok(()) => Ok(piece.into()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let why = format!("{} shrank during the upload", path.display());
+            Err(Failure::new(Exit::Read, why))
+        }
+        Err(error) => Err(Failure::cannot_read(path, &error)),
+    }
+}
+
+/// What is there: whoever writes into a pipe slowly is heard at once.
+fn read_some(from: &mut impl Read, path: &Path, most: usize) -> Piece {
+    let mut piece = memory(most)?;
+    let count = loop {
+        match from.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => break result,
+        }
+    };
+    piece.truncate(count.map_err(|error| Failure::cannot_read(path, &error))?);
+    piece.shrink_to_fit(); // Many small pieces may be in flight.
+    Ok(piece.into())
+}
+
+fn memory(size: usize) -> Result<Vec<u8>, Failure> {
     let mut memory = Vec::new();
     memory
         .try_reserve_exact(size)
-        .map_err(|_| format!("there is no memory for {size} bytes"))?;
+        .map_err(|_| Failure::new(Exit::Memory, format!("there is no memory for {size} bytes")))?;
+    memory.resize(size, 0);
     Ok(memory)
 }
 
-fn read_some(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(into) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+fn is_directory(path: &Path) -> Failure {
+    Failure::new(Exit::Read, format!("{} is a directory", path.display()))
 }

@@ -1,27 +1,20 @@
-//! The exchange: connect, head, body in pieces, and what became of it.
+//! One request and its answer, on a connection of its own.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TryRecvError, select};
-use http_aio::bytes::Bytes;
-use http_aio::http::{Request, header};
-use http_aio::{Aio, Client, Conn, Error, ErrorKind, InFlight, Written};
-use indicatif::ProgressBar;
+use http_aio::http::header::{self, HeaderMap, HeaderValue};
+use http_aio::http::{Request, Response};
+use http_aio::{Aio, Conn, Error};
 
-use crate::answer::{self, Answer};
-use crate::control::Control;
-use crate::deadline::Deadline;
-use crate::ending::Ending;
-use crate::outcome::Outcome;
-use crate::permission;
-use crate::progress;
-use crate::sentence::{no_answer, sentence};
-use crate::source::{Piece, Source};
-use crate::target::Target;
-
-/// How often the progress bar moves.
-const TICK: Duration = Duration::from_millis(100);
+use crate::answer::Answer;
+use crate::common::ending::Ending;
+use crate::common::exit::Exit;
+use crate::common::failure::{self, Failure, Phase};
+use crate::common::output::Column;
+use crate::common::target::Target;
+use crate::context::Context;
+use crate::pump::{Pump, Stop};
+use crate::sequel::{Reached, Sequel};
 
 /// How long the answer may take after the upload was cut off.
 const GRACE: Duration = Duration::from_secs(1);
@@ -30,264 +23,182 @@ const GRACE: Duration = Duration::from_secs(1);
 /// process could not keep the count if it took the socket along.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What the user may choose.
-pub(crate) struct Options {
-    /// From the start of the connect to the answer.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) buffer: usize,
-    pub(crate) depth: usize,
-    pub(crate) chunked: bool,
-    pub(crate) expect_continue: bool,
+pub(crate) struct Upload<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) target: &'a Target,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) sequel: &'a Sequel<'a>,
 }
 
-/// Why not all of the body went out.
-enum Stop {
-    /// The answer, or the user, ended it.
-    Ended,
-    /// There was nothing more to send.
-    Source(String),
-    Write(Error),
-}
-
-struct Upload<'a> {
-    client: &'a Client,
-    options: &'a Options,
-    control: &'a Control,
-    deadline: Deadline,
-    total: Option<u64>,
-    /// What the kernel has accepted of the body, in operations that have completed.
-    written: u64,
-    bar: ProgressBar,
-}
-
-pub(crate) fn run(
-    client: &Client,
-    target: &Target,
-    source: Source,
-    options: &Options,
-    control: &Control,
-) -> Outcome {
-    let mut upload = Upload {
-        client,
-        options,
-        control,
-        deadline: Deadline::after(options.timeout),
-        total: source.len,
-        written: 0,
-        bar: progress::bar(source.len),
-    };
-    let ending = upload.exchange(target, source);
-    upload.bar.finish_and_clear();
-    Outcome {
-        written: upload.written,
-        total: upload.total,
-        ending,
-    }
+/// What became of it.
+pub(crate) struct Attempt {
+    pub(crate) written: u64,
+    pub(crate) reached: Reached,
+    pub(crate) ending: Ending,
+    /// Of the answer.
+    pub(crate) head: Option<Response<()>>,
+    pub(crate) column: Column,
 }
 
 impl Upload<'_> {
-    fn exchange(&mut self, target: &Target, source: Source) -> Ending {
-        let pieces = match source.pieces(self.options.buffer) {
-            Ok(pieces) => pieces,
-            Err(reason) => return Ending::failed(reason),
+    pub(crate) fn run(&self) -> Attempt {
+        let Context {
+            client,
+            task,
+            progress,
+            ..
+        } = self.context;
+        progress.say("connecting");
+        let conn = client.connect(task.aio(), &self.target.uri).wait();
+        match conn {
+            Ok(conn) => self.converse(&conn).unwrap_or_else(Attempt::failed),
+            Err(error) => {
+                let phase = failure::phase_of_connect(&error, self.target.is_https());
+                Attempt::failed(Failure::of(&error, phase))
+            }
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Nothing was sent.
+    fn converse(&self, conn: &Conn) -> Result<Attempt, Failure> {
+        let Context {
+            source,
+            options,
+            progress,
+            ..
+        } = self.context;
+        let pieces = source.pieces(options.buffer)?;
+        let begun = match self.send_head(conn) {
+            Err(error) if error.count() == 0 => return Err(Failure::of(&error, Phase::Sending)),
+            begun => begun.map_err(Stop::Write),
         };
-        let conn = match self.connect(target) {
-            Ok(conn) => conn,
-            Err(_) if self.control.is_interrupted() => return Ending::Canceled,
-            Err(error) => return Ending::failed(no_answer(&error)),
-        };
-        let (ending, in_order) = self.converse(&conn, target, &pieces);
-        if self.written > 0 && !in_order {
-            self.bar.set_message("waiting for the server to take it");
+        let mut answer = Answer::listen(self.context, conn, self.sequel);
+        let begun = begun.and_then(|()| self.ask_permission(&mut answer));
+        progress.say("");
+        let mut pump = Pump::new(self.context, conn, pieces);
+        let sent = begun.and_then(|()| pump.run(&mut answer));
+        // Whether the server has had all of the body before it answered.
+        answer.poll(pump.reached);
+        let is_whole = sent.is_ok() && answer.is_awaited();
+        let attempt = self.hear(sent, &mut answer, &pump);
+        if pump.written > 0 && !(is_whole && answer.head().is_some()) {
+            progress.say("waiting for the server to take it");
             // However that ends, nothing more can be done.
             let _ = conn.shutdown(Aio::new().timeout(FAREWELL)).wait();
         }
-        ending
+        conn.close();
+        Ok(attempt)
     }
 
-    /// Whether the server has had all of the body before it answered is the second of the two.
-    fn converse(
-        &mut self,
-        conn: &Conn,
-        target: &Target,
-        pieces: &Receiver<Piece>,
-    ) -> (Ending, bool) {
-        let begun = self.send_head(conn, target);
-        if begun.is_ok() && self.expects_permission() {
-            self.bar.set_message("waiting for 100 Continue");
-            if let Err(answer) = permission::wait(conn, self.deadline, self.control) {
-                return (self.ending(Err(Stop::Ended), Some(answer)), true);
-            }
-        }
-        let answer = answer::read(conn, self.deadline.aio(), self.control);
-        let sent = begun.and_then(|()| self.send_body(conn, pieces));
-        let whole = sent.is_ok() && answer.is_empty();
-        // The read has the deadline and ends with Ctrl-C, and so do these waits.
-        let answer = match &sent {
-            Ok(()) => {
-                self.bar.set_message("waiting for the answer");
-                answer.recv().ok()
-            }
+    /// Hears the answer to its end.
+    fn hear(&self, sent: Result<(), Stop>, answer: &mut Answer<'_>, pump: &Pump<'_>) -> Attempt {
+        self.context.progress.say("waiting for the answer");
+        let patience = match &sent {
+            Ok(()) => None,
             // Cut off: perhaps the server has said why.
-            Err(Stop::Write(error)) if !error.is_timeout() => answer.recv_timeout(GRACE).ok(),
-            Err(Stop::Ended) => answer.recv_timeout(GRACE).ok(),
-            Err(_) => answer.try_recv().ok(),
+            Err(Stop::Write(error)) if error.is_timeout() || error.is_canceled() => {
+                Some(Duration::ZERO)
+            }
+            Err(Stop::Write(_) | Stop::Answered) => Some(GRACE),
+            Err(Stop::Local(_)) => Some(Duration::ZERO),
         };
-        let in_order = whole && matches!(answer, Some(Ok(_)));
-        (self.ending(sent, answer), in_order)
-    }
-
-    fn ending(&self, sent: Result<(), Stop>, answer: Option<Answer>) -> Ending {
-        if self.control.is_interrupted() && !(sent.is_ok() && matches!(answer, Some(Ok(_)))) {
-            return Ending::Canceled;
-        }
-        let said = |answer: Option<Answer>| answer.and_then(Result::ok);
-        match (sent, answer) {
-            (Ok(()), Some(Ok(status))) => Ending::answered(status),
+        answer.wait(patience, pump.reached);
+        let delivered = answer.delivered(patience);
+        let (heard, column) = match delivered {
+            Some(delivered) => (delivered.result, delivered.column),
+            None => (Ok(()), Column::AtStart),
+        };
+        let status = answer.status();
+        let ending = match (sent, status) {
+            (Ok(()) | Err(Stop::Answered), None) => answer
+                .failure()
+                .cloned()
+                .unwrap_or_else(Failure::no_answer)
+                .into(),
+            (Ok(()), Some(status)) => match heard {
+                Err(failure) if status.is_success() || failure.exit != Exit::Receive => {
+                    Ending::Failed(failure, Some(status))
+                }
+                _ => Ending::answered(status),
+            },
             // Whatever its status: it is not about the whole body.
-            (Err(Stop::Ended), Some(Ok(status))) => Ending::Refused(status),
-            (Ok(()) | Err(Stop::Ended), Some(Err(error))) => Ending::failed(no_answer(&error)),
-            (Ok(()) | Err(Stop::Ended), None) => Ending::failed("no answer"),
-            (Err(Stop::Source(reason)), answer) => Ending::Failed(reason, said(answer)),
-            (Err(Stop::Write(error)), answer) => Ending::Failed(sentence(&error), said(answer)),
-        }
-    }
-
-    fn connect(&self, target: &Target) -> Result<Conn, Error> {
-        self.bar.set_message("connecting");
-        let aio = self.client.connect(self.deadline.aio(), &target.uri);
-        self.control.exchange.add(aio.canceller());
-        aio.wait()
-    }
-
-    fn send_head(&self, conn: &Conn, target: &Target) -> Result<(), Stop> {
-        let agent = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
-        let request = Request::put(target.uri.clone())
-            .header(header::CONNECTION, "close")
-            .header(header::USER_AGENT, agent);
-        let request = match self.total {
-            Some(total) if !self.options.chunked => request.header(header::CONTENT_LENGTH, total),
-            _ => request.header(header::TRANSFER_ENCODING, "chunked"),
+            (Err(Stop::Answered), Some(status)) => Ending::Refused(status),
+            (Err(stop), status) => Ending::Failed(stop.into(), status),
         };
-        let request = if self.expects_permission() {
-            request.header(header::EXPECT, "100-continue")
-        } else {
-            request
+        let ending = match self.context.task.is_interrupted() && !ending.is_ok() {
+            true => Ending::canceled(),
+            false => ending,
         };
-        let request = request
-            .body(())
-            .map_err(|error| Stop::Source(error.to_string()))?;
-        self.write(conn.write_request(self.deadline.aio(), request))
+        Attempt {
+            written: pump.written,
+            reached: pump.reached,
+            ending,
+            head: answer.head().cloned(),
+            column,
+        }
     }
 
-    /// RFC 9110 section 10.1.1: there is nothing to expect without content.
-    fn expects_permission(&self) -> bool {
-        self.options.expect_continue && self.total != Some(0)
+    fn send_head(&self, conn: &Conn) -> Result<(), Error> {
+        let Context {
+            source,
+            options,
+            task,
+            console,
+            ..
+        } = self.context;
+        let mut request = Request::new(());
+        *request.method_mut() = options.method.clone();
+        *request.uri_mut() = self.target.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        headers
+            .entry(header::CONNECTION)
+            .or_insert(HeaderValue::from_static("close"));
+        match source.len {
+            Some(len) if !options.chunked => headers.insert(header::CONTENT_LENGTH, len.into()),
+            _ => headers.insert(
+                header::TRANSFER_ENCODING,
+                HeaderValue::from_static("chunked"),
+            ),
+        };
+        if self.expects_permission() {
+            headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        console.request(&request);
+        conn.write_request(task.aio(), request).wait().map(drop)
     }
 
-    /// Keeps `depth` pieces in flight until all are out, or one of them fails.
-    fn send_body(&mut self, conn: &Conn, pieces: &Receiver<Piece>) -> Result<(), Stop> {
-        let mut in_flight = VecDeque::with_capacity(self.options.depth);
-        self.bar.set_message("");
-        let result = self.pump(conn, pieces, &mut in_flight);
-        if result.is_err() {
-            self.control.body.cancel();
-        }
-        for aio in in_flight {
-            self.count(&aio.wait());
-        }
-        result?;
-        // Only after all of it: a body that was cut must not look whole.
-        if self.options.chunked {
-            self.write(conn.finish(self.deadline.aio()))?;
+    /// # Errors
+    ///
+    /// The server has said something else, or nothing will come from it any more.
+    fn ask_permission(&self, answer: &mut Answer<'_>) -> Result<(), Stop> {
+        if self.expects_permission() {
+            self.context.progress.say("waiting for 100 Continue");
+            answer.wait_for_permission();
+            if !answer.is_awaited() {
+                return Err(Stop::Answered);
+            }
         }
         Ok(())
     }
 
-    fn pump(
-        &mut self,
-        conn: &Conn,
-        pieces: &Receiver<Piece>,
-        in_flight: &mut VecDeque<Aio<Written, InFlight>>,
-    ) -> Result<(), Stop> {
-        let mut at_end = false;
-        loop {
-            self.show(in_flight);
-            if !at_end && in_flight.len() < self.options.depth {
-                if let Some(piece) = self.next_piece(pieces, in_flight.is_empty())? {
-                    at_end = piece.is_empty();
-                    if !at_end {
-                        let aio = conn.write_all(self.deadline.aio().iov([piece]));
-                        self.control.body.add(aio.canceller());
-                        in_flight.push_back(aio);
-                    }
-                    continue;
-                }
-            }
-            // Operations complete in the order of their submission: the first is the one to watch.
-            let Some(first) = in_flight.pop_front() else {
-                return Ok(());
-            };
-            match first.wait_timeout(TICK) {
-                Ok(result) => {
-                    self.count(&result);
-                    result.map_err(stop)?;
-                }
-                Err(first) => in_flight.push_front(first),
-            }
-        }
-    }
-
-    /// `None`: the source has nothing ready, and there is something else to wait for.
-    fn next_piece(&self, pieces: &Receiver<Piece>, idle: bool) -> Result<Option<Bytes>, Stop> {
-        let bell = self.control.body.bell();
-        if bell.try_recv() == Err(TryRecvError::Disconnected) {
-            return Err(Stop::Ended);
-        }
-        let piece = if idle {
-            select! {
-                recv(pieces) -> piece => piece.ok(),
-                recv(bell) -> _ => return Err(Stop::Ended),
-                recv(self.deadline.passing()) -> _ => {
-                    return Err(Stop::Write(ErrorKind::TimedOut.into()));
-                }
-            }
-        } else {
-            match pieces.try_recv() {
-                Err(TryRecvError::Empty) => return Ok(None),
-                piece => piece.ok(),
-            }
-        };
-        match piece {
-            Some(Ok(piece)) => Ok(Some(piece)),
-            Some(Err(reason)) => Err(Stop::Source(reason)),
-            None => Err(Stop::Source("the source was lost".to_owned())),
-        }
-    }
-
-    /// Waits for what is not content.
-    fn write(&self, aio: Aio<Written, InFlight>) -> Result<(), Stop> {
-        self.control.body.add(aio.canceller());
-        aio.wait().map(drop).map_err(stop)
-    }
-
-    fn count(&mut self, result: &Result<Written, Error>) {
-        self.written += match result {
-            Ok(written) => written.count(),
-            Err(error) => error.count(),
-        };
-    }
-
-    fn show(&self, in_flight: &VecDeque<Aio<Written, InFlight>>) {
-        let under_way: u64 = in_flight.iter().map(Aio::count).sum();
-        self.bar.set_position(self.written + under_way);
+    /// RFC 9110 section 10.1.1: there is nothing to expect without content.
+    fn expects_permission(&self) -> bool {
+        self.context.options.expect_continue && self.context.source.len != Some(0)
     }
 }
 
-fn stop(error: Error) -> Stop {
-    if error.is_canceled() {
-        Stop::Ended
-    } else {
-        Stop::Write(error)
+impl Attempt {
+    /// One of which the server has seen nothing.
+    fn failed(failure: Failure) -> Self {
+        Self {
+            written: 0,
+            reached: Reached::Nothing,
+            ending: failure.into(),
+            head: None,
+            column: Column::AtStart,
+        }
     }
 }

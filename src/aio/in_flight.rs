@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::habit::{self, Handling, Kind};
 use super::handle::Handle;
+use super::slot::Slot;
 use super::state::Whose;
 use super::{Aio, CancelToken, Canceller, InFlight, Interruption, Operation, Provider};
 use crate::deadline::Deadline;
@@ -58,7 +59,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// # Errors
     ///
-    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. The
+    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. Dropping it
+    /// [cancels a read](Aio#dropping-one-in-flight) and detaches anything else. The
     /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
     pub fn wait_timeout(mut self, patience: Duration) -> Result<Result<T, Error>, Self> {
         let provider = self.unsettled();
@@ -131,6 +133,12 @@ impl<T: Send + 'static> Aio<T, InFlight> {
                 self.state.registration = token.register(operation);
             }
         }
+        self
+    }
+
+    /// Has the operation cancelled when the aio is dropped: without a recipient it is of no use.
+    pub(crate) fn canceled_when_dropped(mut self) -> Self {
+        self.handle.cancel_when_dropped(Some(Slot::cancel_forsaken));
         self
     }
 

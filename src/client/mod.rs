@@ -153,7 +153,8 @@ impl Client {
     /// declared and not attached; [`TooLarge`](ErrorKind::TooLarge) for too many redirections,
     /// [`Protocol`](ErrorKind::Protocol) for one to nowhere; those of [`connect`](Self::connect) and
     /// [`Conn::transact`]. [`Error::count`] is the bytes of the request that went out the last time
-    /// that it was sent.
+    /// that any of it did, so 0 says that no server has seen it: neither the one that was asked, nor any
+    /// that redirected it.
     ///
     /// # Cancellation
     ///

@@ -4,10 +4,10 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::Conn;
-use crate::aio::Aio;
+use crate::aio::{Aio, CancelToken, Options};
 use crate::deadline::Deadline;
 use crate::error::{Action, Error, ErrorKind};
 
@@ -51,7 +51,7 @@ const MOST: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Io {
     conn: Conn,
-    deadline: Deadline,
+    options: Options,
 }
 
 impl Conn {
@@ -62,13 +62,13 @@ impl Conn {
     pub fn io(&self) -> Io {
         Io {
             conn: self.clone(),
-            deadline: Deadline::Never,
+            options: Options::NONE,
         }
     }
 
-    pub(super) fn read_into(&self, deadline: Deadline, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read_into(&self, options: &Options, buffer: &mut [u8]) -> io::Result<usize> {
         self.may_wait(Action::Read)?;
-        match self.read(Aio::bounded(deadline), buffer.len()).wait() {
+        match self.read(Aio::with(options.clone()), buffer.len()).wait() {
             Ok(bytes) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
                 Ok(bytes.len())
@@ -92,21 +92,36 @@ impl Io {
     /// Bounds all the calls together, from now on. Without it they wait as long as it takes.
     #[must_use]
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.deadline = Deadline::after(after);
+        self.options.deadline = Deadline::after(after);
         self
     }
 
     /// Bounds all the calls.
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
-        self.deadline = Deadline::At(at);
+        self.options.deadline = Deadline::At(at);
+        self
+    }
+
+    /// Bounds each call, so that a peer that falls silent is given up although there is time left. A copy of
+    /// any length may go on for as long as something moves.
+    #[must_use]
+    pub fn idle_timeout(mut self, after: Duration) -> Self {
+        self.options.timeout = Some(after);
+        self
+    }
+
+    /// Has a call fail with [`Canceled`](ErrorKind::Canceled) when the token is canceled, and each after it.
+    #[must_use]
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.options.token = Some(token.clone());
         self
     }
 }
 
 impl Read for Io {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.conn.read_into(self.deadline, buffer)
+        self.conn.read_into(&self.options, buffer)
     }
 }
 
@@ -122,7 +137,7 @@ impl Write for Io {
             let room = MOST - copy.len();
             copy.extend_from_slice(&buffer[..buffer.len().min(room)]);
         }
-        let aio = Aio::bounded(self.deadline).iov::<[Bytes; 1]>([copy.freeze()]);
+        let aio = Aio::with(self.options.clone()).bytes(copy.freeze());
         let written = self.conn.write(aio).wait()?;
         Ok(usize::try_from(written.count()).unwrap_or(usize::MAX))
     }

@@ -3,6 +3,9 @@
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("contributing.md")]
+pub mod contributing {}
+
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 

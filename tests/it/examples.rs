@@ -6,7 +6,9 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -62,16 +64,30 @@ impl Tool {
         Self::start_in(&[], name, arguments)
     }
 
+    /// In this directory.
+    pub(crate) fn start_at<A: AsRef<OsStr>>(
+        directory: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let mut command = Command::new(binary(name));
+        Self::run(name, command.current_dir(directory).args(arguments))
+    }
+
     /// With these variables in its environment.
     pub(crate) fn start_in<A: AsRef<OsStr>>(
         environment: &[(&str, &OsStr)],
         name: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
+        let mut command = Command::new(binary(name));
+        let environment = environment.iter().copied();
+        Self::run(name, command.envs(environment).args(arguments))
+    }
+
+    fn run(name: &str, command: &mut Command) -> Self {
         let start = Instant::now();
-        let mut child = Command::new(binary(name))
-            .envs(environment.iter().copied())
-            .args(arguments)
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -131,6 +147,13 @@ pub(crate) fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>>
         let _ = tell.send(bytes);
     });
     all
+}
+
+/// A standard output that nobody reads, and nobody ever will.
+pub(crate) fn unread() -> Stdio {
+    let (near, far) = UnixStream::pair().expect("a pair");
+    drop(far);
+    OwnedFd::from(near).into()
 }
 
 /// A file that is gone with its test.

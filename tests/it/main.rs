@@ -21,6 +21,7 @@ mod examples;
 mod exchange_races;
 #[cfg(target_os = "linux")]
 mod fork;
+mod forward;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;
@@ -54,6 +55,7 @@ mod storm;
 #[cfg(feature = "test-util")]
 mod strict;
 mod support;
+mod terminal;
 #[cfg(target_os = "linux")]
 mod threads;
 #[cfg(all(feature = "test-util", target_os = "linux"))]

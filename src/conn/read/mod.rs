@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod beginning;
 mod body;
 mod incoming;
 mod incoming_body;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub(super) use self::beginning::Beginning;
 pub use self::body::Body;
 pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
@@ -42,7 +44,7 @@ use crate::proto::limits::Limits;
 ///
 /// Reads never lose data. A read that is cancelled, expires or meets an end takes nothing: what had
 /// arrived stays for the next read, [`Error::count`] says how much that is, and neither the
-/// connection nor the other direction is harmed.
+/// connection nor the other direction is harmed. Dropping the aio of a read in flight cancels it.
 ///
 /// A stream that ends in the middle of a message fails the read, and
 /// [`is_incomplete_message`](Error::is_incomplete_message) says so.
@@ -229,6 +231,8 @@ impl Conn {
     ) -> (Aio<T, InFlight>, Handling) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.reads, Interruption::Finishes, action);
+        // What it takes would go to nobody.
+        let aio = aio.canceled_when_dropped();
         if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(EndReason::ShutDown.into());
             return (aio, Handling::HandedOver);

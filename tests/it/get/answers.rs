@@ -11,11 +11,11 @@ fn the_status_is_shown_as_the_server_says_it() {
     let cases = [
         ("200 OK", 0, "ok (200 OK)"),
         ("299", 0, "ok (299)"),
-        ("404 Nothing (here)", 1, "refused (404 Nothing (here))"),
-        ("500 Oh\tno", 1, "refused (500 Oh?no)"),
+        ("404 Nothing (here)", 22, "refused (404 Nothing (here))"),
+        ("500 Oh\tno", 22, "refused (500 Oh?no)"),
         (
             "301 Moved Permanently",
-            1,
+            22,
             "refused (301 Moved Permanently)",
         ),
     ];
@@ -29,7 +29,7 @@ fn the_status_is_shown_as_the_server_says_it() {
         let (code, word) = if status.starts_with('2') {
             (0, "ok")
         } else {
-            (1, "refused")
+            (22, "refused")
         };
         ended.expect_body(code, b"", &format!("{word} ({status})"));
     }
@@ -51,7 +51,7 @@ fn another_protocol_is_not_read() {
         "Connection: upgrade",
         &answering(text).url,
     ]);
-    ended.expect_body(1, b"", "refused (101 Switching Protocols)");
+    ended.expect_body(22, b"", "refused (101 Switching Protocols)");
 }
 
 #[test]
@@ -61,14 +61,14 @@ fn garbage_is_no_answer() {
         "SSH-2.0-OpenSSH_9.9\r\n",
         "HTTP/1.1 abc\r\n\r\n",
     ] {
-        get([&answering(garbage).url]).expect_body(1, b"", "the answer is not HTTP/1");
+        get([&answering(garbage).url]).expect_body(8, b"", "the answer is not HTTP/1");
     }
 }
 
 #[test]
 fn a_server_that_closes_has_not_answered() {
-    for text in ["", "HTTP/1.1 200 OK\r\n"] {
-        get([&answering(text).url]).expect_body(1, b"", "closed without an answer");
+    for (text, code) in [("", 52), ("HTTP/1.1 200 OK\r\n", 56)] {
+        get([&answering(text).url]).expect_body(code, b"", "closed without an answer");
     }
 }
 
@@ -76,7 +76,7 @@ fn a_server_that_closes_has_not_answered() {
 fn a_body_that_is_cut_is_incomplete() {
     let file = Scratch::new(b"old, and longer than what comes");
     let peer = answering("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
-    get_file(&[], &file, &peer.url).expect_read(1, 5, "incomplete (5 of 10 bytes)");
+    get_file(&[], &file, &peer.url).expect_read(56, 5, "incomplete (5 of 10 bytes)");
     expect_content(&file, b"hello");
 
     let result = "incomplete (closed before the end)";
@@ -88,7 +88,7 @@ fn a_body_that_is_cut_is_incomplete() {
     ] {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let ended = get([&answering(format!("{head}{rest}")).url]);
-        ended.expect_body(1, b"hello", result);
+        ended.expect_body(56, b"hello", result);
     }
 }
 
@@ -102,13 +102,13 @@ fn a_chunked_body_that_is_none_is_incomplete() {
         )?;
         io::copy(&mut &stream, &mut io::sink())
     });
-    get([&peer.url]).expect_body(1, b"hello", "incomplete (the rest is not HTTP/1)");
+    get([&peer.url]).expect_body(56, b"hello", "incomplete (the rest is not HTTP/1)");
 }
 
 #[test]
 fn a_refusal_that_is_cut_is_incomplete() {
     let peer = answering("HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nhello");
-    get([&peer.url]).expect_body(1, b"hello", "incomplete (5 of 10 bytes)");
+    get([&peer.url]).expect_body(56, b"hello", "incomplete (5 of 10 bytes)");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_reset_midway_is_one() {
     let mut tool = Unread::start(&[&peer.url]);
     assert_eq!(tool.read_some(), b"hello");
     let _ = go_on.send(());
-    tool.end().expect_read(1, 5, "reset by peer");
+    tool.end().expect_read(56, 5, "reset by peer");
 }
 
 #[test]
@@ -144,6 +144,6 @@ fn a_refused_upload_is_heard_though_the_body_is_not_read() {
     });
     let ended = get(["-d", &format!("@{}", data.0.display()), &peer.url]);
     let _ = go_on.send(());
-    ended.expect_body(1, b"large", "refused (413 Payload Too Large)");
+    ended.expect_body(22, b"large", "refused (413 Payload Too Large)");
     assert!(peer.outcome() < LARGE as u64);
 }

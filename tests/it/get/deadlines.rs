@@ -19,7 +19,7 @@ fn check_timeout(serve: fn(TcpStream, Receiver<()>) -> io::Result<usize>) {
         let ended = get(["--timeout", "1", &peer.url]);
         let _ = go_on.send(());
         let most = peer.outcome();
-        ended.expect_read(1, ended.stdout.len(), "timed out");
+        ended.expect_read(28, ended.stdout.len(), "timed out");
         assert!(ended.stdout.len() <= most && (most == 0 || !ended.stdout.is_empty()));
         assert!(ended.time >= Duration::from_secs(1), "{:?}", ended.time);
         times.push(ended.time);
@@ -79,13 +79,13 @@ fn the_timeout_is_over_all_exchanges() {
     });
     let ended = get(["--timeout", "0.3", "--repeat", "2", &peer.url]);
     let _ = go_on.send(());
-    ended.expect_body(1, b"hello", "timed out");
+    ended.expect_body(28, b"hello", "timed out");
     assert!(ended.time >= Duration::from_millis(300), "{:?}", ended.time);
 }
 
 #[test]
 fn a_timeout_of_zero_asks_for_nothing() {
-    get(["--timeout", "0", "http://127.0.0.1:9/"]).expect_body(1, b"", "timed out");
+    get(["--timeout", "0", "http://127.0.0.1:9/"]).expect_body(28, b"", "timed out");
 }
 
 #[test]
@@ -93,6 +93,6 @@ fn a_reader_that_does_not_read_costs_the_timeout_and_no_more() {
     let peer = Peer::new(|stream| flood(&stream));
     let ended = Unread::start(&["--timeout", "0.5", &peer.url]).end();
     // What is in the pipe has been delivered, to the byte.
-    ended.expect_read(1, ended.stdout.len(), "timed out");
+    ended.expect_read(28, ended.stdout.len(), "timed out");
     assert!(!ended.stdout.is_empty());
 }

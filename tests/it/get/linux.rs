@@ -20,7 +20,7 @@ fn the_timeout_counts_for_the_connect_too() {
     let full = Full::new().expect("it can listen");
     let url = format!("http://127.0.0.1:{}/", full.port());
     let ended = get(["--timeout", "0.2", &url]);
-    ended.expect_body(1, b"", "timed out");
+    ended.expect_body(28, b"", "timed out");
     let most = Duration::from_millis(200) + ALLOWANCE;
     assert!(ended.time <= most, "{:?}", ended.time);
 }
@@ -30,7 +30,7 @@ fn a_full_disk_is_told() {
     let peer = answering(HELLO);
     let ended = get(["-o", "/dev/full", &peer.url]);
     let result = "cannot write /dev/full: no space left on device";
-    ended.expect_body(1, b"", result);
+    ended.expect_body(23, b"", result);
 }
 
 #[test]

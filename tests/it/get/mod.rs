@@ -8,11 +8,14 @@ mod downloads;
 mod errors;
 #[cfg(target_os = "linux")]
 mod linux;
+mod options;
 mod proxies;
 mod redirections;
 mod repeated;
+mod retries;
 #[cfg(feature = "tls")]
 mod secure;
+mod several;
 
 use std::ffi::OsStr;
 use std::fs;

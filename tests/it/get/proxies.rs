@@ -43,21 +43,21 @@ fn the_environment_names_proxies_only_if_asked() {
     );
 
     let ended = get_in("host:port", "", &["--proxy-env", &direct.url]);
-    ended.expect_body(1, b"", "http_proxy: the port of the proxy is not a number");
+    ended.expect_body(5, b"", "http_proxy: the port of the proxy is not a number");
     let ended = get_in("name.invalid", "", &["--proxy-env", "http://127.0.0.1:9/"]);
-    ended.expect_body(1, b"", "cannot resolve the proxy name.invalid");
+    ended.expect_body(5, b"", "cannot resolve the proxy name.invalid");
 }
 
 #[test]
 fn a_proxy_that_is_none_is_told() {
     let url = "http://127.0.0.1:9/";
     let ended = get(["--proxy", &nobody(), url]);
-    ended.expect_body(1, b"", "connection refused by the proxy");
+    ended.expect_body(5, b"", "connection refused by the proxy");
     let ended = get(["--proxy", "name.invalid", url]);
-    ended.expect_body(1, b"", "cannot resolve the proxy name.invalid");
+    ended.expect_body(5, b"", "cannot resolve the proxy name.invalid");
     let ended = get(["--proxy", "http://user:secret@host:port", url]);
     assert_eq!(ended.code, Some(2));
-    let error = "error: invalid value for '--proxy <URL>': the port of the proxy is not a number\n";
+    let error = "error: invalid value for '--proxy <URL>': the port of the proxy is not a number";
     assert!(ended.stderr.starts_with(error), "{}", ended.stderr);
     assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
 }

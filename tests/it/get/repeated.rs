@@ -70,7 +70,7 @@ fn what_may_have_been_done_is_not_done_again() {
         Ok(listener.accept().is_ok())
     });
     let ended = get(["--repeat", "3", "-d", "data", &peer.url]);
-    ended.expect_body(1, b"hello", "closed without an answer");
+    ended.expect_body(52, b"hello", "closed without an answer");
     let _ = go_on.send(());
     assert!(!peer.outcome(), "it connected again");
 }
@@ -90,6 +90,6 @@ fn the_first_refusal_is_the_last_exchange() {
         Ok(rest)
     });
     let ended = get(["--repeat", "5", &peer.url]);
-    ended.expect_body(1, b"hellobusy", "refused (503 Busy)");
+    ended.expect_body(22, b"hellobusy", "refused (503 Busy)");
     assert!(peer.outcome().is_empty(), "it asked again");
 }

@@ -56,7 +56,7 @@ fn the_system_is_asked_whom_to_trust() {
     let unknown = "not trusted: its certificate is signed by nobody we trust";
     for (file, code, body, result) in [
         (ours.file(), 0, &b"hello"[..], OK),
-        (theirs.file(), 1, b"", unknown),
+        (theirs.file(), 60, b"", unknown),
     ] {
         let peer = answering(ours.server(), 1, hello);
         let variables = [("SSL_CERT_FILE", file.as_ref())];
@@ -65,7 +65,7 @@ fn the_system_is_asked_whom_to_trust() {
     }
     // Another file stands instead of what the system says.
     let peer = answering(ours.server(), 1, hello);
-    get_trusting(&theirs, &[], &peer.url).expect_body(1, b"", unknown);
+    get_trusting(&theirs, &[], &peer.url).expect_body(60, b"", unknown);
 }
 
 #[test]
@@ -83,23 +83,38 @@ fn who_cannot_be_trusted_is_told_and_costs_no_file() {
         let peer = answering(ours.sign(name, until), 1, hello);
         let trust = trust.0.to_str().expect("it is one of ours");
         let ended = get_file(&["--cacert", trust], &file, &peer.url);
-        ended.expect_read(1, 0, &format!("not trusted: {why}"));
+        ended.expect_read(60, 0, &format!("not trusted: {why}"));
     }
     expect_content(&file, b"hello");
 }
 
 #[test]
+fn nobody_is_checked_if_the_user_wants_that() {
+    let ours = Authority::new("ours");
+    for config in [
+        ours.server(),
+        ours.sign("else.where", 4000),
+        ours.sign("127.0.0.1", 2001),
+    ] {
+        let peer = answering(config, 1, hello);
+        get(["-k", &peer.url]).expect_body(0, b"hello", OK);
+    }
+}
+
+#[test]
 fn what_is_not_tls_is_told() {
-    for (text, why) in [
+    for (text, code, why) in [
         (
             "HTTP/1.1 400 Bad Request\r\n\r\n",
+            35,
             "TLS failed: the peer speaks plain HTTP here, and no TLS",
         ),
         (
             "SSH-2.0-OpenSSH_9.9\r\n",
+            35,
             "TLS failed: the peer speaks something else than TLS",
         ),
-        ("", "closed without an answer"),
+        ("", 35, "closed without an answer"),
     ] {
         let peer = Peer::new(move |mut stream| {
             let _ = stream.read(&mut [0; 4096])?;
@@ -107,7 +122,7 @@ fn what_is_not_tls_is_told() {
         });
         let ours = Authority::new("ours");
         let url = peer.url.replacen("http:", "https:", 1);
-        get_trusting(&ours, &[], &url).expect_body(1, b"", why);
+        get_trusting(&ours, &[], &url).expect_body(code, b"", why);
     }
 }
 
@@ -124,7 +139,7 @@ fn a_body_that_ends_without_the_end_of_tls_is_incomplete() {
     });
     let url = peer.url.replacen("http:", "https:", 1);
     let ended = get_trusting(&ours, &[], &url);
-    ended.expect_body(1, b"hello", "incomplete (closed before the end)");
+    ended.expect_body(56, b"hello", "incomplete (closed before the end)");
 }
 
 #[test]
@@ -142,17 +157,18 @@ fn a_proxy_makes_a_tunnel() {
 
 #[test]
 fn a_proxy_that_refuses_is_told() {
-    for (text, result) in [
+    for (text, code, result) in [
         (
             "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            5,
             "the proxy answered 403 Forbidden",
         ),
-        ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP/1"),
-        ("", "closed without an answer"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", 8, "the answer is not HTTP/1"),
+        ("", 52, "closed without an answer"),
     ] {
         let proxy = super::answering(text);
         let ended = get(["--proxy", proxy.address(), "https://name.invalid/"]);
-        ended.expect_body(1, b"", result);
+        ended.expect_body(code, b"", result);
     }
 }
 
@@ -178,7 +194,7 @@ fn certificates_that_cannot_be_used_are_told() {
     ] {
         let url = OsStr::new("https://127.0.0.1:9/");
         let ended = get([OsStr::new("--cacert"), file.as_ref(), url]);
-        ended.expect_body(1, b"", &result);
+        ended.expect_body(26, b"", &result);
     }
 }
 
@@ -195,7 +211,7 @@ fn a_handshake_ends_with_everything_else() {
         (url, has_begun)
     };
     let (url, _has_begun) = silent();
-    get(["--timeout", "0.2", &url]).expect_body(1, b"", "timed out");
+    get(["--timeout", "0.2", &url]).expect_body(28, b"", "timed out");
     let (url, has_begun) = silent();
     let tool = start([&url]);
     has_begun.recv_timeout(LIMIT).expect("the handshake begins");

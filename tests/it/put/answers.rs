@@ -1,6 +1,6 @@
 //! What servers say, and how `put` tells it.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use super::{CREATED, LARGE, TOO_LARGE, answering, put_file};
@@ -14,22 +14,22 @@ fn the_status_is_shown_as_the_server_says_it() {
         ("HTTP/1.0 299\r\n\r\n", 0, "ok (299)"),
         (
             "HTTP/1.1 404 Not Found\r\n\r\n",
-            1,
+            22,
             "refused (404 Not Found)",
         ),
         (
             "HTTP/1.1 404 Nothing (here)\r\n\r\n",
-            1,
+            22,
             "refused (404 Nothing (here))",
         ),
         (
             "HTTP/1.1 301 Moved Permanently\r\n\r\n",
-            1,
+            22,
             "refused (301 Moved Permanently)",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-            1,
+            22,
             "refused (101 Switching Protocols)",
         ),
     ];
@@ -58,7 +58,7 @@ fn interim_responses_without_end_are_no_answer() {
         while answer(&stream, "HTTP/1.1 100 Continue\r\n\r\n").is_ok() {}
         Ok(())
     });
-    put_file(&file, &peer.url).expect(1, 5, 5, "the answer is too large");
+    put_file(&file, &peer.url).expect(8, 5, 5, "the answer is too large");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn garbage_is_no_answer() {
         "HTTP/1.1 abc\r\n\r\n",
     ] {
         let peer = answering(garbage);
-        put_file(&file, &peer.url).expect(1, 5, 5, "the answer is not HTTP/1");
+        put_file(&file, &peer.url).expect(8, 5, 5, "the answer is not HTTP/1");
     }
 }
 
@@ -83,15 +83,16 @@ fn a_head_without_end_is_no_answer() {
         while answer(&stream, "x-more: and more\r\n").is_ok() {}
         Ok(())
     });
-    put_file(&file, &peer.url).expect(1, 5, 5, "the answer is too large");
+    put_file(&file, &peer.url).expect(8, 5, 5, "the answer is too large");
 }
 
 #[test]
 fn a_server_that_closes_has_not_answered() {
     let file = Scratch::new(b"hello");
-    for answer in ["", "HTTP/1.1 200 OK\r\n"] {
+    // An empty answer, and one that is broken off.
+    for (answer, code) in [("", 52), ("HTTP/1.1 200 OK\r\n", 56)] {
         let peer = answering(answer);
-        put_file(&file, &peer.url).expect(1, 5, 5, "closed without an answer");
+        put_file(&file, &peer.url).expect(code, 5, 5, "closed without an answer");
     }
 }
 
@@ -108,7 +109,8 @@ fn an_early_refusal_ends_the_upload() {
     let ended = put_file(&file, &peer.url);
     let _ = go_on.send(());
     let written = peer.outcome();
-    ended.expect(1, written, LARGE, "refused (413 Payload Too Large)");
+    let result = "refused (413 Payload Too Large)";
+    ended.expect_answer(22, written, LARGE, result, "large\n");
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn an_early_refusal_is_heard_though_the_server_resets() {
     });
     let ended = put_file(&file, &peer.url);
     let line = ended.line();
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(22));
     assert_eq!(line.total, Some(LARGE));
     assert!(line.written < LARGE, "{line:?}");
     // Which of the two comes first is up to the kernel.
@@ -151,7 +153,7 @@ fn an_early_success_is_none_when_the_body_is_cut() {
     });
     let ended = put_file(&file, &peer.url);
     let line = ended.line();
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(55));
     assert!(line.written < LARGE, "{line:?}");
     assert_eq!(line.result, "reset by peer (201 Created)");
 }
@@ -161,10 +163,21 @@ fn a_server_may_talk_while_it_reads() {
     let file = Scratch::sparse(LARGE);
     let peer = Peer::new(|stream| {
         answer(&stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-        let (mut from, mut to) = (&stream, &stream);
-        io::copy(&mut from, &mut to) // An echo: it reads no more than it can send.
+        let request = Request::begin(&stream)?;
+        (&stream).write_all(&request.body)?;
+        // An echo: it reads no more than it can send.
+        io::copy(
+            &mut (&stream).take(LARGE - request.body.len() as u64),
+            &mut &stream,
+        )
     });
-    put_file(&file, &peer.url).expect(0, LARGE, LARGE, "ok (200 OK)");
+    let ended = put_file(&file, &peer.url);
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.line().result, "ok (200 OK)");
+    assert!(
+        ended.answer().len() as u64 == LARGE + 1,
+        "and the end of a line"
+    );
 }
 
 #[test]
@@ -176,7 +189,7 @@ fn a_reset_midway_is_one() {
     });
     let ended = put_file(&file, &peer.url);
     let line = ended.line();
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(55));
     assert!(line.written < LARGE, "{line:?}");
     assert_eq!(line.result, "reset by peer");
 }

@@ -95,10 +95,10 @@ fn a_fifo_can_be_sent_in_chunks() {
 fn what_cannot_be_sent_in_chunks_is_told() {
     let url = "http://127.0.0.1:9/";
     let result = "cannot read there/is/none: there is no such file";
-    put(["--chunked", "there/is/none", url]).expect(1, 0, None, result);
+    put(["--chunked", "there/is/none", url]).expect(26, 0, None, result);
     let directory = std::env::temp_dir();
     let result = format!("{} is a directory", directory.display());
-    put(["--chunked".as_ref(), directory.as_os_str(), url.as_ref()]).expect(1, 0, None, &result);
+    put(["--chunked".as_ref(), directory.as_os_str(), url.as_ref()]).expect(26, 0, None, &result);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn chunks_that_are_cut_do_not_look_whole() {
     let mut stdin = upload.child.stdin.take().expect("it is piped");
     stdin.write_all(b"hello").expect("it reads");
     has_begun.recv_timeout(LIMIT).expect("the upload begins");
-    upload.end().expect(1, 5, None, "timed out");
+    upload.end().expect(28, 5, None, "timed out");
     assert_eq!(peer.outcome(), (b"hello".to_vec(), false));
     drop(stdin);
 }
@@ -137,11 +137,7 @@ fn an_early_refusal_ends_an_upload_in_chunks() {
     let ended = put(["--chunked".as_ref(), file.as_ref(), peer.url.as_ref()]);
     let _ = go_on.send(());
     let (content, is_whole) = peer.outcome();
-    ended.expect(
-        1,
-        content.len() as u64,
-        None,
-        "refused (413 Payload Too Large)",
-    );
+    let (written, result) = (content.len() as u64, "refused (413 Payload Too Large)");
+    ended.expect_answer(22, written, None, result, "large\n");
     assert!(!is_whole);
 }

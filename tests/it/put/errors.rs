@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{CREATED, LARGE, answering, put, put_file, start};
-use crate::examples::{LIMIT, Peer, Request, Scratch, answer, binary, gate};
+use crate::examples::{LIMIT, Peer, Request, Scratch, answer, binary, gate, unread};
 
 #[test]
 fn wrong_usage_is_told_on_standard_error_only() {
@@ -37,10 +37,16 @@ fn wrong_usage_is_told_on_standard_error_only() {
         &["--proxy", "socks5://localhost", name, url],
         &["--proxy", "http://localhost:port", name, url],
         &["--proxy", "localhost", "--proxy-env", name, url],
-        &["-L", name, url],
+        &["-X", "CONNECT", name, url],
+        &["-H", "Proxy-Authorization: Basic bWU6", name, url],
+        &["-H", "Content-Length: 5", name, url],
+        &["-u", "me:secret"],
+        &["-k", "--cacert", name, name, url],
+        &["--retry", "many", name, url],
+        &["-o", name],
+        &["-L"],
         &[name, ""],
-        &[name, "localhost"],
-        &[name, "localhost:80/path"],
+        &["http://127.0.0.1:9/", name],
         &[name, "/path"],
         &[name, "http:"],
         &[name, "http://"],
@@ -72,11 +78,11 @@ fn what_cannot_be_read_is_told() {
     let url = "http://127.0.0.1:9/";
     let missing = Path::new("there/is/none");
     let result = format!("cannot read {}: there is no such file", missing.display());
-    put([missing.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+    put([missing.as_os_str(), url.as_ref()]).expect(26, 0, 0, &result);
 
     let directory = std::env::temp_dir();
     let result = format!("{} is a directory", directory.display());
-    put([directory.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+    put([directory.as_os_str(), url.as_ref()]).expect(26, 0, 0, &result);
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn what_may_not_be_read_is_told() {
         return; // We are root, who may read everything.
     }
     let result = format!("cannot read {}: permission denied", file.0.display());
-    put_file(&file, "http://127.0.0.1:9/").expect(1, 0, 0, &result);
+    put_file(&file, "http://127.0.0.1:9/").expect(26, 0, 0, &result);
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn what_has_no_length_is_told() {
     for path in [&*fifo.0, Path::new("/dev/zero")] {
         let name = path.display();
         let result = format!("{name} is not a regular file: pipe it into `put - URL`");
-        put([path.as_os_str(), url.as_ref()]).expect(1, 0, 0, &result);
+        put([path.as_os_str(), url.as_ref()]).expect(26, 0, 0, &result);
     }
 }
 
@@ -108,7 +114,7 @@ fn what_has_no_length_is_told() {
 #[cfg(unix)]
 fn a_name_cannot_make_it_two_lines() {
     let ended = put(["no\nsuch\u{1b}file", "http://127.0.0.1:9/"]);
-    ended.expect(1, 0, 0, "cannot read no?such?file: there is no such file");
+    ended.expect(26, 0, 0, "cannot read no?such?file: there is no such file");
 }
 
 #[test]
@@ -117,13 +123,13 @@ fn a_refused_connection_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
     let address = listener.local_addr().expect("it has an address");
     drop(listener); // Nobody listens there now.
-    put_file(&file, &format!("http://{address}/")).expect(1, 0, 5, "connection refused");
+    put_file(&file, &format!("http://{address}/")).expect(7, 0, 5, "connection refused");
 }
 
 #[test]
 fn a_host_that_does_not_resolve_is_told() {
     let file = Scratch::new(b"hello");
-    put_file(&file, "http://name.invalid/").expect(1, 0, 5, "cannot resolve name.invalid");
+    put_file(&file, "http://name.invalid/").expect(6, 0, 5, "cannot resolve name.invalid");
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn a_file_that_shrinks_cuts_the_upload() {
     let written = peer.outcome();
     assert!(written <= LARGE / 2, "{written}");
     let result = format!("{} shrank during the upload", file.0.display());
-    ended.expect(1, written, LARGE, &result);
+    ended.expect(26, written, LARGE, &result);
 }
 
 #[test]
@@ -184,14 +190,11 @@ fn a_file_that_grows_is_sent_as_it_was() {
 fn a_closed_standard_output_is_no_reason_to_panic() {
     let file = Scratch::new(b"hello");
     let peer = answering(CREATED);
-    let mut child = Command::new(binary("put"))
+    let output = Command::new(binary("put"))
         .args([file.as_ref(), OsStr::new(&peer.url)])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stdout(unread())
+        .output()
         .expect("put starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it can be waited for");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
 }

@@ -4,11 +4,15 @@ mod answers;
 mod chunked;
 mod ctrl_c;
 mod deadlines;
+mod delivered;
 mod errors;
 #[cfg(target_os = "linux")]
 mod linux;
+mod options;
 mod permission;
 mod proxies;
+mod redirections;
+mod retries;
 #[cfg(feature = "tls")]
 mod secure;
 mod uploads;
@@ -37,15 +41,37 @@ struct Line {
 }
 
 impl Ended {
-    /// The one line on standard output.
+    /// The last line of standard output.
     #[track_caller]
     fn line(&self) -> Line {
-        let stdout = String::from_utf8_lossy(&self.stdout);
-        parse(&stdout).unwrap_or_else(|| panic!("not one line: {stdout:?}, {:?}", self.stderr))
+        let line = &self.stdout[self.answer().len()..];
+        let line = String::from_utf8_lossy(line);
+        parse(&line).unwrap_or_else(|| panic!("not the last line: {line:?}, {:?}", self.stderr))
     }
 
+    /// What is before the last line, with the end of the line that the answer may lack.
+    fn answer(&self) -> &[u8] {
+        let lines = self.stdout.strip_suffix(b"\n").unwrap_or(&self.stdout);
+        let end = lines.iter().rposition(|byte| *byte == b'\n');
+        &self.stdout[..end.map_or(0, |end| end + 1)]
+    }
+
+    /// One line, and nothing else on standard output.
     #[track_caller]
     fn expect(&self, code: i32, written: u64, total: impl Into<Option<u64>>, result: &str) {
+        self.expect_answer(code, written, total, result, "");
+    }
+
+    /// The answer comes before the line.
+    #[track_caller]
+    fn expect_answer(
+        &self,
+        code: i32,
+        written: u64,
+        total: impl Into<Option<u64>>,
+        result: &str,
+        answer: &str,
+    ) {
         let expected = Line {
             written,
             total: total.into(),
@@ -53,6 +79,7 @@ impl Ended {
         };
         assert_eq!(self.line(), expected, "{}", self.stderr);
         assert_eq!(self.code, Some(code));
+        assert_eq!(String::from_utf8_lossy(self.answer()), answer);
     }
 }
 
@@ -79,6 +106,20 @@ fn answering(text: &'static str) -> Peer<Request> {
         let request = Request::read(&stream)?;
         answer(&stream, text)?;
         Ok(request)
+    })
+}
+
+/// For each connection, what is said to the request that comes over it.
+fn server(answers: &[&'static str]) -> Peer<Vec<Request>> {
+    let answers = answers.to_owned();
+    Peer::listening(move |listener| {
+        let serve = |text| {
+            let (stream, _) = listener.accept()?;
+            let request = Request::read(&stream)?;
+            answer(&stream, text)?;
+            Ok(request)
+        };
+        answers.into_iter().map(serve).collect()
     })
 }
 

@@ -67,7 +67,7 @@ fn an_answer_instead_of_the_permission_is_a_refusal() {
             });
             let total = if options.is_empty() { Some(5) } else { None };
             let ended = put_asking(options, &file, &peer.url);
-            ended.expect(1, 0, total, &format!("refused ({code})"));
+            ended.expect(22, 0, total, &format!("refused ({code})"));
             assert_eq!(peer.outcome(), 0);
         }
     }
@@ -76,10 +76,10 @@ fn an_answer_instead_of_the_permission_is_a_refusal() {
 #[test]
 fn no_answer_instead_of_the_permission_is_none() {
     let file = Scratch::new(b"hello");
-    for (text, result) in [
-        ("", "closed without an answer"),
-        ("HTTP/1.1 200 OK\r\n", "closed without an answer"),
-        ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP/1"),
+    for (text, code, result) in [
+        ("", 52, "closed without an answer"),
+        ("HTTP/1.1 200 OK\r\n", 56, "closed without an answer"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", 8, "the answer is not HTTP/1"),
     ] {
         let peer = Peer::new(move |stream| {
             let request = Request::begin(&stream)?;
@@ -87,7 +87,7 @@ fn no_answer_instead_of_the_permission_is_none() {
             stream.shutdown(std::net::Shutdown::Write)?;
             request.rest(&stream)
         });
-        put_asking(&[], &file, &peer.url).expect(1, 0, 5, result);
+        put_asking(&[], &file, &peer.url).expect(code, 0, 5, result);
         assert_eq!(peer.outcome(), 0);
     }
 }
@@ -131,7 +131,7 @@ fn the_wait_for_the_permission_ends_with_everything_else() {
     };
     let (peer, _) = silent();
     let ended = put_asking(&["--timeout", "0.2"], &file, &peer.url);
-    ended.expect(1, 0, 5, "timed out");
+    ended.expect(28, 0, 5, "timed out");
     assert!(ended.time < Duration::from_secs(1), "{:?}", ended.time);
     assert_eq!(peer.outcome(), 0);
 

@@ -53,12 +53,12 @@ fn a_proxy_that_refuses_is_told() {
     let proxy = answering("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n");
     let ended = put_via(proxy.address(), &file, "http://name.invalid/");
     let result = "the proxy answered 407 Proxy Authentication Required";
-    ended.expect(1, 0, 5, result);
+    ended.expect(5, 0, 5, result);
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
     let address = listener.local_addr().expect("it has one").to_string();
     drop(listener); // Nobody listens there now.
     let ended = put_via(&address, &file, "http://name.invalid/");
-    ended.expect(1, 0, 5, "connection refused by the proxy");
+    ended.expect(5, 0, 5, "connection refused by the proxy");
     let ended = put_via("name.invalid", &file, "http://127.0.0.1:9/");
-    ended.expect(1, 0, 5, "cannot resolve the proxy name.invalid");
+    ended.expect(5, 0, 5, "cannot resolve the proxy name.invalid");
 }

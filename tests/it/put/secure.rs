@@ -76,7 +76,7 @@ fn who_cannot_be_trusted_gets_nothing() {
     ] {
         let peer = secure::answering(config, 1, created);
         let ended = put_trusting(&ours, &[], &file, &peer.url);
-        ended.expect(1, 0, 5, &format!("not trusted: {why}"));
+        ended.expect(60, 0, 5, &format!("not trusted: {why}"));
         assert!(peer.outcome().is_err());
     }
     // Without --cacert, the system says whom to trust: here, somebody else.
@@ -86,7 +86,34 @@ fn who_cannot_be_trusted_gets_nothing() {
     let variables = [("SSL_CERT_FILE", system.as_ref())];
     let ended = Tool::start_in(&variables, "put", arguments).end();
     let result = "not trusted: its certificate is signed by nobody we trust";
-    ended.expect(1, 0, 5, result);
+    ended.expect(60, 0, 5, result);
+}
+
+#[test]
+fn nobody_is_checked_if_the_user_wants_that() {
+    let ours = Authority::new("ours");
+    let file = Scratch::new(b"hello");
+    for config in [ours.server(), ours.sign("else.where", 4000)] {
+        let peer = secure::answering(config, 1, created);
+        let ended = put(["-k".as_ref(), file.as_ref(), OsStr::new(&peer.url)]);
+        ended.expect(0, 5, 5, "ok (201 Created)");
+        assert_eq!(peer.outcome().expect("a request").body(), "hello");
+    }
+}
+
+#[test]
+fn a_redirection_may_lead_to_https() {
+    let ours = Authority::new("ours");
+    let file = Scratch::new(b"hello");
+    let there = secure::answering(ours.server(), 1, created);
+    let text = format!("HTTP/1.1 307 There\r\nLocation: {}\r\n\r\n", there.url);
+    let here = Peer::new(move |stream| {
+        crate::examples::Request::read(&stream)?;
+        answer(&stream, &text)
+    });
+    let ended = put_trusting(&ours, &["-L"], &file, &here.url);
+    ended.expect(0, 5, 5, "ok (201 Created)");
+    assert_eq!(there.outcome().expect("a request").body(), "hello");
 }
 
 #[test]
@@ -99,7 +126,7 @@ fn what_is_not_tls_is_told() {
     });
     let url = peer.url.replacen("http:", "https:", 1);
     let result = "TLS failed: the peer speaks plain HTTP here, and no TLS";
-    put_trusting(&ours, &[], &file, &url).expect(1, 0, 5, result);
+    put_trusting(&ours, &[], &file, &url).expect(35, 0, 5, result);
 }
 
 #[test]
@@ -110,9 +137,9 @@ fn certificates_that_cannot_be_read_are_told() {
         "there is no usable PEM certificate in {}",
         empty.0.display()
     );
-    put([OsStr::new("--cacert"), empty.as_ref(), file.as_ref(), url]).expect(1, 0, 0, &result);
+    put([OsStr::new("--cacert"), empty.as_ref(), file.as_ref(), url]).expect(26, 0, 0, &result);
     let result = "cannot read there/is/none: there is no such file";
-    put(["--cacert", "there/is/none", "-", "https://127.0.0.1:9/"]).expect(1, 0, 0, result);
+    put(["--cacert", "there/is/none", "-", "https://127.0.0.1:9/"]).expect(26, 0, 0, result);
 }
 
 #[test]

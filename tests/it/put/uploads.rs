@@ -88,24 +88,3 @@ fn ipv6_literals_are_understood() {
     let head = peer.outcome().head.to_lowercase();
     assert!(head.contains("\r\nhost: [::1]:"), "{head}");
 }
-
-#[test]
-fn help_is_no_error() {
-    let ended = put(["--help"]);
-    assert_eq!(ended.code, Some(0));
-    let help = String::from_utf8_lossy(&ended.stdout);
-    for word in [
-        "--timeout",
-        "--buffer",
-        "--depth",
-        "--chunked",
-        "--expect-continue",
-        "--cacert",
-        "--proxy",
-        "--proxy-env",
-        "130",
-        "wrote N of M bytes",
-    ] {
-        assert!(help.contains(word), "{word}");
-    }
-}

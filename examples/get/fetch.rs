@@ -1,0 +1,119 @@
+//! Several downloads, one after the other or at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use crate::arguments::Arguments;
+use crate::common::console::Console;
+use crate::common::failure::Failure;
+use crate::common::output::{Column, Output};
+use crate::common::task::Task;
+use crate::common::usage;
+use crate::context::{Context, Job, Options, Then};
+use crate::download;
+use crate::outcome::Outcome;
+
+/// Most downloads at once.
+const AT_ONCE: usize = 16;
+
+/// Downloads what the command line says.
+pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outcome {
+    let plan = arguments
+        .jobs()
+        .and_then(|jobs| Ok((jobs, arguments.wanted()?)));
+    let (jobs, wanted) = plan.unwrap_or_else(|sentence| usage::wrong::<Arguments>(&sentence));
+    let prepared = arguments.access.client(task, console).and_then(|client| {
+        let client = client.max_redirects(arguments.wishes.redirections());
+        let client = client.idle_per_authority(AT_ONCE).build();
+        Ok((client, wanted.question(task)?))
+    });
+    let (client, question) = match prepared {
+        Ok(prepared) => prepared,
+        Err(failure) => return Outcome::none(failure),
+    };
+    let options = Options {
+        resume: arguments.resume,
+        include: arguments.wishes.include || arguments.head,
+        fail: arguments.wishes.fail,
+        follow: arguments.wishes.location,
+        repeat: arguments.repeat,
+        retry: arguments.wishes.retry,
+    };
+    let context = Context {
+        client: &client,
+        question: &question,
+        options: &options,
+        task: &task.within(arguments.timeout),
+        console,
+    };
+    match arguments.parallel && jobs.len() > 1 {
+        true => at_once(&context, &jobs),
+        false => in_turn(&context, &jobs),
+    }
+}
+
+fn in_turn(context: &Context<'_>, jobs: &[Job]) -> Outcome {
+    let Some((last, others)) = jobs.split_last() else {
+        return Outcome::all(Vec::new());
+    };
+    let others = others.iter().map(|job| {
+        let outcome = download(context, job, Then::More);
+        tell(context, job, &outcome);
+        outcome
+    });
+    let mut outcomes: Vec<_> = others.collect();
+    let outcome = download(context, last, Then::Nothing);
+    if jobs.len() > 1 {
+        tell(context, last, &outcome);
+    }
+    outcomes.push(outcome);
+    Outcome::all(outcomes)
+}
+
+fn at_once(context: &Context<'_>, jobs: &[Job]) -> Outcome {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let outcome = download(context, job, Then::More);
+            tell(context, job, &outcome);
+            outcomes.lock().push(outcome);
+        }
+    };
+    thread::scope(|scope| {
+        for number in 1..jobs.len().min(AT_ONCE) {
+            // Without a thread there is one fewer.
+            let name = format!("get:{number}");
+            let _ = thread::Builder::new().name(name).spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut outcomes = outcomes.into_inner();
+    outcomes
+        .iter_mut()
+        .for_each(|outcome| outcome.column = Column::AtStart);
+    Outcome::all(outcomes)
+}
+
+fn download(context: &Context<'_>, job: &Job, then: Then) -> Outcome {
+    if context.task.token().is_canceled() {
+        return Outcome::none(Failure::interrupted());
+    }
+    let output = job
+        .target
+        .check_scheme()
+        .and_then(|()| Output::to(job.file.as_deref()));
+    match output {
+        Ok(output) => download::run(context, &job.target, output, then),
+        Err(failure) => Outcome::none(failure),
+    }
+}
+
+/// One line of several.
+fn tell(context: &Context<'_>, job: &Job, outcome: &Outcome) {
+    context
+        .console
+        .line(&format!("{}: {outcome}", job.target.uri));
+}

@@ -1,0 +1,85 @@
+//! As many requests as it takes: redirections that are followed, and further attempts.
+
+use http_aio::http::{HeaderMap, Response};
+
+use crate::common::ending::{Ending, Status};
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+use crate::common::retry::Retry;
+use crate::common::target::Target;
+use crate::context::Context;
+use crate::outcome::Outcome;
+use crate::redirect;
+use crate::sequel::Sequel;
+use crate::upload::{Attempt, Upload};
+
+pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> Outcome {
+    let Context {
+        source,
+        options,
+        task,
+        console,
+        ..
+    } = context;
+    let (mut target, mut headers) = (target, headers);
+    let mut retry = Retry::new(options.retry);
+    let mut hops = Some(options.redirections).filter(|most| *most > 0);
+    loop {
+        let sequel = Sequel {
+            method: &options.method,
+            retry: &retry,
+            hops,
+            is_repeatable: source.is_repeatable(),
+        };
+        let upload = Upload {
+            context,
+            target: &target,
+            headers: &headers,
+            sequel: &sequel,
+        };
+        let mut attempt = upload.run();
+        if let Some(head) = redirection(&attempt, &sequel) {
+            match hop(&mut hops).and_then(|()| redirect::follow(&target, head, &mut headers)) {
+                Ok(there) => {
+                    console.note(&format!("{}, to {}", attempt.ending, there.uri));
+                    target = there;
+                    continue;
+                }
+                Err(failure) => {
+                    attempt.ending = Ending::Failed(failure, Some(Status::from(head)));
+                }
+            }
+        }
+        if sequel.can_retry(&attempt.ending, attempt.reached) {
+            if retry.wait(&attempt.ending, task, console) {
+                continue;
+            }
+            if task.is_interrupted() {
+                attempt.ending = Ending::canceled();
+            }
+        }
+        return Outcome {
+            written: attempt.written,
+            total: source.len,
+            ending: attempt.ending,
+            column: attempt.column,
+        };
+    }
+}
+
+fn redirection<'a>(attempt: &'a Attempt, sequel: &Sequel<'_>) -> Option<&'a Response<()>> {
+    let head = attempt.head.as_ref()?;
+    let is_answer = matches!(attempt.ending, Ending::Refused(_));
+    (is_answer && sequel.can_redirect(head, attempt.reached)).then_some(head)
+}
+
+/// Counts one.
+fn hop(left: &mut Option<u32>) -> Result<(), Failure> {
+    match left {
+        Some(more @ 1..) => {
+            *more -= 1;
+            Ok(())
+        }
+        _ => Err(Failure::new(Exit::Redirects, "too many redirections")),
+    }
+}

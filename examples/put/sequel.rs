@@ -1,0 +1,48 @@
+//! Whether an answer is the last word, or another request follows it.
+
+use http_aio::http::{Method, Response};
+
+use crate::common::ending::{Ending, Status};
+use crate::common::retry::Retry;
+use crate::redirect;
+
+/// What may follow an attempt.
+pub(crate) struct Sequel<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) retry: &'a Retry,
+    /// Redirections that are still followed. None, if they never are.
+    pub(crate) hops: Option<u32>,
+    /// Whether the body can be had again.
+    pub(crate) is_repeatable: bool,
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reached {
+    /// The server has seen nothing.
+    Nothing,
+    Head,
+    /// Some of it was taken from the source.
+    Body,
+}
+
+impl Sequel<'_> {
+    /// Whether another request follows one that came so far and was answered with this head.
+    pub(crate) fn follows<B>(&self, head: &Response<B>, reached: Reached) -> bool {
+        let ending = Ending::answered(Status::from(head));
+        self.can_redirect(head, reached) || self.can_retry(&ending, reached)
+    }
+
+    pub(crate) fn can_redirect<B>(&self, head: &Response<B>, reached: Reached) -> bool {
+        self.hops.is_some() && self.can_send_again(reached) && redirect::is_one(head)
+    }
+
+    pub(crate) fn can_retry(&self, ending: &Ending, reached: Reached) -> bool {
+        let is_harmless = self.method.is_idempotent() || reached == Reached::Nothing;
+        is_harmless && self.can_send_again(reached) && self.retry.is_left_for(ending)
+    }
+
+    fn can_send_again(&self, reached: Reached) -> bool {
+        self.is_repeatable || reached < Reached::Body
+    }
+}
