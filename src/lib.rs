@@ -73,7 +73,7 @@
 //!             return Ok(sum);
 //!         }
 //!         let piece = buffer.split_to(n).freeze();
-//!         sum += conn.write_all(Aio::new().iov([piece])).wait()?.count();
+//!         sum += conn.write_all(Aio::new().bytes(piece)).wait()?.count();
 //!     }
 //! }
 //! # let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -112,7 +112,8 @@
 //! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
 //!   a transport in memory with faults. They are outside the semver promise.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
+// Types that are public with and without `test-util` get no badge that names it.
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "test-util"))))]
 
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");

@@ -176,7 +176,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// How far the operation has got, in bytes, while it runs.
     ///
     /// A write: what the kernel has accepted, renewed after each system call, of which none moves
-    /// more than 1 MiB. A read: what has arrived towards it.
+    /// more than 1 MiB. A read: what has arrived towards it. An exchange, and a call of a
+    /// [`Client`](crate::Client): what is out of the request, and nothing of the response. To follow a
+    /// download, read it in pieces, as the [`Body`](crate::Body) of a `transact_streaming`.
     #[doc(alias = "nng_aio_count")]
     pub fn count(&self) -> u64 {
         self.handle.hand_over();

@@ -15,12 +15,11 @@ mod provider;
 mod series;
 mod slot;
 mod state;
+mod written;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
 
 pub use self::cancel_token::CancelToken;
 use self::cancel_token::Registration;
@@ -32,6 +31,7 @@ pub(crate) use self::provider::{Operation, Provider, TakenBack};
 pub(crate) use self::series::Series;
 use self::slot::Slot;
 pub(crate) use self::state::Interruption;
+pub use self::written::Written;
 use crate::bufs::Bufs;
 #[cfg(doc)]
 use crate::conn::Conn;
@@ -39,7 +39,6 @@ use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::{Action, ErrorKind};
-use crate::into_body::IntoBody;
 
 /// A handle for one operation at a time: yours while idle, lent to the connection while in flight.
 ///
@@ -105,12 +104,6 @@ pub struct InFlight {
     registration: Option<Registration>,
 }
 
-/// What a successful write says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    count: u64,
-}
-
 /// What stays with an aio from one operation to the next.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -127,19 +120,6 @@ impl Options {
         deadline: Deadline::Never,
         token: None,
     };
-}
-
-impl Written {
-    pub(crate) fn new(count: u64) -> Self {
-        Self { count }
-    }
-
-    /// Bytes that the kernel accepted: for [`write_all`](crate::Conn::write_all) the whole vector,
-    /// without the framing of a chunk; for [`write_request`](crate::Conn::write_request), and in the
-    /// extensions of the response of a [`transact`](crate::Conn::transact), head and body.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
 }
 
 impl Aio<()> {
@@ -247,48 +227,6 @@ impl<T, S> Aio<T, S> {
     /// ```
     pub fn another<U>(&self) -> Aio<U> {
         Aio::with(self.options.clone())
-    }
-}
-
-impl Aio<Written> {
-    /// Sets the scatter/gather vector of the next write (`nng_aio_set_iov`).
-    ///
-    /// Any number of buffers, empty ones included; they are owned or reference-counted, never
-    /// borrowed, so they outlive the operation by themselves. The operation uses the vector up: a
-    /// write that is submitted without one fails with [`InvalidInput`](ErrorKind::InvalidInput).
-    #[doc(alias = "nng_aio_set_iov")]
-    pub fn iov<I>(mut self, buffers: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<Bytes>,
-    {
-        self.state.iov = Some(buffers.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Sets the vector of the next write to one buffer: text or bytes, owned, shared or `'static`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::{Aio, Conn};
-    /// use std::os::unix::net::UnixStream;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (near, far) = UnixStream::pair()?;
-    /// let conn = Conn::from(near);
-    /// assert_eq!(conn.write_all(Aio::new().bytes("hello")).wait()?.count(), 5);
-    /// assert_eq!(conn.write_all(Aio::new().bytes(vec![0; 100])).wait()?.count(), 100);
-    /// # drop(far);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn bytes(self, bytes: impl IntoBody) -> Self {
-        self.iov([bytes.into_bytes()])
-    }
-
-    pub(crate) fn take_iov(&mut self) -> Option<Bufs> {
-        self.state.iov.take()
     }
 }
 

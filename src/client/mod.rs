@@ -121,7 +121,9 @@ impl Client {
     }
 
     /// Connects to the server of `uri`, through a tunnel of the proxy where one is set, with TLS where
-    /// it is `https`: `nng_http_client_connect`. The connection is the caller's alone.
+    /// it is `https`: `nng_http_client_connect`. The connection is the caller's alone: its requests have none
+    /// of what the client adds to its own (default headers, `User-Agent`, limits, redirections, trying
+    /// again), and it does not come back to the client.
     ///
     /// # Errors
     ///

@@ -271,8 +271,8 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
 }
 
 impl From<TcpStream> for Conn {
-    /// Takes over a connected stream, in blocking mode. Its options stay as they are, except for the
-    /// send and receive timeouts, which are the connection's.
+    /// Takes over a connected stream, and makes it blocking if it is not. Its other options stay as they are,
+    /// except for the send and receive timeouts, which are the connection's.
     fn from(stream: TcpStream) -> Self {
         Self::new(SocketTransport::from(stream))
     }

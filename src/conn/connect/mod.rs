@@ -45,6 +45,9 @@ impl Conn {
     /// own types that name a host: `(String, u16)`, `(&str, u16)`, `String`, `&str`. In the whole
     /// process 64 lookups run at a time, and 4,096 wait for their turn.
     ///
+    /// A connect outlives the call that submits it, so it owns its address: a `&str` that is borrowed is given
+    /// as `text.to_owned()`.
+    ///
     /// # Errors
     ///
     /// [`Resolve`](ErrorKind::Resolve), [`InvalidInput`](ErrorKind::InvalidInput) for an address

@@ -84,6 +84,8 @@ use crate::proto::framing;
 ///   down, and the request's target yours to change.
 /// * To a client that asked for the head alone (HEAD), that is written, and the body is read and thrown away.
 /// * The sender's body is read as the receiver takes it, so memory stays flat.
+/// * One that is under way keeps both connections open, even when its aio and all other handles of them are
+///   gone: cancel it, give it a deadline, or [close](Self::close) one of the connections, to end it.
 ///
 /// While one of these is under way, nothing else should be read from this connection or written to the
 /// other. It keeps both until it is over, also if its handle and theirs are dropped: what was submitted goes
@@ -165,6 +167,7 @@ impl Conn {
     /// ```
     /// use http_aio::{Aio, Conn};
     /// use std::os::unix::net::UnixStream;
+    /// use std::sync::mpsc;
     ///
     /// fn tunnel(one: Conn, other: Conn) {
     ///     for (from, to) in [(&one, &other), (&other, &one)] {

@@ -53,7 +53,7 @@ impl Conn {
     /// body.
     ///
     /// The result shares the connection's buffer, it is not copied (but for small chunks). `most` of
-    /// 0 yields no bytes.
+    /// 0 yields no bytes. To read into a slice, use [`io`](Self::io).
     ///
     /// # Errors
     ///
@@ -167,7 +167,10 @@ impl Conn {
     /// [`into_parts`](Self::into_parts) has what was sent.
     /// [`InvalidInput`](ErrorKind::InvalidInput) if content of the message before it is left to be
     /// read. [`Closed`](ErrorKind::Closed) if that request, or a response to it, announced the close
-    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read).
+    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read): a client
+    /// that has left in order is [`Reset`](ErrorKind::Reset), for which
+    /// [`is_end_of_stream`](Error::is_end_of_stream) holds, and
+    /// [`is_incomplete_message`](Error::is_incomplete_message) too in the middle of a head.
     ///
     /// # Cancellation
     ///
@@ -188,7 +191,8 @@ impl Conn {
     ///
     /// As for [`read_request`](Self::read_request), but for `NotSupported`;
     /// [`TooLarge`](ErrorKind::TooLarge) also for more interim responses than the
-    /// [limit](Limits::interim).
+    /// [limit](Limits::interim). A peer that ends its stream instead of answering is
+    /// [`Reset`](ErrorKind::Reset), for which [`is_end_of_stream`](Error::is_end_of_stream) holds.
     ///
     /// # Cancellation
     ///

@@ -6,6 +6,7 @@ mod job;
 mod message;
 mod outgoing;
 mod parcel;
+mod refusal;
 mod writer;
 
 use http::{HeaderMap, Request, Response};
@@ -35,7 +36,8 @@ impl Conn {
     ///
     /// Returns at once and cannot fail here: it makes no system call on the socket, and the outcome
     /// arrives through the aio, once. Success means that the kernel has accepted every byte. Bytes
-    /// of two operations never interleave. An empty vector succeeds with count 0.
+    /// of two operations never interleave. An empty vector succeeds with count 0. A slice that is
+    /// borrowed cannot be lent: [`io`](Self::io) copies it.
     ///
     /// # Errors
     ///
@@ -103,9 +105,9 @@ impl Conn {
     ///
     /// The count is that of head and body. `Content-Length` is set from the body, and `Host` from
     /// the URI's authority if the request has none, empty if there is no authority, which a server may
-    /// refuse. The target is in origin form; for CONNECT in authority form. An empty body is none:
-    /// declare its length, or `Transfer-Encoding: chunked`, in the head, and write it with
-    /// [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
+    /// refuse. The target is in origin form; for CONNECT in authority form. An empty body, `""` as well as
+    /// `()`, is none: to write one in pieces, declare its length, or `Transfer-Encoding: chunked`, in the head,
+    /// and write it with [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
     /// `Content-Length: 0`. A vector of the aio is not used and lost.
     ///
     /// # Errors
@@ -133,8 +135,8 @@ impl Conn {
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
     ///
-    /// `Content-Length` is set from the body. An empty body is none: declare its length or
-    /// `Transfer-Encoding: chunked` in the head if you write it with [`write_all`](Self::write_all).
+    /// `Content-Length` is set from the body. An empty body, `""` as well as `()`, is none: declare its length
+    /// or `Transfer-Encoding: chunked` in the head if you write it with [`write_all`](Self::write_all).
     /// With neither, the response says `Content-Length: 0`; unless it says `Connection: close`, or is
     /// of HTTP/1.0, and then what is written ends with the connection, by [`finish`](Self::finish).
     /// To a HEAD request that was read with [`read_request`](Self::read_request), the head alone is

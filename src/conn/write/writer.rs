@@ -24,18 +24,16 @@
 use std::collections::VecDeque;
 use std::net::Shutdown;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::call::{self, BatchRoom};
 use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
-use super::parcel::Parcel;
 use crate::aio::habit::Hold;
-use crate::aio::{Aio, Interruption, Notice, Operation, Provider, Written};
+use crate::aio::{Notice, Operation, Provider, Written};
 use crate::conn::ledger::answered_early;
 use crate::conn::queue::{Direction, EndReason, Half, Next};
-use crate::error::{Action, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -77,13 +75,6 @@ impl Direction for Writer {
 }
 
 impl Half<Writer> {
-    /// Ends the write side if this operation is in a call.
-    fn interrupt_call(&self, operation: &dyn Operation) {
-        if self.queue.end_if_blocked_in(operation.id()) {
-            let _ = self.link.transport.abort(Shutdown::Write);
-        }
-    }
-
     /// One round.
     fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
         let mut outgoing = *self.direction.outgoing.lock();
@@ -139,28 +130,6 @@ impl Half<Writer> {
             Ok(job) => self.write_some_inline(job),
             Err(job) => drop(self.submit(job, limit, Hold::Never)),
         }
-    }
-
-    /// Ends the write side in the body of this request, if that is not out yet.
-    pub(crate) fn refuse_body(&self, number: u64) {
-        let requests = &self.link.ledger.written;
-        requests.refuse(number);
-        if requests.is_out(number) {
-            return;
-        }
-        // Who is in a call that blocks is woken. If it is still the same call after the look at the ledger,
-        // nothing has moved on meanwhile.
-        if let Some(operation) = self.queue.blocked_operation() {
-            if requests.is_in_body(number) {
-                self.interrupt_call(&*operation);
-            }
-        }
-        // Who is between two calls looks by itself. If nobody is there, a write of nothing does.
-        let aio = Aio::<Written>::new();
-        let (_, completer, deadline) =
-            aio.start(&self.provider(), Interruption::Recorded, Action::Write);
-        let look = WriteJob::new(Parcel::content(Bytes::new()), deadline, completer);
-        self.submit_some(look, usize::MAX);
     }
 
     fn write_inline(&self, work: impl FnOnce(&Self, &mut Vec<Notice<Written>>)) {

@@ -3,9 +3,13 @@
 
 #[cfg(feature = "test-util")]
 mod beginning;
+mod bodies;
 mod ends;
 mod heads;
+mod received;
 mod receivers;
+#[cfg(feature = "test-util")]
+mod steps;
 #[cfg(feature = "test-util")]
 mod streams;
 
@@ -30,8 +34,12 @@ struct Relay {
 
 impl Relay {
     fn new() -> Self {
-        let (front, client) = pair(Family::Unix);
-        let (back, server) = pair(Family::Unix);
+        Self::over(Family::Unix)
+    }
+
+    fn over(family: Family) -> Self {
+        let (front, client) = pair(family);
+        let (back, server) = pair(family);
         Self {
             client,
             front,
@@ -56,6 +64,20 @@ impl Relay {
     fn pass_back(&self) -> Aio<Written, InFlight> {
         let response = settle(self.back.read_any_response(prompt())).expect("a response");
         self.back.forward_response(prompt(), response, &self.front)
+    }
+
+    /// What the client gets from now on, once both connections are dropped.
+    fn client_drained(self) -> Vec<u8> {
+        let Self {
+            mut client,
+            front,
+            back,
+            server,
+        } = self;
+        drop((front, back));
+        let drained = client.drain().bytes;
+        drop(server);
+        drained
     }
 
     /// What the server and the client get from now on, once both connections are dropped.
