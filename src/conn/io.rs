@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use super::Conn;
 use crate::aio::{Aio, CancelToken, Options};
 use crate::deadline::Deadline;
-use crate::error::{Action, Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Limit};
 
 /// Most bytes that one `write` copies.
 const MOST: usize = 256 << 10;
@@ -74,7 +74,7 @@ impl Conn {
                 Ok(bytes.len())
             }
             Err(error) if error.is_end_of_stream() && !error.is_incomplete_message() => Ok(0),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(name_limit(error, options).into()),
         }
     }
 
@@ -85,6 +85,16 @@ impl Conn {
             return Err(error.with_peer(|| Some(Arc::clone(self.peer()))).into());
         }
         Ok(())
+    }
+}
+
+/// A call that had less time than all of them together says so.
+fn name_limit(error: Error, options: &Options) -> Error {
+    match options.timeout {
+        Some(after) if error.is_timeout() && !options.deadline.is_past() => {
+            error.limited_by(Limit::IdleTimeout(after))
+        }
+        _ => error,
     }
 }
 
@@ -138,7 +148,8 @@ impl Write for Io {
             copy.extend_from_slice(&buffer[..buffer.len().min(room)]);
         }
         let aio = Aio::with(self.options.clone()).bytes(copy.freeze());
-        let written = self.conn.write(aio).wait()?;
+        let written = self.conn.write(aio).wait();
+        let written = written.map_err(|error| name_limit(error, &self.options))?;
         Ok(usize::try_from(written.count()).unwrap_or(usize::MAX))
     }
 

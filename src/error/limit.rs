@@ -20,6 +20,7 @@ pub(crate) enum Limit {
     Redirects(u32),
     ConnectTimeout(Duration),
     HeadTimeout(Duration),
+    IdleTimeout(Duration),
 }
 
 /// What a limit allows.
@@ -34,7 +35,9 @@ impl Limit {
     pub(super) fn kind(self) -> ErrorKind {
         match self {
             Self::Queued(_) => ErrorKind::NoMemory,
-            Self::ConnectTimeout(_) | Self::HeadTimeout(_) => ErrorKind::TimedOut,
+            Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::IdleTimeout(_) => {
+                ErrorKind::TimedOut
+            }
             _ => ErrorKind::TooLarge,
         }
     }
@@ -53,6 +56,7 @@ impl Limit {
             Self::Redirects(_) => "max_redirects",
             Self::ConnectTimeout(_) => "connect_timeout",
             Self::HeadTimeout(_) => "head_timeout",
+            Self::IdleTimeout(_) => "idle_timeout",
         }
     }
 
@@ -71,6 +75,7 @@ impl Limit {
             Self::Redirects(_) => "there are more redirections than",
             Self::ConnectTimeout(_) => "it took longer than",
             Self::HeadTimeout(_) => "the head of the response took longer than",
+            Self::IdleTimeout(_) => "nothing has moved for longer than",
         }
     }
 
@@ -86,7 +91,9 @@ impl Limit {
             | Self::TrailerLines(number)
             | Self::Queued(number) => Value::Number(number as u64),
             Self::Redirects(number) => Value::Number(number.into()),
-            Self::ConnectTimeout(time) | Self::HeadTimeout(time) => Value::Time(time),
+            Self::ConnectTimeout(time) | Self::HeadTimeout(time) | Self::IdleTimeout(time) => {
+                Value::Time(time)
+            }
         }
     }
 }

@@ -113,7 +113,8 @@ impl Error {
     }
 
     /// The limit that was met, by the name of the function that sets it: one of [`Limits`](crate::Limits) or of
-    /// [`ClientBuilder`](crate::ClientBuilder).
+    /// [`ClientBuilder`](crate::ClientBuilder), or the `idle_timeout` of an [`Io`](crate::Io) or a
+    /// [`Body`](crate::Body).
     ///
     /// # Examples
     ///

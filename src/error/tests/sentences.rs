@@ -150,6 +150,12 @@ fn limits_have_names_and_values() {
             "it took longer than the limit `connect_timeout` of 2.5s",
         ),
         (
+            Limit::IdleTimeout(time),
+            TimedOut,
+            "idle_timeout",
+            "nothing has moved for longer than the limit `idle_timeout` of 2.5s",
+        ),
+        (
             Limit::HeadTimeout(time),
             TimedOut,
             "head_timeout",

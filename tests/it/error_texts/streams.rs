@@ -1,9 +1,10 @@
 //! Reading and writing, and the end of a connection.
 
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use http_aio::{Aio, Limits};
+use http_aio::{Aio, Error, Limits};
 use socket2::SockRef;
 
 use super::{conn, error, said};
@@ -39,6 +40,28 @@ fn reading() {
     assert_eq!(
         said(conn.read_body(Aio::new())),
         format!("reading a body from {whom}: no message has been read")
+    );
+}
+
+#[test]
+fn calls_of_std_that_are_idle() {
+    let (conn, _peer, whom) = conn();
+    let _stuck = jam(&conn, Aio::new());
+    let mut idle = conn.io().idle_timeout(SOON);
+    let (read, written) = (idle.read(&mut [0]), idle.write(b"x"));
+    let limit = "nothing has moved for longer than the limit `idle_timeout` of 100ms";
+    for (error, doing) in [
+        (read.unwrap_err(), "reading from"),
+        (written.unwrap_err(), "writing to"),
+    ] {
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(error.to_string(), format!("{doing} {whom}: {limit}"));
+        assert_eq!(Error::from(error).limit(), Some("idle_timeout"));
+    }
+    let late = conn.io().timeout(SOON).read(&mut [0]).unwrap_err();
+    assert_eq!(
+        late.to_string(),
+        format!("reading from {whom}: the deadline passed")
     );
 }
 
@@ -184,7 +207,7 @@ fn waiting_where_that_would_never_end() {
     let (tell, told) = gate_of();
     conn.read(Aio::new(), 1).on_complete(move |_, _| {
         let error = theirs.write_all(Aio::new().iov(["y"])).wait().unwrap_err();
-        let io = std::io::Read::read(&mut theirs.io(), &mut [0]).unwrap_err();
+        let io = theirs.io().read(&mut [0]).unwrap_err();
         let _ = tell.send((error.to_string(), io.to_string()));
     });
     let never = "a closure cannot wait for an operation that may need its own thread";
