@@ -161,7 +161,7 @@ pub use rustls;
 pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
 pub use self::client::{Client, ClientBuilder, Event, Proxies};
 pub use self::conn::{Body, Conn, Io, Parts};
-pub use self::error::{Error, ErrorKind};
+pub use self::error::{Error, ErrorKind, Peer};
 pub use self::into_body::IntoBody;
 pub use self::proto::body::BodyFraming;
 pub use self::proto::limits::Limits;

@@ -92,7 +92,7 @@ pub fn default_config() -> Result<Arc<ClientConfig>, Error> {
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(ErrorKind::Tls).with_source(error))?;
+        .map_err(|error| Error::new(ErrorKind::Tls).with_cause(error))?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use http_aio::{Client, ClientBuilder, Error, ErrorKind, Proxies};
+use http_aio::{Client, ClientBuilder, Proxies};
 
 use super::console::Console;
 use super::exit::Exit;
@@ -45,7 +45,7 @@ impl Access {
         let proxies = match &self.proxy {
             Some(proxies) => proxies.clone(),
             None if self.proxy_env => {
-                Proxies::from_env().map_err(|error| Failure::new(Exit::Proxy, no_proxy(&error)))?
+                Proxies::from_env().map_err(|error| Failure::new(Exit::Proxy, error.to_string()))?
             }
             None => Proxies::none(),
         };
@@ -61,13 +61,5 @@ impl Access {
 }
 
 fn proxy(uri: &str) -> Result<Proxies, String> {
-    Proxies::all(uri).map_err(|error| no_proxy(&error))
-}
-
-fn no_proxy(error: &Error) -> String {
-    match (error.kind(), error.detail()) {
-        (ErrorKind::NotSupported, Some(what)) => format!("{what} are not supported"),
-        (_, Some(detail)) => detail.to_owned(),
-        _ => error.to_string(),
-    }
+    Proxies::all(uri).map_err(|error| error.to_string())
 }

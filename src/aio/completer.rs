@@ -72,7 +72,7 @@ impl<T: Send + 'static> Completer<T> {
     /// an error.
     pub(crate) fn finish_for_cause(self, result: Result<T, Error>) -> Notice<T> {
         let result = match (result, self.cause()) {
-            (Err(error), Some(cause)) => Err(error.with_kind(cause)),
+            (Err(error), Some(cause)) => Err(error.because(cause)),
             (result, _) => result,
         };
         self.finish(result)
@@ -99,6 +99,7 @@ impl<T: Send + 'static> Drop for Completer<T> {
 }
 
 fn finish<T>(slot: &Arc<Slot<T>>, result: Result<T, Error>) -> Notice<T> {
+    let result = result.map_err(|error| slot.explain(error));
     slot.finish(result)
         .map_or(Notice::None, |told| Notice::new(told, slot))
 }

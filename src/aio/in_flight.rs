@@ -44,7 +44,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
                 });
                 drop(provider);
                 let result = slot.wait(None);
-                result.unwrap_or_else(|| Err(ErrorKind::Abandoned.into()))
+                result.unwrap_or_else(|| Err(slot.explain(ErrorKind::Abandoned.into())))
             }
         };
         if self.handle.slot().is_settled() {
@@ -190,7 +190,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         }
         let slot = self.handle.slot();
         match slot.interruption() {
-            Some(Interruption::Recorded) => Some(ErrorKind::WouldDeadlock.into()),
+            Some(Interruption::Recorded) => Some(slot.explain(ErrorKind::WouldDeadlock.into())),
             Some(Interruption::Finishes) => {
                 // What it reads would go to nobody.
                 Arc::clone(slot).interrupt(ErrorKind::WouldDeadlock);

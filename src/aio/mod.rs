@@ -36,7 +36,7 @@ use crate::bufs::Bufs;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;
-use crate::error::ErrorKind;
+use crate::error::{Action, ErrorKind};
 
 /// A handle for one operation at a time: yours while idle, lent to the connection while in flight.
 ///
@@ -226,21 +226,23 @@ impl Aio<Written> {
 }
 
 impl<T: Send + 'static> Aio<T> {
-    /// Lends the aio to `provider`: the handle for the caller, the completer for the job.
+    /// Lends the aio to `provider`, for `action`: the handle for the caller, the completer for the job.
     pub(crate) fn start(
         mut self,
         provider: &Weak<dyn Provider>,
         interruption: Interruption,
+        action: Action,
     ) -> (Aio<T, InFlight>, Completer<T>, Deadline) {
         let mut deadline = match self.options.timeout {
             Some(after) => Deadline::after(after).earlier(self.options.deadline),
             None => self.options.deadline,
         };
-        Slot::start(self.handle.slot_mut(), provider, interruption);
+        Slot::start(self.handle.slot_mut(), provider, interruption, action);
         let token = self.options.token.as_ref();
         if token.is_some_and(CancelToken::is_canceled) {
             // Nobody knows the operation yet. It is refused as one whose time is over, for this cause.
-            let _ = Slot::interrupt(self.handle.slot(), ErrorKind::Canceled, false);
+            let peer = || provider.upgrade()?.peer();
+            let _ = Slot::interrupt(self.handle.slot(), ErrorKind::Canceled, false, peer);
             deadline = Deadline::At(Instant::now());
         }
         let completer = Completer::new(Arc::clone(self.handle.slot()));

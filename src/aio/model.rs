@@ -13,7 +13,7 @@ use loom::thread;
 
 use super::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::UserCode;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 
 /// It stands for a connection, and runs what is posted at once.
 struct Inline;
@@ -34,7 +34,7 @@ type Started = (Aio<u32, InFlight>, Completer<u32>);
 
 fn start(aio: Aio<u32>, provider: &Arc<Inline>, interruption: Interruption) -> Started {
     let provider: Weak<dyn Provider> = Arc::<Inline>::downgrade(provider);
-    let (aio, completer, _) = aio.start(&provider, interruption);
+    let (aio, completer, _) = aio.start(&provider, interruption, Action::Read);
     (aio, completer)
 }
 

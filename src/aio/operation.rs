@@ -60,7 +60,8 @@ impl<T: Send + 'static> Operation for Slot<T> {
             TakenBack::Begun => true,
             TakenBack::Not => false,
         };
-        let Some(told) = Self::interrupt(&self, kind, is_begun) else {
+        let peer = || provider.as_ref()?.peer();
+        let Some(told) = Self::interrupt(&self, kind, is_begun, peer) else {
             return;
         };
         Notice::new(told, &self).post(provider.as_deref());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::background::UserCode;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Peer};
 
 /// Whoever works on operations: a direction of a connection, an exchange, a connect, a call of a client.
 pub(crate) trait Provider: Send + Sync {
@@ -32,6 +32,12 @@ pub(crate) trait Provider: Send + Sync {
 
     /// Nobody can learn of the outcome of an operation any more.
     fn forsaken(&self) {}
+
+    /// Whom errors of its operations are about. It may be asked under the lock of an operation that settles at
+    /// once when it is interrupted.
+    fn peer(&self) -> Option<Arc<Peer>> {
+        None
+    }
 
     /// Whether the caller is a thread that the operation may need, so that waiting here cannot end
     /// well.

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use super::provider::Provider;
 use super::state::{self, Interrupted, Interruption, Listener, State, Whose};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, spin_until};
 
 pub(crate) struct Slot<T> {
@@ -34,6 +34,8 @@ pub(crate) struct Slot<T> {
     wanted: PlainBool,
     /// Who works on the operation. It is set while the slot has one owner, so it needs no lock.
     provider: Option<Weak<dyn Provider>>,
+    /// What the operation is. It is set as the provider is.
+    action: Option<Action>,
 }
 
 /// A closure gets its slot back with the result, for the next operation.
@@ -52,6 +54,7 @@ impl<T> Slot<T> {
             held: false.into(),
             wanted: true.into(),
             provider: None,
+            action: None,
         }
     }
 
@@ -62,6 +65,7 @@ impl<T> Slot<T> {
         this: &mut Arc<Self>,
         provider: &Weak<dyn Provider>,
         interruption: Interruption,
+        action: Action,
     ) {
         if Arc::get_mut(this).is_none() {
             *this = Arc::new(Self::new());
@@ -76,6 +80,7 @@ impl<T> Slot<T> {
         {
             slot.provider = Some(Weak::clone(provider));
         }
+        slot.action = Some(action);
         slot.settled.store(false, Ordering::Relaxed);
         slot.moved.store(0, Ordering::Relaxed);
         *slot.held.get_mut() = false;
@@ -85,6 +90,15 @@ impl<T> Slot<T> {
 
     pub(super) fn provider(&self) -> Option<Arc<dyn Provider>> {
         self.provider.as_ref().and_then(Weak::upgrade)
+    }
+
+    /// Adds to an error what the operation is, and with whom, as far as the error does not know better.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        self.explain_with(error, || self.provider()?.peer())
+    }
+
+    fn explain_with(&self, error: Error, peer: impl FnOnce() -> Option<Arc<Peer>>) -> Error {
+        error.during(self.action).with_peer(peer)
     }
 
     /// Tells it from all others that exist.
@@ -160,10 +174,16 @@ impl<T> Slot<T> {
     }
 
     /// Ends it for `kind`, or records that it is to end, as it does with one that is being begun. `None`: it
-    /// has no effect.
-    pub(super) fn interrupt(&self, kind: ErrorKind, is_begun: bool) -> Option<Told<T>> {
+    /// has no effect. `peer` may be asked under the lock.
+    pub(super) fn interrupt(
+        &self,
+        kind: ErrorKind,
+        is_begun: bool,
+        peer: impl FnOnce() -> Option<Arc<Peer>>,
+    ) -> Option<Told<T>> {
+        let error = || self.explain_with(Error::new(kind).with_count(self.moved()), peer);
         let mut state = self.state.lock();
-        match state.interrupt(kind, self.moved(), is_begun) {
+        match state.interrupt(kind, is_begun, error) {
             Interrupted::Settled(told) => {
                 drop(state);
                 self.wake_waiter();

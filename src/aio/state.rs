@@ -156,21 +156,19 @@ impl<T, C> State<T, C> {
         }
     }
 
-    /// Ends the operation for `kind` after `moved` bytes, or records that it is to end, as it does with one
-    /// that is being begun.
+    /// Ends the operation with `error`, which is of this kind, or records that it is to end, as it does with
+    /// one that is being begun.
     pub(super) fn interrupt(
         &mut self,
         kind: ErrorKind,
-        moved: u64,
         is_begun: bool,
+        error: impl FnOnce() -> Error,
     ) -> Interrupted<T, C> {
         match &mut self.phase {
             Phase::Pending {
                 interruption: Interruption::Finishes,
                 ..
-            } if !is_begun => {
-                Interrupted::Settled(self.settle(Err(Error::new(kind).with_count(moved))))
-            }
+            } if !is_begun => Interrupted::Settled(self.settle(Err(error()))),
             Phase::Pending {
                 interruption: Interruption::Finishes | Interruption::Recorded,
                 cause,
@@ -194,7 +192,7 @@ impl<T, C> State<T, C> {
             Phase::Done(result) => Some(result),
             // The owner has polled it to its end, and asks again in another way: it must not wait forever.
             Phase::Taken => Some(Err(Error::new(ErrorKind::InvalidInput)
-                .with_detail("the outcome was taken by a poll before"))),
+                .with_detail("the outcome of the operation was taken by a poll before"))),
             other => {
                 self.phase = other;
                 None

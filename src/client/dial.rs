@@ -13,13 +13,13 @@ use rustls::pki_types::ServerName;
 
 use super::Shared;
 use super::event::Event;
-use super::route::{Route, Security, Way};
+use super::route::{Route, Security, Way, server};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series};
 use crate::background::{self, UserCode};
 use crate::conn::{Body, Conn, Terms, exchange, is_ours, unsolicited};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Limit, Peer};
 use crate::transport::Stream;
 
 type Done = Box<dyn FnOnce(Result<Conn, Error>) + Send>;
@@ -32,20 +32,22 @@ pub(crate) fn dial(
     steps: &Arc<Series>,
     done: impl FnOnce(Result<Conn, Error>) + Send + 'static,
 ) {
+    let whole = deadline;
     let deadline = match shared.settings.connect_timeout {
-        Some(after) => deadline.earlier(Deadline::after(after)),
-        None => deadline,
+        Some(after) => whole.earlier(Deadline::after(after)),
+        None => whole,
     };
     let dial = Dial {
         shared: Arc::clone(shared),
         route: route.clone(),
         deadline,
+        whole,
         steps: Arc::clone(steps),
         done: observed(shared, route, done),
     };
     if route.key.security == Security::Tls && !cfg!(feature = "tls") {
-        let detail = "https needs the feature tls";
-        return (dial.done)(Err(Error::new(ErrorKind::NotSupported).with_detail(detail)));
+        let detail = "https needs the feature `tls` of http-aio";
+        return dial.fail(Error::new(ErrorKind::NotSupported).with_detail(detail));
     }
     dial.connect();
 }
@@ -80,41 +82,44 @@ struct Dial {
     shared: Arc<Shared>,
     route: Route,
     deadline: Deadline,
+    /// That of the operation that it is a part of.
+    whole: Deadline,
     steps: Arc<Series>,
     done: Done,
 }
 
 impl Dial {
     fn connect(self) {
-        let aio = Conn::connect(Aio::bounded(self.deadline), self.route.address());
+        let (aio, address) = (Aio::bounded(self.deadline), self.route.address());
+        let aio = match self.route.way {
+            Way::Direct => Conn::connect(aio, address),
+            Way::Forwarded | Way::Tunneled => Conn::connect_to_proxy(aio, address),
+        };
         self.steps.set(&aio, Handling::HandedOver);
         aio.then(move |result| match (result, self.route.way) {
             (Ok(conn), Way::Tunneled) => self.ask_for_tunnel(conn),
             (Ok(conn), Way::Direct | Way::Forwarded) => self.secure(conn),
-            (Err(error), _) => {
-                let error = self.name(error);
-                (self.done)(Err(error));
-            }
+            (Err(error), _) => self.fail(error),
         });
     }
 
-    /// Adds to an error whom it is about, which may be a proxy, or where a redirection leads.
-    fn name(&self, error: Error) -> Error {
-        if error.detail().is_some() {
-            return error;
-        }
-        let (host, port) = self.route.address();
-        error.with_detail(match self.route.way {
-            Way::Direct => format!("{host}, port {port}"),
-            Way::Forwarded | Way::Tunneled => format!("the proxy {host}, port {port}"),
-        })
+    /// Nothing of the request is out, whatever was said to a proxy.
+    fn fail(self, error: Error) {
+        let after = self.shared.settings.connect_timeout;
+        let error = match after.filter(|_| error.is_timeout() && !self.whole.is_past()) {
+            Some(after) => error.limited_by(Limit::ConnectTimeout(after)),
+            None => error,
+        };
+        let server = || Some(Arc::new(self.route.server()));
+        let error = error.during(Action::Connect).with_peer(server);
+        (self.done)(Err(error.with_count(0)));
     }
 
     /// Sends a CONNECT (RFC 9110 section 9.3.6).
     fn ask_for_tunnel(self, conn: Conn) {
         let request = match self.tunnel_request() {
             Ok(request) => request,
-            Err(error) => return (self.done)(Err(error)),
+            Err(error) => return self.fail(error),
         };
         let conn = conn.limits(self.shared.settings.limits);
         let terms = Terms::new(Hold::Never);
@@ -127,10 +132,13 @@ impl Dial {
                 self.through_tunnel(conn);
             }
             Ok(response) => {
-                let detail = format!("the proxy answered {}", response.status());
-                (self.done)(Err(Error::new(ErrorKind::Refused).with_detail(detail)));
+                let status = response.status();
+                let refused = Error::new(ErrorKind::Refused)
+                    .with_words(move |f| write!(f, "the proxy answered {status}"))
+                    .with_peer(|| Some(Arc::clone(conn.peer())));
+                self.fail(refused.step_of(Action::Tunnel));
             }
-            Err(error) => (self.done)(Err(error)),
+            Err(error) => self.fail(error.step_of(Action::Tunnel)),
         });
     }
 
@@ -140,14 +148,12 @@ impl Dial {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),
         };
-        let malformed = |error: http::Error| Error::new(ErrorKind::InvalidInput).with_source(error);
         let uri = Uri::builder().authority(authority.as_str()).build();
         let mut request = Request::builder()
             .method(Method::CONNECT)
-            .uri(uri.map_err(malformed)?)
+            .uri(uri?)
             .header(header::HOST, authority)
-            .body(Bytes::new())
-            .map_err(malformed)?;
+            .body(Bytes::new())?;
         if let Some(authorization) = &self.route.authorization {
             let headers = request.headers_mut();
             headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
@@ -160,8 +166,11 @@ impl Dial {
     /// Goes on with a new connection over the same stream, because the talk with the proxy is over.
     fn through_tunnel(self, conn: Conn) {
         match stream(conn) {
-            Ok(stream) => self.secure(stream.into()),
-            Err(error) => (self.done)(Err(error)),
+            Ok(stream) => {
+                let server = self.route.server();
+                self.secure(Conn::over(stream, server));
+            }
+            Err(error) => self.fail(error.step_of(Action::Tunnel)),
         }
     }
 
@@ -175,23 +184,35 @@ impl Dial {
     #[cfg(feature = "tls")]
     fn handshake(self, conn: Conn) {
         let name = ServerName::try_from(self.route.key.host.clone());
-        let malformed = |error| Error::new(ErrorKind::InvalidInput).with_source(error);
+        let peer = Arc::clone(conn.peer());
+        let malformed = |error| {
+            let detail = "no certificate can be for this host";
+            let invalid = Error::new(ErrorKind::InvalidInput).with_detail(detail);
+            invalid.with_source(error)
+        };
         let session = name.map_err(malformed).and_then(|name| {
             let config = self.shared.tls()?;
             Ok((name, config, stream(conn)?))
         });
         let (name, config, stream) = match session {
             Ok(session) => session,
-            Err(error) => return (self.done)(Err(error)),
+            Err(error) => {
+                let error = error.during(Action::Handshake).with_peer(|| Some(peer));
+                return self.fail(error);
+            }
         };
-        let aio = Conn::tls_client(Aio::bounded(self.deadline), stream, name, config);
+        let aio = Aio::bounded(self.deadline);
+        let aio = Conn::tls_client_to(aio, peer, stream, name, config);
         self.steps.set(&aio, Handling::HandedOver);
-        aio.then(self.done);
+        aio.then(move |result| match result {
+            Ok(conn) => (self.done)(Ok(conn)),
+            Err(error) => self.fail(error),
+        });
     }
 
     #[cfg(not(feature = "tls"))]
     fn handshake(self, _: Conn) {
-        (self.done)(Err(ErrorKind::NotSupported.into())); // Not reached: refused before.
+        self.fail(ErrorKind::NotSupported.into()); // Not reached: refused before.
     }
 }
 
@@ -207,9 +228,12 @@ fn stream(conn: Conn) -> Result<Stream, Error> {
 
 /// Connects for the caller, who gets the connection.
 pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Conn, InFlight> {
-    let dialing = Arc::new(Dialing::default());
+    let dialing = Arc::new(Dialing {
+        steps: Arc::default(),
+        peer: server(uri).map(Arc::new),
+    });
     let provider = Arc::downgrade(&dialing) as Weak<dyn Provider>;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Connect);
     // Through a proxy, only a tunnel leads to the server.
     let route = Route::to(uri, &shared.settings.proxies).map(Route::tunneled);
     let ours = Arc::clone(&dialing);
@@ -224,9 +248,9 @@ pub(super) fn submit(shared: &Arc<Shared>, aio: Aio<Conn>, uri: &Uri) -> Aio<Con
     aio.registered()
 }
 
-#[derive(Default)]
 struct Dialing {
     steps: Arc<Series>,
+    peer: Option<Arc<Peer>>,
 }
 
 impl Provider for Dialing {
@@ -236,6 +260,10 @@ impl Provider for Dialing {
 
     fn post(&self, code: UserCode) {
         background::run(code);
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        self.peer.clone()
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -8,7 +8,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
 
 use super::proxies::Proxies;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Peer};
 use crate::proto::authority::HostPort;
 
 /// The way to the server of a URI.
@@ -55,11 +55,14 @@ impl Route {
         let security = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP => Security::Plain,
             Some(scheme) if *scheme == Scheme::HTTPS => Security::Tls,
-            Some(_) => return Err(refused("the scheme of the URI is not http or https")),
-            None => return Err(refused("the URI is not absolute")),
+            Some(other) => {
+                let detail = "the scheme of the URI is not http or https";
+                let refused = Error::new(ErrorKind::InvalidInput);
+                return Err(refused.with_detail_about(detail, other.as_str().as_bytes()));
+            }
+            None => return Err(refused("the URI is not absolute, it has no scheme")),
         };
-        let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = uri.host().map(without_brackets).unwrap_or_default();
         if host.is_empty() {
             return Err(refused("the URI has no host"));
         }
@@ -106,6 +109,11 @@ impl Route {
         self
     }
 
+    /// The server, whatever leads to it.
+    pub(crate) fn server(&self) -> Peer {
+        Peer::named(self.key.host.as_str(), Some(self.key.port))
+    }
+
     /// What to connect to.
     pub(crate) fn address(&self) -> (String, u16) {
         let Key {
@@ -113,6 +121,24 @@ impl Route {
         } = &self.key;
         via.clone().unwrap_or_else(|| (host.clone(), *port))
     }
+}
+
+/// Whom errors about a request to this URI are about.
+pub(crate) fn server(uri: &Uri) -> Option<Peer> {
+    let usual = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => Some(Security::Plain.port()),
+        Some(scheme) if *scheme == Scheme::HTTPS => Some(Security::Tls.port()),
+        _ => None,
+    };
+    let port = port(uri).ok()?.or(usual);
+    let host = uri.host().map(without_brackets);
+    let host = host.filter(|host| !host.is_empty())?;
+    Some(Peer::named(host, port))
+}
+
+/// An IPv6 address as it is.
+fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 impl Security {

@@ -5,7 +5,9 @@ use http::{Method, Request, Response, Uri};
 
 use super::{Client, call};
 use crate::aio::{Aio, InFlight};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::into_body::{IntoBody, IntoBytes};
 
 /// Requests with nothing but a method, a URL and a body. For more, make a [`Request`] and give it to
@@ -141,12 +143,6 @@ impl Client {
     {
         let request = Request::builder().method(method).uri(url);
         let request = request.body(body.into_bytes());
-        call::submit(&self.shared, aio, request.map_err(unusable))
+        call::submit(&self.shared, aio, request.map_err(Error::from))
     }
-}
-
-fn unusable(error: http::Error) -> Error {
-    Error::new(ErrorKind::InvalidInput)
-        .with_detail(format!("the URL cannot be used: {error}"))
-        .with_source(error)
 }

@@ -1,12 +1,14 @@
 //! What the two directions of a connection share.
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use super::ledger::{Exchanges, Ledger};
 use super::thread::Owner;
+use crate::error::Peer;
 use crate::transport::Transport;
 
 /// With the last of both halves, which own it, the socket closes.
@@ -14,6 +16,8 @@ use crate::transport::Transport;
 pub(crate) struct Link {
     pub(crate) owner: Owner,
     pub(crate) transport: Box<dyn Transport>,
+    /// Whom errors are about.
+    pub(crate) peer: Arc<Peer>,
     pub(crate) ledger: Ledger,
     pub(crate) exchanges: Exchanges,
     /// Held while the two operations of an exchange are submitted.

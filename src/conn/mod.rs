@@ -37,7 +37,7 @@ pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::Link;
 pub use self::parts::Parts;
-use self::queue::Half;
+use self::queue::{EndReason, Half};
 pub use self::read::Body;
 pub(crate) use self::read::Keeper;
 use self::read::Reader;
@@ -47,6 +47,7 @@ use self::write::Writer;
 use crate::aio::Provider;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::error::Peer;
 use crate::proto::limits::Limits;
 use crate::transport::socket::SocketTransport;
 use crate::transport::{Addr, Stream, Transport};
@@ -131,9 +132,16 @@ pub(crate) fn is_ours() -> bool {
 /// The connection itself.
 impl Conn {
     pub(crate) fn new(transport: impl Transport) -> Self {
+        let peer = Peer::from(transport.peer_addr());
+        Self::with(transport, Arc::new(peer))
+    }
+
+    /// A connection to this peer.
+    pub(crate) fn with(transport: impl Transport, peer: Arc<Peer>) -> Self {
         let link = Arc::new(Link {
             owner: Owner::new(),
             transport: Box::new(transport),
+            peer,
             ledger: Ledger::default(),
             exchanges: Exchanges::default(),
             pairing: Mutex::new(()),
@@ -159,6 +167,18 @@ impl Conn {
     #[cfg(feature = "test-util")]
     pub fn from_transport(transport: impl Transport) -> Self {
         Self::new(transport)
+    }
+
+    /// A connection over this stream, by which the peer is reached.
+    pub(crate) fn over(stream: Stream, peer: Peer) -> Self {
+        let transport = SocketTransport::from(stream);
+        let peer = peer.at(transport.peer_addr());
+        Self::with(transport, Arc::new(peer))
+    }
+
+    /// Whom errors are about.
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.handle.link.peer
     }
 
     /// This handle with other limits, for the operations that are submitted through it and its
@@ -231,19 +251,20 @@ impl Conn {
     /// Ends the write side in the middle of a message: nothing follows.
     fn end_write_side(&self) {
         let writer = &self.handle.writer;
-        let ended = writer.queue.end();
+        let reason = EndReason::ForwardingFailed;
+        let ended = writer.queue.end(reason);
         // Fails when the peer is gone already, and then there is nobody to see it.
         let _ = writer.link.transport.abort(Shutdown::Write);
-        writer.fail_queued(ended.jobs);
+        writer.fail_queued(ended.jobs, reason);
     }
 }
 
 /// Closes a connection in both directions, at once.
-fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
+fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
     let transport = &writer.link.transport;
     // The peer must not take what is aborted here for the whole, where there is a difference.
     let whole = transport.record().is_none() || writer.queue.is_quiet();
-    let (writes, reads) = (writer.queue.end(), reader.queue.end());
+    let (writes, reads) = (writer.queue.end(reason), reader.queue.end(reason));
     // Fails when the peer is gone already, and then there is nobody to wake.
     let _ = if whole {
         transport.shutdown(Shutdown::Write)
@@ -253,8 +274,8 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>) {
     // Shutting down the read side would reset a peer that says something, and destroy what it has not
     // read: who reads finds that the queue has ended, and the lingerer throws away the rest.
     transport.wake_reader();
-    writer.fail_queued(writes.jobs);
-    reader.fail_queued(reads.jobs);
+    writer.fail_queued(writes.jobs, reason);
+    reader.fail_queued(reads.jobs, reason);
     // Last, because it may start a thread, and these are waited for.
     transport.linger();
 }

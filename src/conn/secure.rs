@@ -11,12 +11,12 @@ use super::Conn;
 use super::connect::{Attempt, Connector, Goal, Underway, connect, run};
 use super::thread;
 use crate::aio::{Aio, InFlight};
-use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::error::{Action, Error, Peer};
 use crate::transport::socket::SocketTransport;
 use crate::transport::tls::{Role, handshake};
-use crate::transport::{Stream, Transport};
+use crate::transport::{Addr, Stream, Transport};
 
 /// Over TLS, with the feature `tls`; see [`tls`](crate::tls) for what is different then.
 impl Conn {
@@ -64,7 +64,21 @@ impl Conn {
         config: Arc<ClientConfig>,
     ) -> Aio<Self, InFlight> {
         let transport = SocketTransport::from(stream.into());
-        secure(aio, Arc::new(transport), Role::Client(name, config))
+        let peer = named(&name, transport.peer_addr());
+        let role = Role::Client(name, config);
+        secure(aio, Arc::new(transport), Arc::new(peer), role)
+    }
+
+    /// As `tls_client`, with a peer that is known already.
+    pub(crate) fn tls_client_to(
+        aio: Aio<Self>,
+        peer: Arc<Peer>,
+        stream: Stream,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Aio<Self, InFlight> {
+        let transport = SocketTransport::from(stream);
+        secure(aio, Arc::new(transport), peer, Role::Client(name, config))
     }
 
     /// Makes the TLS handshake of a server over an accepted stream, as
@@ -104,7 +118,13 @@ impl Conn {
         config: Arc<ServerConfig>,
     ) -> Aio<Self, InFlight> {
         let transport = SocketTransport::from(stream.into());
-        secure(aio, Arc::new(transport), Role::Server(config))
+        let peer = Peer::from(transport.peer_addr());
+        secure(
+            aio,
+            Arc::new(transport),
+            Arc::new(peer),
+            Role::Server(config),
+        )
     }
 
     /// As [`tls_client`](Self::tls_client), over a transport of your own.
@@ -115,7 +135,9 @@ impl Conn {
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
     ) -> Aio<Self, InFlight> {
-        secure(aio, Arc::new(transport), Role::Client(name, config))
+        let peer = named(&name, transport.peer_addr());
+        let role = Role::Client(name, config);
+        secure(aio, Arc::new(transport), Arc::new(peer), role)
     }
 
     /// As [`tls_server`](Self::tls_server), over a transport of your own.
@@ -125,13 +147,35 @@ impl Conn {
         transport: impl Transport,
         config: Arc<ServerConfig>,
     ) -> Aio<Self, InFlight> {
-        secure(aio, Arc::new(transport), Role::Server(config))
+        let peer = Peer::from(transport.peer_addr());
+        secure(
+            aio,
+            Arc::new(transport),
+            Arc::new(peer),
+            Role::Server(config),
+        )
     }
 }
 
-fn secure(aio: Aio<Conn>, transport: Arc<dyn Transport>, role: Role) -> Aio<Conn, InFlight> {
+/// The peer whose certificate is to be for `name`.
+fn named(name: &ServerName<'_>, addr: Addr) -> Peer {
+    match (name, addr.ip()) {
+        (ServerName::DnsName(name), Some(address)) => {
+            Peer::named(name.as_ref(), Some(address.port())).at(addr)
+        }
+        (ServerName::DnsName(name), None) => Peer::named(name.as_ref(), None).at(addr),
+        _ => addr.into(),
+    }
+}
+
+fn secure(
+    aio: Aio<Conn>,
+    transport: Arc<dyn Transport>,
+    peer: Arc<Peer>,
+    role: Role,
+) -> Aio<Conn, InFlight> {
     let name = thread::name("hs", &transport.peer_addr());
-    run(aio, name, move |connector, attempt| {
+    run(aio, peer, name, move |connector, attempt| {
         connector.secure(transport, role, attempt)
     })
 }
@@ -144,6 +188,9 @@ impl Connector {
         attempt: Attempt<'_>,
     ) -> Result<Conn, Error> {
         self.under_way(Underway::Handshake(Arc::clone(&transport)));
-        handshake(transport, role, || attempt.wait()).map(Conn::new)
+        let secured = handshake(transport, role, || attempt.wait());
+        let transport = secured.map_err(|error| error.during(Action::Handshake))?;
+        let peer = self.peer_at(transport.peer_addr());
+        Ok(Conn::with(transport, peer))
     }
 }

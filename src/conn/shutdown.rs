@@ -12,14 +12,14 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::queue::Half;
+use super::queue::{EndReason, Half};
 use super::read::{ReadJob, Reader, Want};
 use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle, close};
 use crate::aio::habit::{self, Handling, Kind};
 use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 
 /// Ending.
@@ -98,7 +98,7 @@ impl Conn {
     #[doc(alias = "nng_http_conn_close")]
     #[doc(alias = "abort")]
     pub fn close(&self) {
-        close(&self.handle.writer, &self.handle.reader);
+        close(&self.handle.writer, &self.handle.reader, EndReason::Closed);
     }
 }
 
@@ -121,8 +121,11 @@ enum Part {
 
 fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
     let hold = habit::before(Kind::Read);
-    let (write, write_completer, _) = Aio::new().start(&handle.writes, Interruption::Recorded);
-    let (read, read_completer, _) = Aio::new().start(&handle.reads, Interruption::Finishes);
+    let shutdown = Action::Shutdown;
+    let (write, write_completer, _) =
+        Aio::new().start(&handle.writes, Interruption::Recorded, shutdown);
+    let (read, read_completer, _) =
+        Aio::new().start(&handle.reads, Interruption::Finishes, shutdown);
     let shutdown = Arc::new(Shutdown {
         reader: Arc::clone(&handle.reader),
         state: Mutex::new(State {
@@ -132,7 +135,7 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
         }),
     });
     let provider: Weak<dyn Provider> = Arc::<Shutdown>::downgrade(&shutdown);
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Shutdown);
     if deadline.is_past() {
         completer.refuse(ErrorKind::TimedOut.into());
         return aio;
@@ -181,7 +184,9 @@ impl Shutdown {
         let result = result.or_else(|error| self.unless_ended(error));
         let mut write = None;
         if result.is_ok() {
-            self.reader.fail_queued(self.reader.queue.end().jobs);
+            let reason = EndReason::ShutDown;
+            let ended = self.reader.queue.end(reason);
+            self.reader.fail_queued(ended.jobs, reason);
         } else if let Part::Running(canceller) = &self.state.lock().write {
             write = Some(canceller.clone());
         }
@@ -262,6 +267,10 @@ impl Provider for Shutdown {
             read.operation().give_up();
             self.reader.end_unwanted();
         }
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Provider::peer(&*self.reader)
     }
 
     fn owns_current_thread(&self) -> bool {

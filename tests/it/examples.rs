@@ -576,7 +576,11 @@ fn callback() {
 #[test]
 fn deadline() {
     let text = run("deadline");
-    assert!(text.contains("ms: the deadline passed (after "), "{text}");
+    assert!(
+        text.contains("ms: writing a request to 127.0.0.1:"),
+        "{text}"
+    );
+    assert!(text.contains(": the deadline passed after "), "{text}");
     assert!(text.contains("is it a timeout? true\n"), "{text}");
     assert!(
         text.contains("the peer had answered 413 Payload Too Large\n"),
@@ -595,7 +599,8 @@ fn deadline() {
 fn cancel() {
     let text = run("cancel");
     assert!(
-        text.contains("queued: the operation was canceled, 0 bytes written\n"),
+        text.contains("queued: writing to 127.0.0.1:")
+            && text.contains(": the operation was canceled, 0 bytes written\n"),
         "{text}"
     );
     assert!(
@@ -603,7 +608,8 @@ fn cancel() {
         "{text}"
     );
     assert!(
-        text.contains("in flight: the operation was canceled (after "),
+        text.contains("in flight: writing to 127.0.0.1:")
+            && text.contains(": the operation was canceled after "),
         "{text}"
     );
     let written = number_before(&text, ", received");

@@ -212,9 +212,10 @@ fn a_queue_that_is_full_is_a_clear_error() {
     let queued: Vec<_> = (AT_ONCE..AT_ONCE + QUEUED).map(connect).collect();
     let error = settle(connect(usize::MAX)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoMemory);
+    let name = format!("no{}.test", usize::MAX);
     assert_eq!(
-        error.detail(),
-        Some("4096 lookups of host names wait already")
+        error.to_string(),
+        format!("connecting to {name}:80: 4096 lookups of host names wait already")
     );
     // A host that is looked up already has its place.
     let joined = [connect(0), connect(AT_ONCE)];
@@ -286,7 +287,9 @@ fn the_calls_of_a_client_share_their_lookups() {
     for (n, call) in calls.into_iter().enumerate() {
         let error = settle(call).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Resolve);
-        assert_eq!(error.detail(), Some(&*format!("no.test, port {}", 80 + n)));
+        let whom = error.peer().unwrap();
+        let port = u16::try_from(80 + n).ok();
+        assert_eq!((whom.host(), whom.port()), (Some("no.test"), port));
     }
     assert!(asked.all() <= 20);
 }

@@ -125,7 +125,7 @@ fn a_tunnel_without_a_descriptor_says_so() {
     let mut attempts = (0..20).map(|_| settle(client.connect(Aio::new(), &uri)));
     let error = attempts.find_map(Result::err).expect("no descriptor");
     assert_eq!(error.kind(), ErrorKind::NoMemory, "{error:?}");
-    assert_eq!(error.detail(), Some("no descriptor is left"));
+    assert_eq!(error.detail().as_deref(), Some("no descriptor is left"));
     let source = std::error::Error::source(&error).unwrap();
     let source = source.downcast_ref::<std::io::Error>().unwrap();
     assert!(source.raw_os_error().is_some());

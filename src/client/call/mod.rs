@@ -24,14 +24,14 @@ use self::body::CallBody;
 use self::state::State;
 use super::dial::{dial, finish};
 use super::event::Event;
-use super::route::{Route, Way, without_proxy_authorization};
+use super::route::{Route, Way, server, without_proxy_authorization};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, Series, habit};
 use crate::background;
 use crate::conn::{Check, Conn, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Limit, Peer};
 use crate::proto::encode::{self, Form};
 
 struct Call<B: CallBody> {
@@ -57,7 +57,7 @@ pub(crate) fn submit<B: CallBody>(
         state: Mutex::new(State::new(request)),
     });
     let provider = Arc::downgrade(&call) as Weak<dyn Provider>;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Call);
     let mut state = call.state.lock();
     state.completer = Some(completer);
     state.deadline = deadline;
@@ -73,7 +73,7 @@ pub(crate) fn submit<B: CallBody>(
 fn refuse<B: CallBody>(aio: Aio<Response<B>>, error: Error) -> Aio<Response<B>, InFlight> {
     let nobody: Weak<Call<B>> = Weak::new();
     let nobody: Weak<dyn Provider> = nobody;
-    let (aio, completer, _) = aio.start(&nobody, Interruption::Recorded);
+    let (aio, completer, _) = aio.start(&nobody, Interruption::Recorded, Action::Call);
     completer.refuse(error);
     aio
 }
@@ -114,7 +114,7 @@ impl<B: CallBody> Call<B> {
 
     fn route(&self, request: &Request<Bytes>) -> Result<Route, Error> {
         if encode::needs_more_body(request) {
-            let detail = "the declared body is not attached: to write it in pieces, connect and write_request";
+            let detail = "the declared body is not attached: to write it in pieces, use `Client::connect` and `Conn::write_request`";
             return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
         }
         let route = Route::to(request.uri(), &self.shared.settings.proxies)?;
@@ -238,9 +238,7 @@ impl<B: CallBody> Call<B> {
                     });
                     self.begin();
                 } else {
-                    let error =
-                        Error::new(ErrorKind::TooLarge).with_detail("too many redirections");
-                    self.finish(Err(error));
+                    self.finish(Err(Limit::Redirects(most).into()));
                 }
             }
         }
@@ -287,6 +285,12 @@ impl<B: CallBody> Provider for Call<B> {
 
     fn detached(&self) {
         self.steps.hand_over();
+    }
+
+    /// The server that is asked at the moment, for what has failed before or after its connection.
+    fn peer(&self) -> Option<Arc<Peer>> {
+        let (request, _) = self.request();
+        server(request.uri()).map(Arc::new)
     }
 
     /// The steps of a call run on threads of several connections, and any of these may be needed.

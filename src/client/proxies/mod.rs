@@ -188,7 +188,7 @@ fn first(
     Ok(None)
 }
 
-fn blame(variable: &str, error: &Error) -> Error {
+fn blame(variable: &'static str, error: &Error) -> Error {
     let detail = error.detail().unwrap_or_default();
-    Error::new(error.kind()).with_detail(format!("{variable}: {detail}"))
+    Error::new(error.kind()).with_words(move |f| write!(f, "{variable}: {detail}"))
 }

@@ -27,7 +27,8 @@ impl Proxy {
             return Err(invalid("the URI of a proxy ends with the port"));
         }
         let (userinfo, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (host, port) = host_and_port(place).ok_or_else(|| invalid("this is not a port"))?;
+        let (host, port) =
+            host_and_port(place).ok_or_else(|| invalid("the port of the proxy is not a number"))?;
         if !place.starts_with('[') && !is_name(host) {
             return Err(invalid("the host of the proxy is not a name"));
         }
@@ -47,9 +48,11 @@ fn check_scheme(scheme: &str) -> Result<(), Error> {
     let missing = |detail| Err(Error::new(ErrorKind::NotSupported).with_detail(detail));
     match scheme {
         "http" => Ok(()),
-        "https" => missing("proxies that speak TLS"),
-        socks if socks.starts_with("socks") => missing("proxies that speak SOCKS"),
-        _ => Err(invalid("this is not the scheme of a proxy")),
+        "https" => missing("proxies that speak TLS are not supported"),
+        socks if socks.starts_with("socks") => {
+            missing("proxies that speak SOCKS are not supported")
+        }
+        _ => Err(invalid("the scheme of the proxy is not http")),
     }
 }
 

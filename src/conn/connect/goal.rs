@@ -9,7 +9,8 @@ use super::{Attempt, Connector, Underway};
 #[cfg(feature = "tls")]
 use crate::background;
 use crate::conn::Conn;
-use crate::error::Error;
+use crate::error::{Error, Peer};
+use crate::transport::Transport;
 use crate::transport::socket::SocketTransport;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Role;
@@ -17,6 +18,8 @@ use crate::transport::tls::Role;
 /// What is to be made of a stream once it is connected.
 pub(in super::super) enum Goal {
     Plain,
+    /// A connection to the proxy of a client.
+    Proxy,
     #[cfg(feature = "tls")]
     Secure(Role),
 }
@@ -32,7 +35,7 @@ impl Connecting {
         let Self { connector, goal } = self;
         connector.spawn("http-aio:connect".into(), move |connector, attempt| {
             let waking = |waker| connector.under_way(Underway::Race(waker));
-            let transport = race(&addresses, attempt, waking)?;
+            let transport = race(&addresses, connector, attempt, waking)?;
             goal.reach(transport, connector, attempt)
         });
     }
@@ -55,6 +58,14 @@ impl Asker for Connecting {
 }
 
 impl Goal {
+    /// The peer as what it is.
+    pub(super) fn peer(&self, peer: Peer) -> Peer {
+        match self {
+            Self::Proxy => peer.into_proxy(),
+            _ => peer,
+        }
+    }
+
     #[cfg_attr(
         not(feature = "tls"),
         allow(unused_variables, reason = "a plain connection needs no more")
@@ -66,7 +77,10 @@ impl Goal {
         attempt: Attempt<'_>,
     ) -> Result<Conn, Error> {
         match self {
-            Self::Plain => Ok(Conn::new(transport)),
+            Self::Plain | Self::Proxy => {
+                let peer = connector.peer_at(transport.peer_addr());
+                Ok(Conn::with(transport, peer))
+            }
             #[cfg(feature = "tls")]
             Self::Secure(role) => connector.secure(Arc::new(transport), role, attempt),
         }
@@ -76,7 +90,7 @@ impl Goal {
     /// current one.
     fn dispose(self) {
         match self {
-            Self::Plain => {}
+            Self::Plain | Self::Proxy => {}
             #[cfg(feature = "tls")]
             Self::Secure(role) => background::run(Box::new(move || drop(role))),
         }

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 use self::goal::Connecting;
 pub(super) use self::goal::Goal;
-use self::resolve::{RESOLVER, Ticket};
+use self::resolve::{Query, RESOLVER, Ticket};
 use self::target::Target;
 use super::Conn;
 use super::thread::Owner;
@@ -31,9 +31,10 @@ use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::sys::waker::Waker;
 use crate::timer::{self, Alarm, Expire};
+use crate::transport::Addr;
 #[cfg(feature = "tls")]
 use crate::transport::{Transport, Wait};
 
@@ -82,11 +83,17 @@ impl Conn {
     {
         connect(aio, address, Goal::Plain)
     }
+
+    /// As `connect`, to the proxy of a client.
+    pub(crate) fn connect_to_proxy(aio: Aio<Self>, address: (String, u16)) -> Aio<Self, InFlight> {
+        connect(aio, address, Goal::Proxy)
+    }
 }
 
 /// The provider of one connect.
 pub(super) struct Connector {
     owner: Owner,
+    peer: Arc<Peer>,
     phase: Mutex<Phase>,
 }
 
@@ -114,7 +121,9 @@ pub(super) fn connect<A>(aio: Aio<Conn>, address: A, goal: Goal) -> Aio<Conn, In
 where
     A: ToSocketAddrs + Send + 'static,
 {
-    let (aio, started) = start(aio);
+    let target = Target::of(address);
+    let peer = goal.peer(target.peer());
+    let (aio, started) = start(aio, Action::Connect, Arc::new(peer));
     let Some((connector, deadline)) = started else {
         return aio;
     };
@@ -122,12 +131,17 @@ where
         connector: Arc::clone(&connector),
         goal,
     });
-    match Target::of(address) {
-        Target::Known(addresses) => connecting.race(addresses),
-        Target::Unknown(query) => match RESOLVER.ask(query, connecting) {
-            Ok(ticket) => connector.wait_for(ticket, deadline),
-            Err(error) => connector.fail(error),
-        },
+    let query = match target {
+        Target::Known(addresses) => {
+            connecting.race(addresses);
+            return aio.registered();
+        }
+        Target::Unknown(query) => query,
+        Target::Refused(text) => Query::opaque(text),
+    };
+    match RESOLVER.ask(query, connecting) {
+        Ok(ticket) => connector.wait_for(ticket, deadline),
+        Err(error) => connector.fail(error),
     }
     aio.registered()
 }
@@ -135,15 +149,20 @@ where
 type Started = (Arc<Connector>, Deadline);
 
 /// Lends the aio to a connector. None, and the operation is over, if its deadline has passed.
-fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
+fn start(
+    aio: Aio<Conn>,
+    action: Action,
+    peer: Arc<Peer>,
+) -> (Aio<Conn, InFlight>, Option<Started>) {
     habit::before(Kind::Read);
     let connector = Arc::new(Connector {
         owner: Owner::new(),
+        peer,
         phase: Mutex::new(Phase::Over),
     });
     let weak: Weak<Connector> = Arc::downgrade(&connector);
     let provider: Weak<dyn Provider> = weak;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, action);
     if deadline.is_past() {
         completer.refuse(ErrorKind::TimedOut.into());
         return (aio, None);
@@ -157,13 +176,13 @@ fn start(aio: Aio<Conn>) -> (Aio<Conn, InFlight>, Option<Started>) {
     (aio, Some((connector, deadline)))
 }
 
-/// Has a new thread come to a connection by `work`.
+/// Has a new thread come to a connection by `work`, a handshake with this peer.
 #[cfg(feature = "tls")]
-pub(super) fn run<W>(aio: Aio<Conn>, name: String, work: W) -> Aio<Conn, InFlight>
+pub(super) fn run<W>(aio: Aio<Conn>, peer: Arc<Peer>, name: String, work: W) -> Aio<Conn, InFlight>
 where
     W: FnOnce(&Connector, Attempt<'_>) -> Result<Conn, Error> + Send + 'static,
 {
-    let (aio, started) = start(aio);
+    let (aio, started) = start(aio, Action::Handshake, peer);
     if let Some((connector, _)) = started {
         connector.spawn(name, work);
     }
@@ -206,7 +225,7 @@ impl Connector {
         let theirs = Arc::clone(self);
         let spawned = self.owner.spawn_named(name, move || theirs.run(work).run());
         if let Err(error) = spawned {
-            self.fail(Error::new(ErrorKind::NoMemory).with_source(error));
+            self.fail(Error::no_thread().with_cause(error));
         }
     }
 
@@ -268,10 +287,18 @@ impl Connector {
                 }
             }
             Err(error) => {
-                self.fail(Error::new(ErrorKind::NoMemory).with_source(error));
+                self.fail(Error::no_thread().with_cause(error));
                 RESOLVER.leave(ticket);
             }
         }
+    }
+
+    /// The peer, now that it has this address.
+    pub(super) fn peer_at(&self, addr: Addr) -> Arc<Peer> {
+        if *self.peer.addr() == addr {
+            return Arc::clone(&self.peer);
+        }
+        Arc::new(Peer::clone(&self.peer).at(addr))
     }
 
     /// Has a cancel end this from now on. The caller has to look whether one came before.
@@ -319,6 +346,10 @@ impl Provider for Connector {
 
     fn post(&self, code: UserCode) {
         background::run(code);
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Some(Arc::clone(&self.peer))
     }
 
     fn owns_current_thread(&self) -> bool {

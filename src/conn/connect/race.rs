@@ -10,12 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Attempt;
+use super::{Attempt, Connector};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::sys::waker::Waker;
-use crate::transport::Wait;
 use crate::transport::socket::SocketTransport;
+use crate::transport::{Addr, Wait};
 
 /// How long one address has before the next is tried as well (section 8).
 const DELAY: Duration = Duration::from_millis(250);
@@ -35,10 +35,12 @@ const UNWOKEN: Duration = Duration::from_millis(50);
 /// If all fail before that, the error is the one that says most about the host: see `significance`.
 pub(super) fn race(
     addresses: &[SocketAddr],
+    connector: &Connector,
     attempt: Attempt<'_>,
     waking: impl Fn(Arc<Waker>),
 ) -> Result<SocketTransport, Error> {
     let race = Race {
+        connector,
         attempt,
         untried: interleave(addresses).into_iter(),
         next: None,
@@ -50,14 +52,21 @@ pub(super) fn race(
 }
 
 struct Race<'a> {
+    connector: &'a Connector,
     attempt: Attempt<'a>,
     untried: std::vec::IntoIter<SocketAddr>,
     /// When the next is tried at the latest; at once, if there is no time.
     next: Option<Instant>,
     /// The sockets that connect, in the order in which they were begun.
-    under_way: Vec<Socket>,
+    under_way: Vec<Connecting>,
     failure: Option<Error>,
     alarm: Alarm,
+}
+
+/// A socket that connects, and where to.
+struct Connecting {
+    socket: Socket,
+    address: SocketAddr,
 }
 
 /// What ends a poll that nobody waits for any more.
@@ -81,7 +90,8 @@ impl Race<'_> {
             if self.is_due() {
                 self.begin_next(left);
             } else if self.under_way.is_empty() {
-                let no_address = || Error::new(ErrorKind::Resolve).with_detail("it has no address");
+                let no_address =
+                    || Error::new(ErrorKind::Resolve).with_detail("the host name has no address");
                 return Err(self.failure.unwrap_or_else(no_address));
             } else if let Some(winner) = self.wait(&waking)? {
                 return Ok(winner);
@@ -106,10 +116,10 @@ impl Race<'_> {
         };
         match begin(address) {
             Ok(socket) => {
-                self.under_way.push(socket);
+                self.under_way.push(Connecting { socket, address });
                 self.next = Some(Instant::now() + delay);
             }
-            Err(error) => self.failed(error),
+            Err(error) => self.failed(error, address),
         }
     }
 
@@ -147,9 +157,10 @@ impl Race<'_> {
     /// Takes out those that have come to their end, up to one that has won.
     fn end(&mut self, ready: Vec<usize>) -> Option<SocketTransport> {
         for (taken, index) in ready.into_iter().enumerate() {
-            match connected(self.under_way.remove(index - taken)) {
+            let Connecting { socket, address } = self.under_way.remove(index - taken);
+            match connected(socket) {
                 Ok(transport) => return Some(transport),
-                Err(error) => self.failed(error),
+                Err(error) => self.failed(error, address),
             }
         }
         None
@@ -157,12 +168,13 @@ impl Race<'_> {
 
     /// Notes a failure, after which the next address need not wait. Of failures that say the same, the
     /// first is kept.
-    fn failed(&mut self, error: io::Error) {
+    fn failed(&mut self, error: io::Error, address: SocketAddr) {
         self.next = None;
         let error = Error::from(error);
         let last = self.failure.as_ref().map(|last| significance(last.kind()));
         if last.is_none_or(|last| last < significance(error.kind())) {
-            self.failure = Some(error);
+            let peer = || Some(self.connector.peer_at(Addr::Ip(address)));
+            self.failure = Some(error.with_peer(peer));
         }
     }
 }
@@ -220,11 +232,13 @@ fn begin(address: SocketAddr) -> io::Result<Socket> {
 
 /// Which of these have come to their end. There is none, too, if the waker was woken or time has passed.
 fn ready(
-    sockets: &[Socket],
+    sockets: &[Connecting],
     waker: Option<&Waker>,
     timeout: Option<Duration>,
 ) -> io::Result<Vec<usize>> {
-    let watched = sockets.iter().map(|s| PollFd::new(s, PollFlags::OUT));
+    let watched = sockets
+        .iter()
+        .map(|s| PollFd::new(&s.socket, PollFlags::OUT));
     let mut watched: Vec<_> = watched.collect();
     watched.extend(waker.map(|waker| PollFd::new(waker, PollFlags::IN)));
     // A timeout that is longer than the kernel can count is none.

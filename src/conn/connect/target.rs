@@ -4,10 +4,14 @@ use std::any::{Any, TypeId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 
 use super::resolve::Query;
+use crate::error::Peer;
+use crate::transport::Addr;
 
 pub(super) enum Target {
     Known(Vec<SocketAddr>),
     Unknown(Query),
+    /// Text that std refuses, and says why.
+    Refused(String),
 }
 
 impl Target {
@@ -55,13 +59,25 @@ impl Target {
         let parts = text.rsplit_once(':');
         match parts.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
             Some((host, port)) => Self::named(host.to_owned(), port),
-            None => Self::opaque(text),
+            None => Self::Refused(text),
+        }
+    }
+
+    /// Whom errors are about, as far as it is known before there is a connection.
+    pub(super) fn peer(&self) -> Peer {
+        match self {
+            Self::Unknown(Query::Name(host, port)) => Peer::named(host.as_str(), Some(*port)),
+            Self::Refused(text) => Peer::named(text.as_str(), None),
+            Self::Known(addresses) => match addresses[..] {
+                [one] => Addr::Ip(one).into(),
+                _ => Addr::Unknown.into(),
+            },
+            Self::Unknown(Query::Opaque(_)) => Addr::Unknown.into(),
         }
     }
 
     fn opaque(address: impl ToSocketAddrs + Send + 'static) -> Self {
-        let job = move || address.to_socket_addrs().map(Iterator::collect);
-        Self::Unknown(Query::Opaque(Box::new(job)))
+        Self::Unknown(Query::opaque(address))
     }
 }
 
@@ -92,7 +108,7 @@ mod tests {
     fn known(target: Target) -> Option<Vec<SocketAddr>> {
         match target {
             Target::Known(addresses) => Some(addresses),
-            Target::Unknown(_) => None,
+            Target::Unknown(_) | Target::Refused(_) => None,
         }
     }
 
@@ -144,10 +160,12 @@ mod tests {
     #[test]
     fn what_std_refuses_is_left_to_it() {
         for text in ["", "a", "a:", "a:http", "a:65536", "192.0.2.1"] {
-            let Target::Unknown(Query::Opaque(job)) = Target::of(text) else {
+            let target = Target::of(text);
+            assert_eq!(target.peer().to_string(), text);
+            let Target::Refused(refused) = target else {
                 panic!("{text}");
             };
-            let error = job().unwrap_err();
+            let error = refused.to_socket_addrs().map(drop).unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{text}");
         }
     }

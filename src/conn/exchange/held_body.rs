@@ -10,6 +10,7 @@ use crate::aio::habit::Hold;
 use crate::aio::{Aio, Interruption, Provider};
 use crate::background;
 use crate::conn::write::{Content, Parcel, Until, WriteJob};
+use crate::error::Action;
 use crate::timer::{self, Expire};
 
 impl Exchange {
@@ -56,7 +57,11 @@ impl Exchange {
             return;
         };
         let aio = Aio::bounded(deadline);
-        let (write, completer, _) = aio.start(&self.writer.provider(), Interruption::Recorded);
+        let (write, completer, _) = aio.start(
+            &self.writer.provider(),
+            Interruption::Recorded,
+            Action::WriteRequest,
+        );
         let operation = completer.operation();
         let canceller = write.canceller();
         let theirs = Arc::clone(&this);

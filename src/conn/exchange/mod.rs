@@ -46,14 +46,14 @@ use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
 pub(crate) use self::submit::{Check, Terms, submit};
 use super::close;
-use super::queue::Half;
+use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
 use crate::aio::{Canceller, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 use crate::timer::Alarm;
 
@@ -125,6 +125,10 @@ impl Provider for Exchange {
         self.end_unwanted_read();
     }
 
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Provider::peer(&*self.reader)
+    }
+
     fn owns_current_thread(&self) -> bool {
         self.reader.owns_current_thread()
     }
@@ -149,6 +153,10 @@ impl AnswerObserver for Exchange {
 
     fn head_deadline(&self) -> Deadline {
         *self.head_deadline.lock()
+    }
+
+    fn head_timeout(&self) -> Option<Duration> {
+        self.head_timeout
     }
 
     fn saw_interim(&self, status: StatusCode) {
@@ -276,9 +284,9 @@ impl Exchange {
             (Some(Err(read)), None) => Err(read),
             (None, _) => Err(ErrorKind::Abandoned.into()),
         };
-        let outcome = outcome.map_err(|error| error.with_count(written));
+        let outcome = outcome.map_err(|error| error.with_request_count(written));
         if outcome.is_err() && written > 0 {
-            close(&self.writer, &self.reader);
+            close(&self.writer, &self.reader, EndReason::ExchangeFailed);
         }
         self.reader.link.exchanges.end();
         recipient.finish(outcome, self);

@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::conn::ledger::close_announced;
+use crate::conn::queue::EndReason;
 use crate::conn::read::unsolicited;
 use crate::conn::{Conn, Handle};
 use crate::error::{Error, ErrorKind};
@@ -44,14 +45,17 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
         reader,
         ..
     } = &*conn.handle;
-    if writer.queue.has_ended() || reader.queue.has_ended() {
-        return Err(ErrorKind::Closed.into());
+    if let Some(reason) = writer.queue.ended().or_else(|| reader.queue.ended()) {
+        return Err(reason.into());
+    }
+    if link.ledger.shutting_down.is_set() {
+        return Err(EndReason::ShutDown.into());
     }
     if link.ledger.is_closing() {
         return Err(close_announced());
     }
     if link.ledger.upgraded.is_set() {
-        let detail = "the connection was upgraded";
+        let detail = "the connection was upgraded, and carries no messages any more";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
     let at_rest =
@@ -63,7 +67,7 @@ fn check_ready(conn: &Conn) -> Result<(), Error> {
 fn expect_idle(conn: &Conn) -> Result<(), Error> {
     let Handle { link, reader, .. } = &*conn.handle;
     if link.ledger.written.owe() {
-        let detail = "the response to the request before it was not read";
+        let detail = "the response to the request before it was not read: read it with `Conn::read_response`";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
     }
     reader.expect_idle(&conn.limits)?;

@@ -18,7 +18,7 @@ use crate::conn::queue::Submitted;
 use crate::conn::read::{Answer, ReadJob, Want};
 use crate::conn::write::{Parcel, Role, WriteJob};
 use crate::deadline::Deadline;
-use crate::error::ErrorKind;
+use crate::error::{Action, ErrorKind};
 use crate::proto::encode::{self, Encoded, Form};
 use crate::proto::framing::Framing;
 
@@ -61,10 +61,14 @@ pub(crate) fn submit<B: AnswerBody>(
     terms: Terms<'_>,
 ) -> (Aio<Response<B>, InFlight>, Handling) {
     let parts = Aio::<Response<Bytes>>::new();
-    let (read, read_completer, _) = parts.start(&conn.handle.reads, Interruption::Finishes);
+    let (read, read_completer, _) = parts.start(
+        &conn.handle.reads,
+        Interruption::Finishes,
+        Action::ReadResponse,
+    );
     let exchange = Exchange::new(conn, read.canceller(), &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+    let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
         _ if deadline.is_past() => Err(ErrorKind::TimedOut.into()),
         Check::Needed => ready::expect_ready(conn),
@@ -110,11 +114,11 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
         Hold::Never => reader.queue.submit(read, limit),
     };
     let read = match read {
-        Submitted::Rejected(read, kind) => {
+        Submitted::Rejected(read, refusal) => {
             drop(pairing);
             // Nobody could take the answer, so the request is not sent.
-            reader.reject(read, kind);
-            writer.reject(write, kind);
+            reader.reject(read, refusal);
+            writer.reject(write, refusal);
             return Handling::HandedOver;
         }
         accepted => accepted,
@@ -179,7 +183,11 @@ impl Exchange {
             (body, None)
         };
         let parts = Aio::bounded(deadline);
-        let (write, write_completer, _) = parts.start(&conn.handle.writes, Interruption::Recorded);
+        let (write, write_completer, _) = parts.start(
+            &conn.handle.writes,
+            Interruption::Recorded,
+            Action::WriteRequest,
+        );
         let mut state = self.state.lock();
         state.progress = Progress::begin(waits);
         state.recipient = Some(recipient);

@@ -29,7 +29,7 @@ use crate::conn::Conn;
 use crate::conn::read::Want;
 use crate::conn::write::Parcel;
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Action, Error, Peer};
 use crate::proto::body::BodyFraming;
 
 /// Most bytes of a piece.
@@ -80,7 +80,8 @@ impl Forwarding {
             }),
         });
         let provider = Arc::downgrade(&forwarding) as Weak<dyn Provider>;
-        let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded);
+        let (aio, completer, deadline) =
+            aio.start(&provider, Interruption::Recorded, Action::Forward);
         let mut state = forwarding.state.lock();
         state.completer = Some(completer);
         state.deadline = deadline;
@@ -103,7 +104,10 @@ impl Forwarding {
             return self.succeed();
         }
         let want = |completer| Want::Some(PIECE, completer);
-        let read = self.from.enqueue_read(self.next(), want, self.steps.hold());
+        let hold = self.steps.hold();
+        let read = self
+            .from
+            .enqueue_read(self.next(), Action::Read, want, hold);
         self.step(read, |this, result: Result<Bytes, Error>| match result {
             Ok(piece) if piece.is_empty() => this.end(),
             Ok(piece) => this.write(Ok(Parcel::content(piece)), Self::copy),
@@ -119,7 +123,10 @@ impl Forwarding {
             Source::Body(BodyFraming::UntilEnd) => self.finish(&HeaderMap::new()),
             Source::Body(BodyFraming::Chunked) => {
                 let hold = self.steps.hold();
-                let read = self.from.enqueue_read(self.next(), Want::Trailers, hold);
+                let action = Action::ReadTrailers;
+                let read = self
+                    .from
+                    .enqueue_read(self.next(), action, Want::Trailers, hold);
                 self.step(read, |this, result| match result {
                     Ok(trailers) => this.finish(&trailers),
                     Err(error) => this.fail(error),
@@ -135,7 +142,9 @@ impl Forwarding {
 
     fn write(&self, parcel: Result<Parcel, Error>, then: fn(&Self)) {
         let hold = self.steps.hold();
-        let write = self.to.enqueue_write(self.next(), parcel, hold);
+        let write = self
+            .to
+            .enqueue_write(self.next(), Action::Write, parcel, hold);
         self.step(write, move |this, result| {
             let (count, failure) = match result {
                 Ok(written) => (written.count(), None),
@@ -192,7 +201,7 @@ impl Forwarding {
         if written > 0 && self.source != Source::Stream {
             self.to.end_write_side();
         }
-        self.tell(Err(error.with_count(written)));
+        self.tell(Err(error.with_written_count(written)));
     }
 
     fn tell(&self, result: Result<Written, Error>) {
@@ -218,6 +227,11 @@ impl Provider for Forwarding {
 
     fn detached(&self) {
         self.steps.hand_over();
+    }
+
+    /// Where it goes.
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Some(Arc::clone(self.to.peer()))
     }
 
     /// The steps need threads of both.

@@ -18,7 +18,7 @@ use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Operation, Provider, TakenBack};
 use crate::background::{self, UserCode};
 use crate::conn::link::Link;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, Peer};
 use crate::timer::Alarm;
 use crate::unwind::guard;
 
@@ -101,7 +101,7 @@ impl<D: Direction> Half<D> {
                 if !self.arm(arm) {
                     self.queue.not_armed();
                     if let Some(job) = self.queue.take_back(accepted) {
-                        self.fail(job, ErrorKind::NoMemory);
+                        self.fail(job, Error::no_thread());
                     }
                 }
             }
@@ -112,7 +112,7 @@ impl<D: Direction> Half<D> {
                 self.queue.not_armed();
                 self.hand_over();
             }
-            Submitted::Rejected(job, kind) => self.reject(job, kind),
+            Submitted::Rejected(job, refusal) => self.reject(job, refusal),
         }
         Handling::HandedOver
     }
@@ -158,7 +158,7 @@ impl<D: Direction> Half<D> {
         if self.spawn(D::ROLE, |half| half.work()).is_err() {
             let (jobs, stand_in) = self.queue.no_thread();
             for job in jobs {
-                self.fail(job, ErrorKind::NoMemory);
+                self.fail(job, Error::no_thread());
             }
             if stand_in {
                 self.stand_in();
@@ -259,6 +259,10 @@ impl<D: Direction> Provider for Half<D> {
 
     fn forsaken(&self) {
         self.end_unwanted();
+    }
+
+    fn peer(&self) -> Option<Arc<Peer>> {
+        Some(Arc::clone(&self.link.peer))
     }
 
     fn owns_current_thread(&self) -> bool {

@@ -43,6 +43,7 @@ use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering
 use std::time::Instant;
 
 use self::caller::Held;
+pub(crate) use self::end::EndReason;
 pub(crate) use self::half::{Direction, Half};
 use self::places::Places;
 use self::user_code::Posted;
@@ -52,7 +53,7 @@ use self::worker::{Thread, Worker};
 use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Limit};
 use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard};
 
 /// What a queue knows of a job.
@@ -111,7 +112,7 @@ enum Phase {
     /// No handle is left that could submit.
     Draining,
     /// No job is accepted any more, for this reason.
-    Ended(ErrorKind),
+    Ended(EndReason),
 }
 
 /// What a submission asks of the submitter.
@@ -127,7 +128,24 @@ pub(crate) enum Submitted<J> {
     HeldBack {
         arm: Option<Instant>,
     },
-    Rejected(J, ErrorKind),
+    Rejected(J, Refusal),
+}
+
+/// Why a job is not accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    Ended(EndReason),
+    /// There are as many jobs as this already.
+    Full(usize),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Ended(reason) => reason.into(),
+            Refusal::Full(limit) => Limit::Queued(limit).into(),
+        }
+    }
 }
 
 /// Where a job lies.
@@ -211,8 +229,8 @@ impl<J: Job> Queue<J> {
     /// Queues a job for the thread.
     pub(crate) fn submit(&self, job: J, limit: usize) -> Submitted<J> {
         let mut state = self.state.lock();
-        if let Some(kind) = state.refuses(limit) {
-            return Submitted::Rejected(job, kind);
+        if let Some(refusal) = state.refuses(limit) {
+            return Submitted::Rejected(job, refusal);
         }
         self.accept();
         let (id, has_deadline) = (job.id(), job.deadline() != Deadline::Never);
@@ -301,16 +319,17 @@ impl<J: Job> Queue<J> {
 }
 
 impl<J: Job> State<J> {
-    fn ended(&self) -> Option<ErrorKind> {
+    fn ended(&self) -> Option<EndReason> {
         match self.phase {
-            Phase::Ended(kind) => Some(kind),
+            Phase::Ended(reason) => Some(reason),
             Phase::Open | Phase::Draining => None,
         }
     }
 
     /// Why a job cannot be accepted.
-    fn refuses(&self, limit: usize) -> Option<ErrorKind> {
+    fn refuses(&self, limit: usize) -> Option<Refusal> {
         let is_full = self.places.len() >= limit;
-        self.ended().or(is_full.then_some(ErrorKind::NoMemory))
+        let ended = self.ended().map(Refusal::Ended);
+        ended.or(is_full.then_some(Refusal::Full(limit)))
     }
 }

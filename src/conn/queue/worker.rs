@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Away, Job, Phase, Queue};
+use super::{Away, EndReason, Job, Phase, Queue};
 use crate::aio::Operation;
 use crate::background::UserCode;
-use crate::error::ErrorKind;
 use crate::sync::spin_until;
 
 /// Who works on the queue, or would if there were something to do.
@@ -188,10 +187,10 @@ impl<J: Job> Queue<J> {
     }
 
     /// Puts jobs back to the front, in their order. Rejected when the queue has ended meanwhile.
-    pub(crate) fn give_back(&self, jobs: &mut VecDeque<J>) -> Result<(), ErrorKind> {
+    pub(crate) fn give_back(&self, jobs: &mut VecDeque<J>) -> Result<(), EndReason> {
         let mut state = self.state.lock();
-        if let Some(kind) = state.ended() {
-            return Err(kind);
+        if let Some(reason) = state.ended() {
+            return Err(reason);
         }
         state.hand_over(&self.holds);
         while let Some(job) = jobs.pop_back() {
@@ -202,10 +201,10 @@ impl<J: Job> Queue<J> {
 
     /// Comes before a system call that may block. The error is why the queue has ended, if it has: the
     /// call must not be made then.
-    pub(crate) fn enter(&self, operation: Arc<dyn Operation>) -> Result<Away, ErrorKind> {
+    pub(crate) fn enter(&self, operation: Arc<dyn Operation>) -> Result<Away, EndReason> {
         let mut state = self.state.lock();
-        if let Some(kind) = state.ended() {
-            return Err(kind);
+        if let Some(reason) = state.ended() {
+            return Err(reason);
         }
         let last = state.worker.set(Work::Blocked(operation));
         let stand_in = state.must_stand_in();
@@ -216,7 +215,7 @@ impl<J: Job> Queue<J> {
     }
 
     /// Comes after it. Returns the reason if the queue has ended meanwhile.
-    pub(crate) fn leave(&self) -> Option<ErrorKind> {
+    pub(crate) fn leave(&self) -> Option<EndReason> {
         let mut state = self.state.lock();
         let last = state.worker.set(Work::Working);
         let ended = state.ended();
@@ -258,7 +257,7 @@ impl<J: Job> Queue<J> {
         let last = std::mem::replace(&mut state.worker, gone);
         let parked = matches!(last, Worker::Caller(_, Waiting::Parked));
         if state.ended().is_none() {
-            state.phase = Phase::Ended(ErrorKind::Closed);
+            state.phase = Phase::Ended(EndReason::Lost);
         }
         state.hand_over(&self.holds);
         let jobs = state.places.take_all();

@@ -1,6 +1,7 @@
 //! The read of the response to one request of ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -13,7 +14,7 @@ use super::search::Search;
 use crate::aio::Completer;
 use crate::conn::ledger::Ledger;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
 
 /// What the owner of the request learns and knows while its response is read.
@@ -23,6 +24,9 @@ pub(crate) trait AnswerObserver: Send + Sync {
 
     /// Until when the head of the response must have come.
     fn head_deadline(&self) -> Deadline;
+
+    /// How long it was given.
+    fn head_timeout(&self) -> Option<Duration>;
 
     /// An interim response is there.
     fn saw_interim(&self, status: StatusCode);
@@ -60,6 +64,14 @@ impl Answer {
         match self.head {
             None => self.observer.head_deadline(),
             Some(_) => Deadline::Never,
+        }
+    }
+
+    /// Why it fails when that has passed.
+    pub(super) fn timed_out(&self) -> Error {
+        match self.observer.head_timeout() {
+            Some(after) => Limit::HeadTimeout(after).into(),
+            None => ErrorKind::TimedOut.into(),
         }
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::incoming_body::{Available, IncomingBody};
 use super::outcome::{Outcome, Readable};
 use crate::aio::Completer;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
 
 /// What became of an attempt.
@@ -55,7 +55,16 @@ pub(super) fn complete_all(
             Attempt::Completed(take_content(body, completer, |body| body.take(count)))
         }
         Ok(available) if available.ended => {
-            let error = Error::new(ErrorKind::EndOfBody).with_count(available.count as u64);
+            let there = available.count;
+            let error = Error::new(ErrorKind::EndOfBody)
+                .with_count(there as u64)
+                .with_words(move |f| {
+                    let asked = "that were asked for";
+                    write!(
+                        f,
+                        "the body ended after {there} of the {count} bytes {asked}"
+                    )
+                });
             Attempt::Completed(Outcome::new(completer, Err(error)))
         }
         Ok(available) => Attempt::NotYet(completer, count - available.count),
@@ -80,7 +89,7 @@ pub(super) fn collect(body: &mut IncomingBody, limits: &Limits) -> Result<Collec
     let available = body.available(most.saturating_add(1), limits)?;
     let length = body.known_length();
     if length.unwrap_or(0) > limits.body_bytes || available.count > most {
-        let error = Error::new(ErrorKind::TooLarge).with_detail("a body");
+        let error = Error::from(Limit::BodyBytes(limits.body_bytes));
         return Err(error.with_count(available.count as u64));
     }
     if available.ended {

@@ -220,7 +220,7 @@ impl IncomingBody {
             BodyState::UntilEnd => !self.input.has_ended(),
         };
         Some(if in_message {
-            error.with_detail("in the middle of a message").incomplete()
+            error.incomplete()
         } else {
             error
         })
@@ -289,11 +289,11 @@ fn decode(
 
 /// The peer sent something that was not asked for.
 pub(crate) fn unsolicited() -> Error {
-    Error::new(ErrorKind::Protocol).with_detail("something came that was not asked for")
+    Error::new(ErrorKind::Protocol).with_detail("the peer sent something that was not asked for")
 }
 
 pub(super) fn unread_body() -> Error {
-    invalid_input("the body before it has not been read to its end")
+    invalid_input("a body has not been read to its end: read it with `Conn::read_body`")
 }
 
 fn invalid_input(detail: &'static str) -> Error {

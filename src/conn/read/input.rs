@@ -186,19 +186,7 @@ impl Input {
     pub(crate) fn end_error(&self) -> Option<Error> {
         self.end.as_ref().map(|end| match end {
             End::OfStream => Error::end_of_stream(),
-            End::Broken(error) => {
-                // The transport may have said more than an `io::Error` can.
-                let ours = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-                let kind = match ours {
-                    Some(ours) => ours.kind(),
-                    None => Error::from(io::Error::from(error.kind())).kind(),
-                };
-                let again = Error::new(kind).with_source(Arc::clone(error));
-                match ours.and_then(Error::detail) {
-                    Some(detail) => again.with_detail(detail.to_owned()),
-                    None => again,
-                }
-            }
+            End::Broken(error) => Error::shared(error),
         })
     }
 }

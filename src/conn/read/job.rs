@@ -12,7 +12,7 @@ use crate::background::UserCode;
 use crate::conn::ledger::Ledger;
 use crate::conn::queue::Job;
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
 
 pub(crate) struct ReadJob {
@@ -27,6 +27,14 @@ impl ReadJob {
         match &self.want {
             Want::Answer(answer, _) => self.deadline.earlier(answer.call_deadline()),
             _ => self.deadline,
+        }
+    }
+
+    /// Why it fails when that has passed.
+    pub(super) fn timed_out(&self) -> Error {
+        match &self.want {
+            Want::Answer(answer, _) if !self.deadline.is_past() => answer.timed_out(),
+            _ => ErrorKind::TimedOut.into(),
         }
     }
 

@@ -23,10 +23,13 @@ pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
 pub(super) use self::want::Want;
 use super::Conn;
+use super::queue::EndReason;
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption};
+use crate::error::Action;
 #[cfg(doc)]
 use crate::error::Error;
+#[cfg(doc)]
 use crate::error::ErrorKind;
 #[cfg(doc)]
 use crate::proto::limits::Limits;
@@ -65,7 +68,7 @@ impl Conn {
     #[doc(alias = "nng_http_conn_read")]
     #[doc(alias = "recv")]
     pub fn read(&self, aio: Aio<Bytes>, most: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::Some(most, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::Some(most, completer))
     }
 
     /// Reads exactly `count` bytes (`nng_http_conn_read_all`).
@@ -83,7 +86,7 @@ impl Conn {
     #[doc(alias = "nng_http_conn_read_all")]
     #[doc(alias = "read_exact")]
     pub fn read_all(&self, aio: Aio<Bytes>, count: usize) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, |completer| Want::All(count, completer))
+        self.submit_read(aio, Action::Read, |completer| Want::All(count, completer))
     }
 
     /// Reads all that is left of the body of the message whose head was read last, up to
@@ -119,7 +122,7 @@ impl Conn {
     /// ```
     #[doc(alias = "read_to_end")]
     pub fn read_body(&self, aio: Aio<Bytes>) -> Aio<Bytes, InFlight> {
-        self.submit_read(aio, Want::Body)
+        self.submit_read(aio, Action::ReadBody, Want::Body)
     }
 
     /// Reads the trailers of a chunked body (RFC 9110 section 6.5), when its content has been read.
@@ -137,7 +140,7 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_trailers(&self, aio: Aio<HeaderMap>) -> Aio<HeaderMap, InFlight> {
-        self.submit_read(aio, Want::Trailers)
+        self.submit_read(aio, Action::ReadTrailers, Want::Trailers)
     }
 
     /// Reads a request's head (RFC 9112 section 3). The content of its body is next to be read.
@@ -169,7 +172,7 @@ impl Conn {
     /// As for [`read`](Self::read).
     #[doc(alias = "nng_http_conn_read_req")]
     pub fn read_request(&self, aio: Aio<Request<()>>) -> Aio<Request<()>, InFlight> {
-        self.submit_read(aio, Want::Request)
+        self.submit_read(aio, Action::ReadRequest, Want::Request)
     }
 
     /// Reads the head of the next final response (RFC 9112 section 4). The content of its
@@ -190,7 +193,7 @@ impl Conn {
     /// As for [`read`](Self::read).
     #[doc(alias = "nng_http_conn_read_res")]
     pub fn read_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::Response)
+        self.submit_read(aio, Action::ReadResponse, Want::Response)
     }
 
     /// Reads the head of the next response, be it interim or final.
@@ -203,15 +206,16 @@ impl Conn {
     ///
     /// As for [`read`](Self::read).
     pub fn read_any_response(&self, aio: Aio<Response<()>>) -> Aio<Response<()>, InFlight> {
-        self.submit_read(aio, Want::AnyResponse)
+        self.submit_read(aio, Action::ReadResponse, Want::AnyResponse)
     }
 
     fn submit_read<T: Send + 'static>(
         &self,
         aio: Aio<T>,
+        action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
     ) -> Aio<T, InFlight> {
-        let (aio, handling) = self.enqueue_read(aio, want, habit::before(Kind::Read));
+        let (aio, handling) = self.enqueue_read(aio, action, want, habit::before(Kind::Read));
         aio.submitted(Kind::Read, handling)
     }
 
@@ -219,12 +223,14 @@ impl Conn {
     pub(super) fn enqueue_read<T: Send + 'static>(
         &self,
         aio: Aio<T>,
+        action: Action,
         want: impl FnOnce(Completer<T>) -> Want,
         hold: Hold,
     ) -> (Aio<T, InFlight>, Handling) {
-        let (aio, completer, deadline) = aio.start(&self.handle.reads, Interruption::Finishes);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.reads, Interruption::Finishes, action);
         if self.handle.link.ledger.shutting_down.is_set() {
-            completer.refuse(ErrorKind::Closed.into());
+            completer.refuse(EndReason::ShutDown.into());
             return (aio, Handling::HandedOver);
         }
         let job = ReadJob {

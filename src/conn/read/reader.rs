@@ -207,7 +207,7 @@ impl Half<Reader> {
             self.link.ledger.reading.set(!incoming.body.is_at_rest());
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
-                Err(kind) => return job.fail_at(kind.into(), incoming),
+                Err(reason) => return job.fail_at(reason.into(), incoming),
             }
             // It was settled, or given up, before the queue knew of it: nobody would wake the call.
             if job.want.is_settled() || (!job.is_wanted() && self.queue.is_draining()) {
@@ -221,7 +221,8 @@ impl Half<Reader> {
             // The deadline is read after that, so that whoever shortens it is seen here or wakes the call.
             let Some(wait) = job.call_deadline().wait() else {
                 self.queue.leave();
-                return job.fail_at(ErrorKind::TimedOut.into(), incoming);
+                let error = job.timed_out();
+                return job.fail_at(error, incoming);
             };
             let input = &mut incoming.body.input;
             let result = input.receive(&*self.link.transport, room, wait);
@@ -232,8 +233,8 @@ impl Half<Reader> {
                 Err(error) if moved_nothing(&error) => {}
                 Err(error) => input.mark_broken(error),
             }
-            if let Some(kind) = ended {
-                return job.fail_at(kind.into(), incoming);
+            if let Some(reason) = ended {
+                return job.fail_at(reason.into(), incoming);
             }
         }
     }

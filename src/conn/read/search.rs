@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Limit};
 use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
 use crate::proto::parse::HeadSearch;
@@ -25,7 +25,7 @@ impl Search {
         limits: &Limits,
     ) -> Result<(), Error> {
         if self.interim.len() >= limits.interim {
-            return Err(Error::new(ErrorKind::TooLarge).with_detail("too many interim responses"));
+            return Err(Limit::InterimResponses(limits.interim).into());
         }
         self.head = HeadSearch::default();
         self.skipped = found.size;

@@ -29,7 +29,7 @@ impl Half<Writer> {
             };
             match self.queue.enter(operation) {
                 Ok(away) => self.arrange(&away),
-                Err(kind) => return self.stop(job, kind, in_flight),
+                Err(reason) => return self.stop(job, reason, in_flight),
             }
             // A cause that was recorded before the queue knew of this call does not wake it.
             if let Some(cause) = job.completer.cause() {
@@ -48,7 +48,7 @@ impl Half<Writer> {
                 }
                 Err(error) => call::failure(error),
             };
-            if let Some(error) = ended.map(Error::new).or(failure) {
+            if let Some(error) = ended.map(Error::from).or(failure) {
                 return self.end_with(job, error);
             }
             if job.parcel.wants_some() && job.parcel.is_complete() {
@@ -59,12 +59,12 @@ impl Half<Writer> {
     }
 
     /// Fails the job, and the write side with it if the job is in flight.
-    fn stop(&self, job: WriteJob, kind: ErrorKind, in_flight: bool) {
+    fn stop(&self, job: WriteJob, error: impl Into<Error>, in_flight: bool) {
         if in_flight {
-            self.end_with(job, kind.into());
+            self.end_with(job, error.into());
         } else {
             job.clear_number();
-            self.fail(job, kind);
+            self.fail(job, error);
         }
     }
 }

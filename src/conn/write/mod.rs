@@ -15,9 +15,10 @@ pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
 use super::Conn;
+use super::queue::EndReason;
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 use crate::into_body::IntoBody;
 
 /// Writing.
@@ -126,7 +127,8 @@ impl Conn {
         aio: Aio<Written>,
         request: Request<B>,
     ) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Parcel::request(request.map(B::into_bytes)))
+        let parcel = Parcel::request(request.map(B::into_bytes));
+        self.submit_write(aio, Action::WriteRequest, parcel)
     }
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
@@ -158,7 +160,8 @@ impl Conn {
         aio: Aio<Written>,
         response: Response<B>,
     ) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Parcel::response(response.map(B::into_bytes)))
+        let parcel = Parcel::response(response.map(B::into_bytes));
+        self.submit_write(aio, Action::WriteResponse, parcel)
     }
 
     /// Ends the body that is being written.
@@ -223,7 +226,7 @@ impl Conn {
         aio: Aio<Written>,
         trailers: HeaderMap,
     ) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Parcel::finish(&trailers))
+        self.submit_write(aio, Action::FinishBody, Parcel::finish(&trailers))
     }
 
     /// Ends the write side, behind all that was submitted before; the read side goes on. A tunnel passes
@@ -263,23 +266,25 @@ impl Conn {
     #[doc(alias = "half_close")]
     #[doc(alias = "SHUT_WR")]
     pub fn close_write(&self, aio: Aio<Written>) -> Aio<Written, InFlight> {
-        self.submit_write(aio, Ok(Parcel::close_write()))
+        self.submit_write(aio, Action::EndStream, Ok(Parcel::close_write()))
     }
 
     fn submit_vector(&self, mut aio: Aio<Written>, until: Until) -> Aio<Written, InFlight> {
-        let detail = "no vector was set";
+        let detail = "no vector was set: set one with `Aio::iov`";
         let bufs = aio.take_iov();
         let bufs = bufs.ok_or_else(|| Error::new(ErrorKind::InvalidInput).with_detail(detail));
         let parcel = bufs.map(|bufs| Parcel::new(Content::Vector, bufs, until));
-        self.submit_write(aio, parcel)
+        self.submit_write(aio, Action::Write, parcel)
     }
 
     fn submit_write(
         &self,
         aio: Aio<Written>,
+        action: Action,
         parcel: Result<Parcel, Error>,
     ) -> Aio<Written, InFlight> {
-        let (aio, handling) = self.enqueue_write(aio, parcel, habit::before(Kind::Write));
+        let hold = habit::before(Kind::Write);
+        let (aio, handling) = self.enqueue_write(aio, action, parcel, hold);
         aio.submitted(Kind::Write, handling)
     }
 
@@ -287,12 +292,14 @@ impl Conn {
     pub(super) fn enqueue_write(
         &self,
         aio: Aio<Written>,
+        action: Action,
         parcel: Result<Parcel, Error>,
         hold: Hold,
     ) -> (Aio<Written, InFlight>, Handling) {
-        let (aio, completer, deadline) = aio.start(&self.handle.writes, Interruption::Recorded);
+        let (aio, completer, deadline) =
+            aio.start(&self.handle.writes, Interruption::Recorded, action);
         let parcel = match self.handle.link.ledger.shutting_down.is_set() {
-            true => Err(ErrorKind::Closed.into()),
+            true => Err(EndReason::ShutDown.into()),
             false => parcel,
         };
         match parcel {

@@ -131,12 +131,16 @@ impl Outgoing {
         parcel.frame = None;
         match written.checked_sub(most) {
             None | Some(0) => Ok(()),
-            Some(over) if most == 0 => Err(invalid_input(format!(
-                "no body is left to be written, and this is {over} bytes of it"
-            ))),
-            Some(over) => Err(invalid_input(format!(
-                "{over} bytes more than the declared Content-Length leaves, which is {most}"
-            ))),
+            Some(over) if most == 0 => Err(unusable().with_words(move |f| {
+                write!(
+                    f,
+                    "no body is left to be written that the {over} bytes could be a part of"
+                )
+            })),
+            Some(over) => Err(unusable().with_words(move |f| {
+                let left = "that are left of the declared Content-Length";
+                write!(f, "the vector has {over} bytes more than the {most} {left}")
+            })),
         }
     }
 
@@ -158,15 +162,19 @@ impl Outgoing {
         match self.body {
             BodyState::Raw | BodyState::Complete => {}
             BodyState::Length(left) => {
-                return Err(invalid_input(format!(
-                    "{left} bytes of the body before it are not written yet"
-                )));
+                return Err(unusable().with_words(move |f| {
+                    write!(f, "{left} bytes of the body before it are not written yet")
+                }));
             }
             BodyState::Chunked(()) => {
-                return Err(invalid_input("the chunked body before it is not finished"));
+                return Err(invalid_input(
+                    "the chunked body before it is not finished: finish it with `Conn::finish`",
+                ));
             }
             BodyState::UntilEnd => {
-                return Err(invalid_input("the body before it ends with the connection"));
+                return Err(invalid_input(
+                    "the body before it ends with the connection: no message can follow",
+                ));
             }
         }
         let Content::Message(message) = &mut parcel.content else {
@@ -207,7 +215,7 @@ impl Outgoing {
             // Trailers have no place any more.
             BodyState::UntilEnd if self.is_unchunked => Err(Obstacle::EndsStream),
             _ if last != chunked::LAST_CHUNK => {
-                Err(invalid_input("only a chunked body has trailers").into())
+                Err(invalid_input("only a chunked body has a place for trailers").into())
             }
             BodyState::Complete => Ok(()),
             BodyState::UntilEnd => Err(Obstacle::EndsStream),
@@ -221,17 +229,23 @@ impl Outgoing {
         match self.body {
             BodyState::Raw | BodyState::Complete | BodyState::UntilEnd => Obstacle::EndsStream,
             BodyState::Length(left) => missing(left).into(),
-            BodyState::Chunked(()) => invalid_input("the chunked body is not finished").into(),
+            BodyState::Chunked(()) => {
+                invalid_input("the chunked body is not finished: finish it with `Conn::finish`")
+                    .into()
+            }
         }
     }
 }
 
 fn missing(left: u64) -> Error {
-    invalid_input(format!(
-        "{left} bytes of the declared Content-Length are missing"
-    ))
+    unusable()
+        .with_words(move |f| write!(f, "{left} bytes of the declared Content-Length are missing"))
 }
 
-fn invalid_input(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+fn invalid_input(detail: &'static str) -> Error {
+    unusable().with_detail(detail)
+}
+
+fn unusable() -> Error {
+    Error::new(ErrorKind::InvalidInput)
 }

@@ -31,7 +31,7 @@ use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
-use crate::conn::queue::{Direction, Half, Next};
+use crate::conn::queue::{Direction, EndReason, Half, Next};
 use crate::error::{Error, ErrorKind};
 
 #[derive(Default)]
@@ -226,11 +226,11 @@ impl Half<Writer> {
 
     /// Ends the body with the stream, and the write side with it.
     fn end_stream(&self, job: WriteJob) -> Option<Notice<Written>> {
-        let ended = self.queue.end();
+        let ended = self.queue.end(EndReason::StreamEnded);
         let result = self.link.transport.shutdown(Shutdown::Write);
         let notice = match (ended.before, result) {
-            (Some(kind), _) => {
-                self.refuse(job, kind.into());
+            (Some(reason), _) => {
+                self.refuse(job, reason.into());
                 None
             }
             (None, Err(error)) => {
@@ -242,7 +242,7 @@ impl Half<Writer> {
                 Some(job.succeed())
             }
         };
-        self.fail_queued(ended.jobs);
+        self.fail_queued(ended.jobs, EndReason::StreamEnded);
         notice
     }
 
@@ -270,9 +270,9 @@ impl Half<Writer> {
             .iter()
             .filter_map(|job| job.completer.operation())
             .collect();
-        if let Err(kind) = self.queue.give_back(rest) {
+        if let Err(reason) = self.queue.give_back(rest) {
             for job in rest.drain(..) {
-                self.fail(job, kind);
+                self.fail(job, reason);
             }
         }
         // An interruption of one of them that came meanwhile did not find it in the queue.

@@ -28,9 +28,10 @@ pub(crate) fn last_chunk(trailers: &HeaderMap) -> Result<Bytes, Error> {
     if trailers.is_empty() {
         return Ok(Bytes::from_static(LAST_CHUNK));
     }
-    if !trailers.keys().map(HeaderName::as_str).all(is_allowed) {
-        return Err(Error::new(ErrorKind::InvalidInput)
-            .with_detail("a field of this name is not allowed in trailers"));
+    let mut names = trailers.keys().map(HeaderName::as_str);
+    if let Some(name) = names.find(|name| !is_allowed(name)) {
+        let detail = "a field of this name is not allowed in trailers";
+        return Err(Error::new(ErrorKind::InvalidInput).with_detail_about(detail, name.as_bytes()));
     }
     let mut last = BytesMut::with_capacity(256);
     last.put_slice(b"0\r\n");

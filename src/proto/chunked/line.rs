@@ -6,6 +6,7 @@
 
 use super::extension::Place;
 use super::{CHUNK_END, Failure, is_control, malformed, too_large};
+use crate::error::Limit;
 use crate::proto::Kind;
 use crate::proto::limits::Limits;
 
@@ -64,7 +65,7 @@ impl Line {
     pub(super) fn take(&mut self, byte: u8, limits: &Limits) -> Result<Option<u64>, Failure> {
         self.bytes += 1;
         if self.bytes > limits.chunk_line {
-            return Err(too_large("the line before a chunk"));
+            return Err(Failure::Limit(Limit::ChunkLine(limits.chunk_line)));
         }
         self.next = match self.next {
             Next::Start => self.start(byte),
@@ -77,7 +78,9 @@ impl Line {
         if let Next::Blank | Next::Extension(_) | Next::Extensions = self.next {
             self.extensions += 1;
             if self.kind == Kind::Request && self.extensions > limits.chunk_extensions {
-                return Err(too_large("the extensions of a chunk"));
+                return Err(Failure::Limit(Limit::ChunkExtensions(
+                    limits.chunk_extensions,
+                )));
             }
         }
         Ok(None)
@@ -97,7 +100,9 @@ impl Line {
         self.size = (self.size.checked_mul(16))
             .map(|sixteenfold| sixteenfold | digit)
             .filter(|size| fits && *size <= MOST_DATA)
-            .ok_or(too_large("the size of a chunk"))?;
+            .ok_or(too_large(
+                "the size of a chunk is larger than that of any body",
+            ))?;
         Ok(Next::Size)
     }
 
@@ -133,7 +138,9 @@ impl Line {
         self.excess = (self.excess + framing as u64).saturating_sub(paid);
         // One line alone may be as long as the limit for it says.
         if self.excess > MOST_EXCESS.max(limits.chunk_line as u64) {
-            return Err(too_large("all the lines before chunks"));
+            return Err(too_large(
+                "the lines before the chunks are much longer than their data needs",
+            ));
         }
         Ok(())
     }
@@ -144,7 +151,9 @@ fn in_extension(place: Place, byte: u8) -> Result<Next, Failure> {
         b'\r' => place.may_end().then_some(Next::Lf),
         byte => place.next(byte).map(Next::Extension),
     };
-    next.ok_or(malformed("an extension of a chunk is none"))
+    next.ok_or(malformed(
+        "an extension of a chunk is not a name with or without a value",
+    ))
 }
 
 /// All that matters is where they end.

@@ -30,26 +30,37 @@ mod trailers;
 
 pub(crate) use self::decoder::Decoder;
 pub(crate) use self::encode::{LAST_CHUNK, chunk_head, last_chunk};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 
 /// What follows the data of a chunk.
 pub(crate) const CHUNK_END: &[u8] = b"\r\n";
 
 /// An error that can be said again.
 #[derive(Clone, Copy, Debug)]
-struct Failure(ErrorKind, &'static str);
-
-const fn malformed(detail: &'static str) -> Failure {
-    Failure(ErrorKind::Protocol, detail)
+enum Failure {
+    /// No chunked body.
+    Malformed(&'static str),
+    /// More than any body may have.
+    TooLarge(&'static str),
+    /// More than this one may have.
+    Limit(Limit),
 }
 
-const fn too_large(what: &'static str) -> Failure {
-    Failure(ErrorKind::TooLarge, what)
+const fn malformed(detail: &'static str) -> Failure {
+    Failure::Malformed(detail)
+}
+
+const fn too_large(detail: &'static str) -> Failure {
+    Failure::TooLarge(detail)
 }
 
 impl From<Failure> for Error {
-    fn from(Failure(kind, detail): Failure) -> Self {
-        Self::new(kind).with_detail(detail)
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Malformed(detail) => Self::new(ErrorKind::Protocol).with_detail(detail),
+            Failure::TooLarge(detail) => Self::new(ErrorKind::TooLarge).with_detail(detail),
+            Failure::Limit(limit) => limit.into(),
+        }
     }
 }
 

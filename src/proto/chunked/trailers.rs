@@ -6,6 +6,7 @@
 use http::HeaderMap;
 
 use super::{Failure, is_control, malformed, too_large};
+use crate::error::{ErrorKind, Limit};
 use crate::proto::Kind;
 use crate::proto::limits::Limits;
 use crate::proto::parse::headers;
@@ -119,7 +120,7 @@ impl Trailers {
 
     fn collect(&mut self, byte: u8, limits: &Limits) -> Result<(), Failure> {
         if self.lines.len() >= limits.trailer_bytes {
-            return Err(too_large("the trailers"));
+            return Err(Failure::Limit(Limit::TrailerBytes(limits.trailer_bytes)));
         }
         self.lines.push(byte);
         Ok(())
@@ -142,7 +143,7 @@ fn parse(lines: &[u8], kind: Kind, limits: &Limits) -> Result<HeaderMap, Failure
     let parsed = match httparse::parse_headers(lines, &mut room) {
         Ok(httparse::Status::Complete((_, parsed))) => parsed,
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(too_large("the number of trailers"));
+            return Err(Failure::Limit(Limit::TrailerLines(limits.headers)));
         }
         Ok(httparse::Status::Partial) | Err(_) => return Err(malformed(UNREADABLE)),
     };
@@ -156,7 +157,10 @@ fn parse(lines: &[u8], kind: Kind, limits: &Limits) -> Result<HeaderMap, Failure
         .filter(|line| is_allowed(line.name))
         .copied()
         .collect();
-    headers(&allowed).map_err(|error| Failure(error.kind(), UNREADABLE))
+    headers(&allowed).map_err(|error| match error.kind() {
+        ErrorKind::TooLarge => too_large("there are more trailers than can be held"),
+        _ => malformed(UNREADABLE),
+    })
 }
 
 /// Whether a field may come after the content: not one that had to be known before it (RFC 9110

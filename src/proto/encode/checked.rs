@@ -52,5 +52,9 @@ fn put(head: &mut BytesMut, bytes: &[u8], ok: bool, detail: &'static str) -> Res
 }
 
 pub(super) fn refused(detail: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidInput).with_detail(detail)
+    unusable().with_detail(detail)
+}
+
+pub(super) fn unusable() -> Error {
+    Error::new(ErrorKind::InvalidInput)
 }

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Version};
 
-use self::checked::{put_text, put_token, refused};
+use self::checked::{put_text, put_token, refused, unusable};
 pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
 pub(crate) use self::response::{response, with_close, without_coding, without_length};
 use super::framing::{self, Declared, Framing};
@@ -27,11 +27,21 @@ pub(crate) struct Encoded {
     pub(crate) persists: bool,
 }
 
+/// What is wrong with a header that has a byte such as CR, LF or NUL.
+const VALUE: &str = "the value of this header must not be written";
+
 fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
     head.put_slice(match version {
         Version::HTTP_11 => b"HTTP/1.1",
         Version::HTTP_10 => b"HTTP/1.0",
-        _ => return Err(refused("the version is not HTTP/1.0 or HTTP/1.1")),
+        _ => {
+            return Err(unusable().with_words(move |f| {
+                write!(
+                    f,
+                    "the version is {version:?}, and not HTTP/1.0 or HTTP/1.1"
+                )
+            }));
+        }
     });
     Ok(())
 }
@@ -41,10 +51,11 @@ pub(in crate::proto) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) ->
         put_token(
             head,
             name.as_str().as_bytes(),
-            "a header name is not a token",
+            "the name of a header is not a token",
         )?;
         head.put_slice(b": ");
-        put_text(head, value.as_bytes(), "a header value must not be written")?;
+        put_text(head, value.as_bytes(), VALUE)
+            .map_err(|error| error.with_detail_about(VALUE, name.as_str().as_bytes()))?;
         head.put_slice(b"\r\n");
     }
     Ok(())
@@ -77,9 +88,12 @@ fn put_length(
             None | Some(0) if length == 0 => Ok(Framing::None),
             Some(declared) if length == 0 => Ok(Framing::Length(declared)),
             Some(declared) if declared == length => Ok(Framing::None),
-            None | Some(_) => Err(refused(
-                "Content-Length is not the length of the attached body",
-            )),
+            None | Some(_) => Err(unusable().with_words(move |f| {
+                write!(
+                    f,
+                    "Content-Length is not {length}, the length of the attached body"
+                )
+            })),
         },
     }
 }
@@ -91,7 +105,9 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     for value in headers.get_all(CONTENT_LENGTH) {
         let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
         let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
-        let length = length.ok_or_else(|| refused("Content-Length is not a length"))?;
+        let length = length.ok_or_else(|| {
+            unusable().with_detail_about("Content-Length is not a length", value.as_bytes())
+        })?;
         if declared.is_some() {
             return Err(refused("there are two values of Content-Length"));
         }

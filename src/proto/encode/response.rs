@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Response, StatusCode};
 
-use super::checked::{put_text, refused};
+use super::checked::{put_text, unusable};
 use super::{Encoded, put_headers, put_length, put_version};
 use crate::error::Error;
 use crate::proto::Reason;
@@ -22,11 +22,11 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
     let bodiless = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if bodiless && !response.body().is_empty() {
-        return Err(refused("a response of this status has no body"));
+        return Err(bodiless_status(status, "has no body, and one is attached"));
     }
     let declares = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     if bodiless && status != StatusCode::NOT_MODIFIED && declares {
-        return Err(refused("a response of this status declares no body"));
+        return Err(bodiless_status(status, "declares no body"));
     }
     let mut head = BytesMut::with_capacity(256);
     put_version(&mut head, version)?;
@@ -55,6 +55,11 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
         // An interim response says nothing about what comes after the final one.
         persists: persists || status.is_informational(),
     })
+}
+
+fn bodiless_status(status: StatusCode, what: &'static str) -> Error {
+    unusable()
+        .with_words(move |f| write!(f, "a response with the status {} {what}", status.as_u16()))
 }
 
 const CLOSE: &[u8] = b"connection: close\r\n\r\n";

@@ -38,7 +38,8 @@ pub(in crate::proto) fn declared(version: Version, headers: &HeaderMap) -> Resul
 fn length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut first = None;
     for value in headers.get_all(CONTENT_LENGTH) {
-        let length = digits(value).ok_or_else(|| refused("Content-Length is not a length"))?;
+        let length = digits(value)
+            .ok_or_else(|| refused_value("Content-Length is not a length", value.as_bytes()))?;
         if *first.get_or_insert(length) != length {
             return Err(refused("there are two values of Content-Length"));
         }
@@ -100,6 +101,10 @@ fn trim(mut element: &[u8]) -> &[u8] {
         element = rest;
     }
     element
+}
+
+pub(super) fn refused_value(detail: &'static str, value: &[u8]) -> Error {
+    Error::new(ErrorKind::Protocol).with_detail_about(detail, value)
 }
 
 pub(super) fn refused(detail: &'static str) -> Error {

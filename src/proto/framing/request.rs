@@ -3,7 +3,7 @@
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
-use super::declared::{Declared, declared, elements, refused};
+use super::declared::{Declared, declared, elements, refused, refused_value};
 use super::{Framing, of_length};
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
@@ -45,7 +45,10 @@ fn check_host<B>(head: &Request<B>) -> Result<(), Error> {
         _ if host.is_empty() && !is_path(head.uri()) => Ok(()),
         Some(parsed) if !parsed.host.is_empty() => Ok(()),
         Some(_) => Err(refused("Host is empty")),
-        None => Err(refused("Host is not a host with or without a port")),
+        None => Err(refused_value(
+            "Host is not a host with or without a port",
+            host,
+        )),
     }
 }
 
@@ -70,6 +73,6 @@ fn other_coding(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn not_supported(coding: &[u8]) -> Error {
-    let coding = String::from_utf8_lossy(coding);
-    Error::new(ErrorKind::NotSupported).with_detail(format!("the transfer coding {coding}"))
+    Error::new(ErrorKind::NotSupported)
+        .with_detail_about("a transfer coding besides chunked is not supported", coding)
 }

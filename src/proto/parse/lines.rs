@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
 
 pub(super) fn is_line_end(byte: &u8) -> bool {
@@ -21,7 +21,7 @@ pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<Header
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
         headers
             .try_append(name, value)
-            .map_err(|_| Error::new(ErrorKind::TooLarge))?;
+            .map_err(|_| too_many_names())?;
     }
     Ok(headers)
 }
@@ -34,15 +34,17 @@ pub(super) fn version(minor: Option<u8>) -> Version {
     }
 }
 
-pub(super) fn classify(error: httparse::Error) -> Error {
+fn too_many_names() -> Error {
+    Error::new(ErrorKind::TooLarge).with_detail("there are more headers than can be held")
+}
+
+pub(super) fn classify(error: httparse::Error, limits: &Limits) -> Error {
     match error {
-        httparse::Error::TooManyHeaders => {
-            Error::new(ErrorKind::TooLarge).with_detail("the number of header lines")
-        }
-        _ => Error::new(ErrorKind::Protocol).with_source(error),
+        httparse::Error::TooManyHeaders => Limit::HeaderLines(limits.headers).into(),
+        _ => malformed(error),
     }
 }
 
 pub(super) fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Protocol).with_source(error)
+    Error::new(ErrorKind::Protocol).with_cause(error)
 }

@@ -12,7 +12,8 @@ impl Head for Request<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Request::new(&mut lines);
-        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+        let status = parsed.parse(input).map_err(|e| classify(e, limits))?;
+        let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
         check_line_ends(&input[..size])?;

@@ -13,7 +13,8 @@ impl Head for Response<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = header_lines(input, limits);
         let mut parsed = httparse::Response::new(&mut lines);
-        let httparse::Status::Complete(size) = parsed.parse(input).map_err(classify)? else {
+        let status = parsed.parse(input).map_err(|e| classify(e, limits))?;
+        let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;

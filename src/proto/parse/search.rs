@@ -1,7 +1,7 @@
 //! When it is worth while to parse the head that an input begins with.
 
 use super::lines::is_line_end;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Limit};
 use crate::proto::limits::Limits;
 
 /// A kind of head.
@@ -46,8 +46,10 @@ impl HeadSearch {
         }
         self.tried = input.len();
         match H::parse(input, limits)? {
-            Some((_, size)) if size > limits.head_bytes => Err(too_large_head()),
-            None if too_large => Err(too_large_head()),
+            Some((_, size)) if size > limits.head_bytes => {
+                Err(Limit::HeadBytes(limits.head_bytes).into())
+            }
+            None if too_large => Err(Limit::HeadBytes(limits.head_bytes).into()),
             head => Ok(head),
         }
     }
@@ -63,8 +65,4 @@ impl HeadSearch {
         let rest = &input[from..];
         rest.windows(2).any(|two| two == b"\n\n") || rest.windows(3).any(|three| three == b"\n\r\n")
     }
-}
-
-fn too_large_head() -> Error {
-    Error::new(ErrorKind::TooLarge).with_detail("a head")
 }

@@ -1,6 +1,5 @@
 //! What a failure of TLS is called here: a kind, a plain sentence, and the cause behind it.
 
-use std::borrow::Cow;
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error as Cause, InvalidMessage};
@@ -10,14 +9,12 @@ use crate::error::{Error, ErrorKind};
 /// The error for something that rustls has found. `input` is what the peer sent first, as far as that is
 /// known.
 pub(super) fn failure(error: Cause, input: &[u8]) -> Error {
-    let (kind, detail) = describe(&error, input);
-    Error::new(kind).with_detail(detail).with_source(error)
+    describe(&error, input).with_source(error)
 }
 
 /// The error for the end of the stream below a session that was not ended: something may be missing.
 pub(super) fn truncated() -> io::Error {
-    let detail = "the stream ended without a TLS close_notify, so it may have been cut";
-    Error::new(ErrorKind::Reset).with_detail(detail).into()
+    Error::truncated().into()
 }
 
 /// The error for keys that so many records were written with that they must not be used any longer, and
@@ -27,58 +24,69 @@ pub(super) fn used_up() -> io::Error {
     Error::new(ErrorKind::Tls).with_detail(detail).into()
 }
 
-fn describe(error: &Cause, input: &[u8]) -> (ErrorKind, Cow<'static, str>) {
-    let detail: Cow<'static, str> = match error {
-        Cause::InvalidCertificate(error) => return (ErrorKind::Untrusted, of_certificate(error)),
+fn describe(error: &Cause, input: &[u8]) -> Error {
+    let tls = |detail| Error::new(ErrorKind::Tls).with_detail(detail);
+    match error {
+        Cause::InvalidCertificate(error) => of_certificate(error),
         Cause::NoCertificatesPresented => {
-            return (ErrorKind::Untrusted, "it has shown no certificate".into());
+            Error::new(ErrorKind::Untrusted).with_detail("it has shown no certificate")
         }
         Cause::InvalidMessage(InvalidMessage::InvalidContentType) if is_http(input) => {
-            "the peer speaks plain HTTP here, and no TLS".into()
+            tls("the peer speaks plain HTTP here, and no TLS")
         }
         Cause::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the peer speaks something else than TLS".into()
+            tls("the peer speaks something else than TLS")
         }
         Cause::AlertReceived(alert) => of_alert(*alert),
         Cause::PeerIncompatible(_) => {
-            "the peer has no version, cipher or the like in common with us".into()
+            tls("the peer has no version, cipher or the like in common with us")
         }
         Cause::NoApplicationProtocol => {
-            "the peer has no application protocol in common with us".into()
+            tls("the peer has no application protocol in common with us")
         }
-        Cause::DecryptError => "what the peer sent is damaged".into(),
-        Cause::BadMaxFragmentSize => {
-            let detail = "max_fragment_size is too small or too large";
-            return (ErrorKind::InvalidInput, detail.into());
+        Cause::DecryptError => tls("what the peer sent is damaged"),
+        Cause::BadMaxFragmentSize => Error::new(ErrorKind::InvalidInput)
+            .with_detail("max_fragment_size is too small or too large"),
+        other => {
+            let other = other.clone();
+            Error::new(ErrorKind::Tls).with_words(move |f| write!(f, "{}: {other}", ErrorKind::Tls))
         }
-        other => other.to_string().into(),
-    };
-    (ErrorKind::Tls, detail)
-}
-
-fn of_certificate(error: &CertificateError) -> Cow<'static, str> {
-    use CertificateError::*;
-    match error {
-        NotValidForName => "its certificate is for another name".into(),
-        NotValidForNameContext { expected, .. } => {
-            let expected = expected.to_str();
-            format!("its certificate is for another name than {expected}").into()
-        }
-        Expired | ExpiredContext { .. } => "its certificate has expired".into(),
-        NotValidYet | NotValidYetContext { .. } => "its certificate is not valid yet".into(),
-        UnknownIssuer => "its certificate is signed by nobody we trust".into(),
-        Revoked => "its certificate has been revoked".into(),
-        other => format!("its certificate is not accepted: {other}").into(),
     }
 }
 
-fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
-    match alert {
+fn of_certificate(error: &CertificateError) -> Error {
+    use CertificateError::*;
+    let untrusted = Error::new(ErrorKind::Untrusted);
+    let detail = match error {
+        NotValidForName => "its certificate is for another name",
+        NotValidForNameContext { expected, .. } => {
+            let expected = expected.to_owned();
+            return untrusted.with_words(move |f| {
+                let expected = expected.to_str();
+                write!(f, "its certificate is for another name than {expected}")
+            });
+        }
+        Expired | ExpiredContext { .. } => "its certificate has expired",
+        NotValidYet | NotValidYetContext { .. } => "its certificate is not valid yet",
+        UnknownIssuer => "its certificate is signed by nobody we trust",
+        Revoked => "its certificate has been revoked",
+        other => {
+            let other = other.clone();
+            return untrusted
+                .with_words(move |f| write!(f, "its certificate is not accepted: {other}"));
+        }
+    };
+    untrusted.with_detail(detail)
+}
+
+fn of_alert(alert: AlertDescription) -> Error {
+    let tls = Error::new(ErrorKind::Tls);
+    let detail = match alert {
         AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion => {
-            "the peer says that it has no version, cipher or the like in common with us".into()
+            "the peer says that it has no version, cipher or the like in common with us"
         }
         AlertDescription::NoApplicationProtocol => {
-            "the peer says that it has no application protocol in common with us".into()
+            "the peer says that it has no application protocol in common with us"
         }
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
@@ -87,12 +95,18 @@ fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied => {
-            format!("the peer does not accept our certificate ({alert:?})").into()
+            return tls.with_words(move |f| {
+                write!(f, "the peer does not accept our certificate ({alert:?})")
+            });
         }
-        AlertDescription::CertificateRequired => "the peer asks for a certificate of ours".into(),
-        AlertDescription::UnrecognisedName => "the peer does not know the name we asked for".into(),
-        other => format!("the peer ended it with the alert {other:?}").into(),
-    }
+        AlertDescription::CertificateRequired => "the peer asks for a certificate of ours",
+        AlertDescription::UnrecognisedName => "the peer does not know the name we asked for",
+        other => {
+            return tls
+                .with_words(move |f| write!(f, "the peer ended it with the alert {other:?}"));
+        }
+    };
+    tls.with_detail(detail)
 }
 
 /// Whether this is the beginning of a status line or of a request line.

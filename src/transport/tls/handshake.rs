@@ -13,7 +13,7 @@ use rustls::{ClientConfig, Connection, ServerConfig};
 use super::failure::failure;
 use super::inbox::Inbox;
 use super::tls_transport::TlsTransport;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::transport::{Transport, Wait, moved_nothing};
 
 /// The bytes that rustls makes a record of by itself, and what it adds to them in its own reckoning.
@@ -125,10 +125,7 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
         if self.inbox.unread().is_empty() {
             let wait = (self.wait)()?;
             match self.inner.read(self.inbox.room(0), wait) {
-                Ok(0) => {
-                    let detail = "in the middle of the TLS handshake";
-                    return Err(Error::end_of_stream().with_detail(detail));
-                }
+                Ok(0) => return Err(Error::end_of_stream()),
                 Ok(count) => self.inbox.arrived(count),
                 Err(error) => return again(error),
             }
@@ -143,7 +140,7 @@ impl<W: FnMut() -> Result<Wait, Error>> Handshake<'_, W> {
         let processed = self.tls.process_new_packets();
         processed.map_err(|error| failure(error, &self.first))?;
         if taken == 0 {
-            return Err(ErrorKind::Reset.into());
+            return Err(Error::end_of_stream());
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ fn the_environment_names_proxies_only_if_asked() {
     );
 
     let ended = get_in("host:port", "", &["--proxy-env", &direct.url]);
-    ended.expect_body(5, b"", "http_proxy: this is not a port");
+    ended.expect_body(5, b"", "http_proxy: the port of the proxy is not a number");
     let ended = get_in("name.invalid", "", &["--proxy-env", "http://127.0.0.1:9/"]);
     ended.expect_body(5, b"", "cannot resolve the proxy name.invalid");
 }
@@ -57,7 +57,7 @@ fn a_proxy_that_is_none_is_told() {
     ended.expect_body(5, b"", "cannot resolve the proxy name.invalid");
     let ended = get(["--proxy", "http://user:secret@host:port", url]);
     assert_eq!(ended.code, Some(2));
-    let error = "error: invalid value for '--proxy <URL>': this is not a port";
+    let error = "error: invalid value for '--proxy <URL>': the port of the proxy is not a number";
     assert!(ended.stderr.starts_with(error), "{}", ended.stderr);
     assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
 }

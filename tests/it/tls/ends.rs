@@ -97,9 +97,7 @@ fn a_raw_stream_that_is_cut_has_no_end() {
     for _ in 0..2 {
         let error = settle(conn.read(Aio::new(), 1)).expect_err("it is cut");
         assert_eq!(error.kind(), ErrorKind::Reset);
-        assert!(!error.is_end_of_stream());
-        let detail = error.detail().unwrap_or_default();
-        assert!(detail.contains("close_notify"), "{detail}");
+        assert!(!error.is_end_of_stream() && !error.is_reset());
     }
 }
 
@@ -198,8 +196,8 @@ fn garbage_ends_the_session() {
         let error = settle(conn.read(Aio::new(), 1)).expect_err("that was no record");
         assert_eq!(error.kind(), ErrorKind::Tls);
         assert_eq!(
-            error.to_string(),
-            "the TLS session failed: what the peer sent is damaged"
+            error.detail().as_deref(),
+            Some("what the peer sent is damaged")
         );
     }
     let error = settle(conn.write_all(Aio::new().iov(["x"]))).expect_err("it is broken");

@@ -67,12 +67,12 @@ fn an_error_names_the_variable() {
         (
             "all_proxy=socks5://u:secret@p",
             ErrorKind::NotSupported,
-            "this is not supported: all_proxy: proxies that speak SOCKS",
+            "all_proxy: proxies that speak SOCKS are not supported",
         ),
         (
             "http_proxy=p HTTPS_PROXY=http://u:secret@p:x",
             ErrorKind::InvalidInput,
-            "this cannot be done: HTTPS_PROXY: this is not a port",
+            "HTTPS_PROXY: the port of the proxy is not a number",
         ),
     ] {
         let error = environment(variables).unwrap_err();
@@ -81,5 +81,5 @@ fn an_error_names_the_variable() {
     }
     let error = Proxies::from_variables(|_| Some(OsString::from_vec(vec![0xff])));
     let error = error.unwrap_err();
-    assert_eq!(error.detail(), Some("http_proxy: it is not UTF-8"));
+    assert_eq!(error.to_string(), "http_proxy: it is not UTF-8");
 }

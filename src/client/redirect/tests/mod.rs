@@ -35,7 +35,7 @@ fn target(base: &str, location: impl AsRef<[u8]>) -> Result<String, String> {
         Ok(next) => Ok(next.unwrap().uri().to_string()),
         Err(e) => {
             assert_eq!(e.kind(), ErrorKind::Protocol);
-            Err(e.detail().unwrap().to_owned())
+            Err(e.to_string())
         }
     }
 }

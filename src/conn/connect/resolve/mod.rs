@@ -81,8 +81,8 @@ impl Resolver {
                 std::mem::forget(orphans);
                 drop(query);
                 asking.asker.left();
-                let detail = format!("{QUEUED} lookups of host names wait already");
-                return Err(Error::new(ErrorKind::NoMemory).with_detail(detail));
+                return Err(Error::new(ErrorKind::NoMemory)
+                    .with_words(|f| write!(f, "{QUEUED} lookups of host names wait already")));
             }
         };
         let ticket = register.join(lookup, asking);
@@ -156,8 +156,9 @@ fn tell(askers: Vec<Asking>, found: Option<io::Result<Vec<SocketAddr>>>) {
 /// Tells askers that there is no thread for their lookups.
 fn refuse(askers: Vec<Asking>, error: &io::Error) {
     for asking in askers {
-        let error = Error::new(ErrorKind::NoMemory).with_source(alike(error));
-        asking.asker.found(Err(error));
+        asking
+            .asker
+            .found(Err(Error::no_thread().with_cause(alike(error))));
     }
 }
 
@@ -178,11 +179,8 @@ impl Asking {
 
 fn failure(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::InvalidInput => {
-            let detail = error.to_string();
-            Error::from(error).with_detail(detail)
-        }
-        _ => Error::new(ErrorKind::Resolve).with_source(error),
+        io::ErrorKind::InvalidInput => Error::from(error).with_detail("the address cannot be used"),
+        _ => Error::new(ErrorKind::Resolve).with_cause(error),
     }
 }
 

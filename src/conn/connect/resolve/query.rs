@@ -15,6 +15,11 @@ pub(in super::super) enum Query {
 pub(in super::super) type Job = Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>;
 
 impl Query {
+    pub(in super::super) fn opaque(address: impl ToSocketAddrs + Send + 'static) -> Self {
+        let job = move || address.to_socket_addrs().map(Iterator::collect);
+        Self::Opaque(Box::new(job))
+    }
+
     pub(super) fn port(&self) -> Option<u16> {
         match self {
             Self::Name(_, port) => Some(*port),

@@ -10,8 +10,8 @@ use loom::thread::{self, JoinHandle};
 use super::read::Read;
 use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, TakenBack};
 use crate::background::UserCode;
-use crate::conn::queue::{Found, Job, Next, Queue, Runner, Submitted};
-use crate::error::{Error, ErrorKind};
+use crate::conn::queue::{EndReason, Found, Job, Next, Queue, Runner, Submitted};
+use crate::error::{Action, Error, ErrorKind};
 use crate::sync::{Condvar, Mutex};
 
 /// What has arrived towards every read.
@@ -56,7 +56,7 @@ impl Half {
 
     pub(super) fn job(&self) -> (Aio<u32, InFlight>, Read) {
         let provider: Weak<dyn Provider> = self.this.clone();
-        let (aio, completer, _) = Aio::new().start(&provider, Interruption::Finishes);
+        let (aio, completer, _) = Aio::new().start(&provider, Interruption::Finishes, Action::Read);
         (aio, Read(completer))
     }
 
@@ -214,7 +214,7 @@ impl Half {
     }
 
     pub(super) fn close(&self) {
-        let ended = self.queue.end();
+        let ended = self.queue.end(EndReason::Closed);
         self.change(|input| input.ended = true);
         for job in ended.jobs {
             self.fail(job, ErrorKind::Closed);

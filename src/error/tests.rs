@@ -1,0 +1,339 @@
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::transport::Addr;
+
+/// The peer of most.
+fn peer() -> Option<Arc<Peer>> {
+    Some(Arc::new(Peer::named("example.com", Some(80))))
+}
+
+fn reset() -> Error {
+    io::Error::from(io::ErrorKind::ConnectionReset).into()
+}
+
+#[test]
+fn one_sentence_says_it_all() {
+    let of = |error: Error, action| error.during(action).with_peer(peer).to_string();
+    let timed_out = || Error::new(ErrorKind::TimedOut);
+    let full = || Error::from(io::Error::other("the disk is full"));
+    for (found, expected) in [
+        (
+            of(reset().with_count(4096), Action::Write),
+            "writing to example.com:80: the peer reset the connection after 4096 bytes were written",
+        ),
+        (
+            of(timed_out().with_count(1), Action::Read),
+            "reading from example.com:80: the deadline passed after 1 byte had arrived",
+        ),
+        (
+            of(timed_out().with_request_count(1), Action::ReadResponse),
+            "reading a response from example.com:80: the deadline passed \
+             after 1 byte of the request was written",
+        ),
+        (
+            of(Error::end_of_stream().incomplete(), Action::ReadBody),
+            "reading a body from example.com:80: the peer ended its stream in the middle of a message",
+        ),
+        (
+            of(
+                Error::new(ErrorKind::Refused).with_count(7),
+                Action::Connect,
+            ),
+            "connecting to example.com:80: nobody listens there",
+        ),
+        // What comes behind a clause of its own, or the words of a cause, is set off.
+        (
+            of(
+                timed_out().with_detail("it is late").with_count(2),
+                Action::Write,
+            ),
+            "writing to example.com:80: it is late, after 2 bytes were written",
+        ),
+        (
+            of(full().with_count(2), Action::Write),
+            "writing to example.com:80: the operating system reported an error: the disk is full, \
+             after 2 bytes were written",
+        ),
+        // The count is no part of what was wrong.
+        (
+            of(
+                Error::from(Limit::BodyBytes(1000)).with_count(43),
+                Action::ReadResponse,
+            ),
+            "reading a response from example.com:80: the body is larger than the limit `body_bytes` \
+             of 1000 bytes",
+        ),
+        // As far as it is known.
+        (reset().to_string(), "the peer reset the connection"),
+        (
+            reset().with_count(3).to_string(),
+            "the peer reset the connection after 3 bytes",
+        ),
+        (
+            reset().during(Action::Write).to_string(),
+            "writing: the peer reset the connection",
+        ),
+        (
+            reset().with_peer(peer).to_string(),
+            "example.com:80: the peer reset the connection",
+        ),
+    ] {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn limits_have_names_and_values() {
+    use ErrorKind::{NoMemory, TimedOut, TooLarge};
+    let time = Duration::from_millis(2_500);
+    for (limit, kind, name, sentence) in [
+        (
+            Limit::HeadBytes(1),
+            TooLarge,
+            "head_bytes",
+            "the head is larger than the limit `head_bytes` of 1 byte",
+        ),
+        (
+            Limit::HeaderLines(2),
+            TooLarge,
+            "headers",
+            "the head has more header lines than the limit `headers` of 2",
+        ),
+        (
+            Limit::InterimResponses(3),
+            TooLarge,
+            "interim",
+            "there are more interim responses than the limit `interim` of 3",
+        ),
+        (
+            Limit::BodyBytes(4),
+            TooLarge,
+            "body_bytes",
+            "the body is larger than the limit `body_bytes` of 4 bytes",
+        ),
+        (
+            Limit::ChunkLine(5),
+            TooLarge,
+            "chunk_line",
+            "the line before a chunk is longer than the limit `chunk_line` of 5 bytes",
+        ),
+        (
+            Limit::ChunkExtensions(6),
+            TooLarge,
+            "chunk_extensions",
+            "the extensions of a chunk are longer than the limit `chunk_extensions` of 6 bytes",
+        ),
+        (
+            Limit::TrailerBytes(7),
+            TooLarge,
+            "trailer_bytes",
+            "the trailers are larger than the limit `trailer_bytes` of 7 bytes",
+        ),
+        (
+            Limit::TrailerLines(8),
+            TooLarge,
+            "headers",
+            "there are more trailers than the limit `headers` of 8",
+        ),
+        (
+            Limit::Queued(9),
+            NoMemory,
+            "queued",
+            "the queue of operations has reached the limit `queued` of 9",
+        ),
+        (
+            Limit::Redirects(10),
+            TooLarge,
+            "max_redirects",
+            "there are more redirections than the limit `max_redirects` of 10",
+        ),
+        (
+            Limit::ConnectTimeout(time),
+            TimedOut,
+            "connect_timeout",
+            "it took longer than the limit `connect_timeout` of 2.5s",
+        ),
+        (
+            Limit::HeadTimeout(time),
+            TimedOut,
+            "head_timeout",
+            "the head of the response took longer than the limit `head_timeout` of 2.5s",
+        ),
+    ] {
+        let error = Error::from(limit);
+        assert_eq!((error.kind(), error.limit()), (kind, Some(name)));
+        assert_eq!(error.to_string(), sentence);
+    }
+}
+
+/// Whoever knows best says it first.
+#[test]
+fn what_is_known_stays() {
+    let other = || Some(Arc::new(Peer::from(Addr::Unknown)));
+    let error = reset().during(Action::Handshake).with_peer(peer);
+    let error = error.during(Action::Call).with_peer(other);
+    assert_eq!(
+        error.to_string(),
+        "making the TLS handshake with example.com:80: the peer reset the connection"
+    );
+    assert_eq!(error.peer(), peer().as_deref());
+    let proxy = || Some(Arc::new(Peer::named("p", Some(1)).into_proxy()));
+    let error = reset().during(Action::ReadResponse).with_peer(proxy);
+    assert_eq!(
+        error.step_of(Action::Tunnel).to_string(),
+        "opening a tunnel through the proxy p:1: the peer reset the connection"
+    );
+    assert!(reset().with_peer(other).peer().is_none(), "it is unknown");
+}
+
+/// What an operation that was interrupted has failed with is the cause, and not what is said.
+#[test]
+fn an_interruption_goes_before_what_it_has_caused() {
+    let error = Error::end_of_stream().with_detail("a detail").with_count(5);
+    let error = error.because(ErrorKind::Canceled).during(Action::Write);
+    assert!(error.is_canceled() && !error.is_end_of_stream());
+    assert_eq!(
+        error.to_string(),
+        "writing: the operation was canceled after 5 bytes were written"
+    );
+    let same = Error::from(Limit::HeadTimeout(Duration::from_secs(1)));
+    assert!(same.because(ErrorKind::TimedOut).limit().is_some());
+}
+
+#[test]
+fn passes_through_io_error_whole() {
+    let error = Error::from(Limit::BodyBytes(9)).with_count(42);
+    let error = error.during(Action::Read).with_peer(peer).incomplete();
+    let error = error.with_source(io::Error::other("below"));
+    let shown = (error.to_string(), format!("{error:?}"));
+    let back = Error::from(io::Error::from(error));
+    assert_eq!((back.to_string(), format!("{back:?}")), shown);
+    assert_eq!((back.kind(), back.count()), (ErrorKind::TooLarge, 42));
+    assert_eq!(
+        (back.limit(), back.peer()),
+        (Some("body_bytes"), peer().as_deref())
+    );
+    assert!(back.is_incomplete_message());
+    assert_eq!(back.source().unwrap().to_string(), "below");
+}
+
+#[test]
+fn a_debugger_shows_all_of_it() {
+    let error = Error::end_of_stream()
+        .incomplete()
+        .with_detail("why")
+        .with_count(3);
+    let error = error.with_source(io::Error::from(io::ErrorKind::NotFound));
+    let error = error.during(Action::Connect).with_peer(peer);
+    assert_eq!(
+        format!("{error:?}"),
+        "Error { kind: Reset, action: Connect, \
+         peer: Peer { host: Some(\"example.com\"), port: Some(80), addr: Unknown, role: Other }, \
+         count: 3, detail: \"why\", end: InOrder, incomplete: true, source: Kind(NotFound) }"
+    );
+}
+
+#[test]
+fn the_end_of_a_stream_is_not_a_reset() {
+    let end = Error::from(io::Error::from(io::ErrorKind::UnexpectedEof));
+    assert!(end.is_end_of_stream() && !end.is_reset());
+    assert!(reset().is_reset() && !reset().is_end_of_stream());
+    let other = Error::new(ErrorKind::Closed);
+    assert!(!other.is_reset() && !other.is_end_of_stream());
+    let code = |error| io::Error::from(error).kind();
+    assert_eq!(code(Error::end_of_stream()), io::ErrorKind::UnexpectedEof);
+    assert_eq!(code(reset()), io::ErrorKind::ConnectionReset);
+}
+
+/// The same error for every read that meets it.
+#[test]
+fn a_shared_error_says_the_same_each_time() {
+    let raw = Arc::new(io::Error::from_raw_os_error(libc::ENOSPC));
+    let ours = Error::new(ErrorKind::Tls).with_words(|f| f.write_str("damaged"));
+    let ours = Arc::new(io::Error::from(ours));
+    for _ in 0..2 {
+        let (first, second) = (Error::shared(&raw), Error::shared(&ours));
+        assert_eq!(
+            first.to_string(),
+            format!("the operating system reported an error: {raw}")
+        );
+        assert_eq!(
+            (second.kind(), &*second.to_string()),
+            (ErrorKind::Tls, "damaged")
+        );
+        assert!(first.source().is_some() && second.source().is_some());
+    }
+    let end = Arc::new(io::Error::from(Error::end_of_stream()));
+    assert!(Error::shared(&end).is_end_of_stream());
+}
+
+#[test]
+fn what_http_refuses_says_which_part() {
+    use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+    let of = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.source().is_some());
+        error.to_string()
+    };
+    for (found, expected) in [
+        (
+            of("a b".parse::<Uri>().unwrap_err().into()),
+            "the URI is not valid: invalid uri character",
+        ),
+        (
+            of(Method::from_bytes(b"a b").unwrap_err().into()),
+            "the method is not valid: invalid HTTP method",
+        ),
+        (
+            of(StatusCode::from_u16(7).unwrap_err().into()),
+            "the status is not valid: invalid status code",
+        ),
+        (
+            of(HeaderName::from_bytes(b"a b").unwrap_err().into()),
+            "the name of a header is not valid: invalid HTTP header name",
+        ),
+        (
+            of(HeaderValue::from_bytes(b"\n").unwrap_err().into()),
+            "the value of a header is not valid: failed to parse header value",
+        ),
+        (
+            of(Request::get("a b").body(()).unwrap_err().into()),
+            "the URI is not valid: invalid uri character",
+        ),
+    ] {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn only_what_can_be_shown_is_quoted() {
+    let about = |what: &[u8]| {
+        let error = Error::new(ErrorKind::Protocol);
+        error.with_detail_about("this is none", what).to_string()
+    };
+    assert_eq!(about(b"a b"), "this is none: `a b`");
+    for what in [&b""[..], b"a\nb", b"\x1b[2J", b"\xff", b"`", &[b'a'; 65]] {
+        assert_eq!(about(what), "this is none");
+    }
+}
+
+#[test]
+fn no_kind_turns_into_a_reason_to_try_again() {
+    let kinds = [
+        ErrorKind::Abandoned,
+        ErrorKind::Canceled,
+        ErrorKind::Closed,
+        ErrorKind::Io,
+        ErrorKind::TimedOut,
+    ];
+    for kind in kinds {
+        assert_ne!(
+            io::Error::from(Error::new(kind)).kind(),
+            io::ErrorKind::Interrupted
+        );
+    }
+}
