@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use http_aio::http::{Request, Response};
+use http_aio::http::{Request, Response, StatusCode, Uri};
 use http_aio::{Event, ResponseExt};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -88,20 +88,29 @@ impl Console {
             }
             Event::Reused { peer, .. } => format!("over the connection to {peer} again"),
             Event::SentAgain { .. } => "sent again, because that connection was closed".to_owned(),
-            Event::Redirected { status, to, .. } => format!("{status}: redirected to {to}"),
+            Event::Redirected { status, to, .. } => return self.redirected(*status, to),
             _ => return,
         };
+        self.besides(&line);
+    }
+
+    pub(crate) fn redirected(&self, status: StatusCode, to: &Uri) {
+        self.besides(&format!("{status}: redirected to {to}"));
+    }
+
+    fn besides(&self, line: &str) {
         if self.volume.verbose {
             self.write(&format!("* {line}\n"));
         }
     }
 
-    /// A bar, where somebody can watch it, until it is dropped.
-    pub(crate) fn progress(&self, total: Option<u64>) -> Progress {
+    /// A bar for what is called so, where somebody can watch it, until it is dropped.
+    pub(crate) fn progress(&self, name: &str, total: Option<u64>) -> Progress {
         if self.volume.silent || !io::stderr().is_terminal() {
             return Progress(ProgressBar::hidden());
         }
-        let progress = Progress(self.bars.add(ProgressBar::no_length()));
+        let bar = ProgressBar::no_length().with_prefix(name.to_owned());
+        let progress = Progress(self.bars.add(bar));
         progress.expect(total);
         progress.0.enable_steady_tick(TICK);
         progress
@@ -128,9 +137,9 @@ impl Progress {
     pub(crate) fn expect(&self, total: Option<u64>) {
         let template = match total {
             Some(_) => {
-                "[{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left {msg}"
+                "{prefix}[{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left {msg}"
             }
-            None => "{spinner} {bytes}, {binary_bytes_per_sec} {msg}",
+            None => "{prefix}{spinner} {bytes}, {binary_bytes_per_sec} {msg}",
         };
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -46,6 +46,7 @@ pub(crate) fn run(context: &Context<'_>, target: &Target, output: Output, then: 
         false => Ok(0),
     };
     let (is_file, is_terminal) = (output.is_file(), output.is_terminal());
+    let label = output.label();
     let token = context.task.token().clone();
     let sink = have.and_then(|have| Ok((have, Sink::start(output, move || token.cancel())?)));
     let (have, sink) = match sink {
@@ -61,7 +62,7 @@ pub(crate) fn run(context: &Context<'_>, target: &Target, output: Output, then: 
         sink,
         progress: match is_terminal {
             true => Progress::hidden(),
-            false => context.console.progress(None),
+            false => context.console.progress(&label, None),
         },
     };
     let ending = download.repeat(have);

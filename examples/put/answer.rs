@@ -112,9 +112,10 @@ impl<'a> Answer<'a> {
         let options = self.context.options;
         let is_unwanted = options.fail && !head.status().is_success()
             || head.status() == StatusCode::SWITCHING_PROTOCOLS
-            || self.conn.body_framing() == BodyFraming::None && !options.include
             || self.sequel.follows(head, reached);
-        if is_unwanted {
+        let is_empty = self.conn.body_framing() == BodyFraming::None;
+        let has_use = !is_empty || options.include || options.output.is_some();
+        if is_unwanted || !has_use {
             return delivery::none();
         }
         delivery::start(self.context, self.conn, head)

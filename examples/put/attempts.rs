@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
         if let Some(head) = redirection(&attempt, &sequel) {
             match hop(&mut hops).and_then(|()| redirect::follow(&target, head, &mut headers)) {
                 Ok(there) => {
-                    console.note(&format!("{}, to {}", attempt.ending, there.uri));
+                    console.redirected(head.status(), &there.uri);
                     target = there;
                     continue;
                 }
