@@ -22,28 +22,28 @@ const AT_ONCE: usize = 16;
 pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outcome {
     let plan = arguments
         .jobs()
-        .and_then(|jobs| Ok((jobs, arguments.wanted()?)));
-    let (jobs, wanted) = plan.unwrap_or_else(|sentence| usage::wrong::<Arguments>(&sentence));
+        .and_then(|jobs| Ok((jobs, arguments.spec()?)));
+    let (jobs, spec) = plan.unwrap_or_else(|sentence| usage::wrong::<Arguments>(&sentence));
     let prepared = arguments.access.client(task, console).and_then(|client| {
-        let client = client.max_redirects(arguments.wishes.redirections());
+        let client = client.max_redirects(arguments.request.redirections());
         let client = client.idle_per_authority(AT_ONCE).build();
-        Ok((client, wanted.question(task)?))
+        Ok((client, spec.template(task)?))
     });
-    let (client, question) = match prepared {
+    let (client, template) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Outcome::none(failure),
     };
     let options = Options {
         resume: arguments.resume,
-        include: arguments.wishes.include || arguments.head,
-        fail: arguments.wishes.fail,
-        follow: arguments.wishes.location,
+        include: arguments.request.include || arguments.head,
+        fail: arguments.request.fail,
+        follow: arguments.request.location,
         repeat: arguments.repeat,
-        retry: arguments.wishes.retry,
+        retry: arguments.request.retry,
     };
     let context = Context {
         client: &client,
-        question: &question,
+        template: &template,
         options: &options,
         task: &task.within(arguments.timeout),
         console,

@@ -13,8 +13,8 @@ use crate::common::failure::{Failure, Phase};
 use crate::common::output::Column;
 use crate::common::target::Target;
 use crate::context::Context;
+use crate::follow_up::{FollowUp, Reached};
 use crate::pump::{Pump, Stop};
-use crate::sequel::{Reached, Sequel};
 
 /// How long the answer may take after the upload was cut off.
 const GRACE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) context: &'a Context<'a>,
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) sequel: &'a Sequel<'a>,
+    pub(crate) follow_up: &'a FollowUp<'a>,
 }
 
 /// What became of it.
@@ -75,7 +75,7 @@ impl Upload<'_> {
             Err(error) if error.count() == 0 => return Err(Failure::of(&error, Phase::Sending)),
             begun => begun.map_err(Stop::Write),
         };
-        let mut answer = Answer::listen(self.context, conn, self.sequel);
+        let mut answer = Answer::listen(self.context, conn, self.follow_up);
         let begun = begun.and_then(|()| self.ask_permission(&mut answer));
         progress.say("");
         let mut pump = Pump::new(self.context, conn, pieces);
