@@ -54,6 +54,15 @@ impl Bufs {
         self.remaining = sum(&self.list[..self.shown]);
     }
 
+    /// Adds another buffer behind the last. Before anything is consumed or held back.
+    pub(crate) fn push(&mut self, buffer: Bytes) {
+        if !buffer.is_empty() {
+            self.remaining += buffer.len() as u64;
+            self.list.push(buffer);
+            self.shown += 1;
+        }
+    }
+
     /// Puts another buffer in the place of the first. Before anything is consumed.
     pub(crate) fn replace_first(&mut self, other: Bytes) {
         if let Some(first) = self.list.first_mut() {

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 /// What can be attached to a request or a response as its body.
 ///
-/// `()` is no body. Text, bytes and [`Bytes`] are one, whole, and the connection declares its length;
-/// none of them is copied. To write a body in pieces, attach none, declare its length or
+/// `()` is no body, and so is what is empty, such as `""`. Text, bytes and [`Bytes`] are one, whole, and the
+/// connection declares its length; none of them is copied. To write a body in pieces, attach none, declare its length or
 /// `Transfer-Encoding: chunked` in the head, and call [`Conn::write_all`](crate::Conn::write_all).
 ///
 /// An operation outlives the call that submits it, so a body is owned, shared or `'static`: for a borrowed
@@ -32,6 +32,15 @@ use bytes::{Bytes, BytesMut};
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be attached as a body",
+    label = "neither text nor bytes that are owned, shared or `'static`",
+    note = "a borrowed slice is attached as a copy: `slice.to_vec()`, `text.to_owned()` or \
+            `Bytes::copy_from_slice`",
+    note = "a file or any other reader is written in pieces: connect (`Client::connect` or `Conn::connect`), \
+            declare the length or `Transfer-Encoding: chunked` in a head with the body `()`, then \
+            `Conn::write_request` and `Conn::write_all`: see `docs::recipes`"
+)]
 pub trait IntoBody: IntoBytes {}
 
 mod sealed {

@@ -49,7 +49,8 @@
 //! * **Await**: it is a [`Future`], for programs that have an executor.
 //!
 //! An operation can be cancelled ([`cancel`](Aio::cancel), or many at once with a [`CancelToken`]) and its
-//! progress read ([`count`](Aio::count)) while it runs. A dropped aio is detached: its operation goes on.
+//! progress read ([`count`](Aio::count)) while it runs. Dropping the
+//! aio of a read cancels it, and it takes nothing; any other operation is detached, and goes on.
 //!
 //! # Buffers
 //!
@@ -72,7 +73,7 @@
 //!             return Ok(sum);
 //!         }
 //!         let piece = buffer.split_to(n).freeze();
-//!         sum += conn.write_all(Aio::new().iov([piece])).wait()?.count();
+//!         sum += conn.write_all(Aio::new().bytes(piece)).wait()?.count();
 //!     }
 //! }
 //! # let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -96,7 +97,8 @@
 //! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
 //! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
 //!   [`docs::serving`]: a server, a forwarder, tunnels, upgrades.
-//! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`].
+//! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
+//!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.
 //! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
 //!   `examples/`.
@@ -110,7 +112,8 @@
 //! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
 //!   a transport in memory with faults. They are outside the semver promise.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
+// Types that are public with and without `test-util` get no badge that names it.
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "test-util"))))]
 
 #[cfg(not(unix))]
 compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTWAIT");

@@ -36,10 +36,10 @@ pub(crate) fn ask(context: &Context<'_>, request: Request<Bytes>) -> Result<Answ
     let answer = context.client.transact_streaming(aio, request).wait();
     let answer = answer.map_err(|error| Unanswered {
         failure: Failure::of(&error, phase(&error, len, is_secure)),
-        // Before a redirection there may have been more.
-        seen: match error.count() == 0 && !context.options.follow {
-            true => Seen::Nothing,
-            false => Seen::Perhaps,
+        // Where a redirection led is not all: then the count is not 0.
+        seen: match error.count() {
+            0 => Seen::Nothing,
+            _ => Seen::Perhaps,
         },
     })?;
     context.console.response(&answer);

@@ -1,6 +1,6 @@
 //! The provider's half of an operation: reports progress, finishes it exactly once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::notice::Notice;
 use super::provider::Operation;
@@ -61,6 +61,14 @@ impl<T: Send + 'static> Completer<T> {
 
     pub(crate) fn operation(&self) -> Option<Arc<dyn Operation>> {
         self.slot.clone().map(|slot| slot as Arc<dyn Operation>)
+    }
+
+    /// Its operation, for somebody who is to interrupt it.
+    pub(crate) fn weak_operation(&self) -> Weak<dyn Operation> {
+        match &self.slot {
+            Some(slot) => Arc::downgrade(slot) as Weak<dyn Operation>,
+            None => Weak::<Slot<T>>::new(), // Not reached: only finishing and dropping take it.
+        }
     }
 
     /// Fails an operation whose handle has not been returned to its owner yet: nobody can listen.

@@ -9,9 +9,11 @@ use crate::error::Error;
 
 /// An operation in flight is a [`Future`], in any executor.
 ///
-/// Dropping it detaches the operation, it does not cancel it: a canceled write ends the connection's
+/// Dropping it, as a lost `select!` does, cancels a read of a [`Conn`](crate::Conn), which then takes nothing.
+/// Any other operation is detached and goes on: a canceled write, for example, would end the connection's
 /// write side, which nobody expects of a lost `select!`. Give it a [`CancelToken`](crate::CancelToken)
-/// or a deadline if it is to end. Waiting for it blocks the thread, as everywhere else: where an
+/// or a deadline if it is to end. A read may complete in the moment in which another branch wins, and its
+/// bytes go with it: where none may be lost, poll `&mut aio`, which stays when the `select!` is over. Waiting for it blocks the thread, as everywhere else: where an
 /// executor runs, `.await` it.
 ///
 /// Polled again after it was ready, it stays pending.

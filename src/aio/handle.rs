@@ -1,4 +1,5 @@
-//! The owner's reference to a slot. Dropping it while the operation runs detaches the operation.
+//! The owner's reference to a slot. Dropping it while the operation runs detaches the operation, unless it
+//! is one that is cancelled then.
 
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ pub(super) struct Handle<T> {
     slot: Arc<Slot<T>>,
     /// A closure receives the result: there is nothing to detach.
     received: bool,
+    /// Cancels the operation, which has no use without a recipient.
+    cancel: Option<fn(Arc<Slot<T>>)>,
 }
 
 impl<T> Handle<T> {
@@ -18,7 +21,13 @@ impl<T> Handle<T> {
         Self {
             slot,
             received: false,
+            cancel: None,
         }
+    }
+
+    /// Has the operation cancelled when the handle is dropped, by `cancel`; `None`: it is detached.
+    pub(super) fn cancel_when_dropped(&mut self, cancel: Option<fn(Arc<Slot<T>>)>) {
+        self.cancel = cancel;
     }
 
     pub(super) fn slot(&self) -> &Arc<Slot<T>> {
@@ -50,6 +59,13 @@ impl<T> Handle<T> {
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.received || self.slot.is_settled() {
+            return;
+        }
+        if let Some(cancel) = self.cancel {
+            habit::do_not_wait(self.slot.address());
+            if self.slot.forsake() {
+                cancel(Arc::clone(&self.slot));
+            }
             return;
         }
         self.hand_over();

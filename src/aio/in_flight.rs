@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::habit::{self, Handling, Kind};
 use super::handle::Handle;
+use super::slot::Slot;
 use super::state::Whose;
 use super::{Aio, CancelToken, Canceller, InFlight, Interruption, Operation, Provider};
 use crate::deadline::Deadline;
@@ -58,7 +59,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// # Errors
     ///
-    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. The
+    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. Dropping it
+    /// [cancels a read](Aio#dropping-one-in-flight) and detaches anything else. The
     /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
     pub fn wait_timeout(mut self, patience: Duration) -> Result<Result<T, Error>, Self> {
         let provider = self.unsettled();
@@ -134,6 +136,12 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         self
     }
 
+    /// Has the operation cancelled when the aio is dropped: without a recipient it is of no use.
+    pub(crate) fn canceled_when_dropped(mut self) -> Self {
+        self.handle.cancel_when_dropped(Some(Slot::cancel_forsaken));
+        self
+    }
+
     /// Tells what was done with the submission, which the current thread has just made.
     pub(crate) fn submitted(self, kind: Kind, handling: Handling) -> Self {
         let this = self.registered();
@@ -168,7 +176,9 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// How far the operation has got, in bytes, while it runs.
     ///
     /// A write: what the kernel has accepted, renewed after each system call, of which none moves
-    /// more than 1 MiB. A read: what has arrived towards it.
+    /// more than 1 MiB. A read: what has arrived towards it. An exchange, and a call of a
+    /// [`Client`](crate::Client): what is out of the request, and nothing of the response. To follow a
+    /// download, read it in pieces, as the [`Body`](crate::Body) of a `transact_streaming`.
     #[doc(alias = "nng_aio_count")]
     pub fn count(&self) -> u64 {
         self.handle.hand_over();

@@ -15,12 +15,11 @@ mod provider;
 mod series;
 mod slot;
 mod state;
+mod written;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
 
 pub use self::cancel_token::CancelToken;
 use self::cancel_token::Registration;
@@ -32,7 +31,10 @@ pub(crate) use self::provider::{Operation, Provider, TakenBack};
 pub(crate) use self::series::Series;
 use self::slot::Slot;
 pub(crate) use self::state::Interruption;
+pub use self::written::Written;
 use crate::bufs::Bufs;
+#[cfg(doc)]
+use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;
@@ -46,6 +48,20 @@ use crate::error::{Action, ErrorKind};
 /// taking a callback do not compile.
 ///
 /// `T` is what the operation yields, and is inferred.
+///
+/// It is not `Clone`, because one aio is one operation: [`another`](Self::another) makes one with the same
+/// options, and [`options`](Aio::options) is where to begin for many operations.
+///
+/// # Dropping one in flight
+///
+/// A read that nobody can receive would take bytes that nobody gets. So dropping the aio of a [`Conn`]'s
+/// read, in flight, cancels it, in whatever way it is dropped: with its handle, with the `Err` of a
+/// [`wait_timeout`](Self::wait_timeout), or as the branch of a `select` that has lost. It takes nothing, and
+/// what arrives is for the next read. One that has completed has taken its bytes already: ask
+/// [`is_done`](Self::is_done) before the drop if they matter, or keep the aio and wait for it later.
+///
+/// Everything else is *detached*: a write, an exchange, a connect, a `shutdown` goes on, because what it has
+/// begun must not be left in the middle.
 ///
 /// # Examples
 ///
@@ -67,7 +83,7 @@ use crate::error::{Action, ErrorKind};
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "an aio does nothing by itself, and one in flight that is dropped is detached"]
+#[must_use = "an aio does nothing by itself; one in flight that is dropped cancels a read and detaches anything else"]
 pub struct Aio<T, S = Idle> {
     handle: Handle<T>,
     options: Options,
@@ -88,30 +104,42 @@ pub struct InFlight {
     registration: Option<Registration>,
 }
 
-/// What a successful write says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    count: u64,
-}
-
 /// What stays with an aio from one operation to the next.
 #[derive(Clone, Debug)]
-struct Options {
-    timeout: Option<Duration>,
-    deadline: Deadline,
-    token: Option<CancelToken>,
+pub(crate) struct Options {
+    /// For each operation.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Deadline,
+    pub(crate) token: Option<CancelToken>,
 }
 
-impl Written {
-    pub(crate) fn new(count: u64) -> Self {
-        Self { count }
-    }
+impl Options {
+    /// No bounds.
+    pub(crate) const NONE: Self = Self {
+        timeout: None,
+        deadline: Deadline::Never,
+        token: None,
+    };
+}
 
-    /// Bytes that the kernel accepted: for [`write_all`](crate::Conn::write_all) the whole vector,
-    /// without the framing of a chunk; for [`write_request`](crate::Conn::write_request), and in the
-    /// extensions of the response of a [`transact`](crate::Conn::transact), head and body.
-    pub fn count(&self) -> u64 {
-        self.count
+impl Aio<()> {
+    /// An aio for options alone: [`another`](Self::another) gives them to any number of operations, each of
+    /// its own type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Client};
+    /// use std::time::Duration;
+    ///
+    /// let client = Client::new();
+    /// let options = Aio::options().timeout(Duration::from_secs(30));
+    /// let urls = ["http://192.0.2.1/a", "http://192.0.2.1/b"];
+    /// let running = urls.map(|url| client.get(options.another(), url));
+    /// # running.iter().for_each(Aio::cancel);
+    /// ```
+    pub fn options() -> Self {
+        Self::new()
     }
 }
 
@@ -119,7 +147,7 @@ impl<T> Aio<T> {
     /// An idle aio without options: no deadline, no token, no vector.
     #[doc(alias = "nng_aio_alloc")]
     pub fn new() -> Self {
-        Self::bounded(Deadline::Never)
+        Self::with(Options::NONE)
     }
 
     fn idle(handle: Handle<T>, options: Options) -> Self {
@@ -132,15 +160,13 @@ impl<T> Aio<T> {
 
     /// An idle aio with a deadline that was computed already.
     pub(crate) fn bounded(deadline: Deadline) -> Self {
-        let options = Options {
-            timeout: None,
+        Self::with(Options {
             deadline,
-            token: None,
-        };
-        Self::with(options)
+            ..Options::NONE
+        })
     }
 
-    fn with(options: Options) -> Self {
+    pub(crate) fn with(options: Options) -> Self {
         Self::idle(Handle::new(Arc::new(Slot::new())), options)
     }
 
@@ -192,7 +218,7 @@ impl<T, S> Aio<T, S> {
     /// # let address = listener.local_addr()?;
     /// let token = CancelToken::new();
     /// let at = Instant::now() + Duration::from_secs(10);
-    /// let options = Aio::<()>::new().deadline(at).cancel_token(&token);
+    /// let options = Aio::options().deadline(at).cancel_token(&token);
     ///
     /// let conn = Conn::connect(options.another(), address).wait()?;
     /// conn.write_all(options.another().iov(["hello"])).wait()?;
@@ -201,27 +227,6 @@ impl<T, S> Aio<T, S> {
     /// ```
     pub fn another<U>(&self) -> Aio<U> {
         Aio::with(self.options.clone())
-    }
-}
-
-impl Aio<Written> {
-    /// Sets the scatter/gather vector of the next write (`nng_aio_set_iov`).
-    ///
-    /// Any number of buffers, empty ones included; they are owned or reference-counted, never
-    /// borrowed, so they outlive the operation by themselves. The operation uses the vector up: a
-    /// write that is submitted without one fails with [`InvalidInput`](ErrorKind::InvalidInput).
-    #[doc(alias = "nng_aio_set_iov")]
-    pub fn iov<I>(mut self, buffers: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<Bytes>,
-    {
-        self.state.iov = Some(buffers.into_iter().map(Into::into).collect());
-        self
-    }
-
-    pub(crate) fn take_iov(&mut self) -> Option<Bufs> {
-        self.state.iov.take()
     }
 }
 
@@ -238,6 +243,7 @@ impl<T: Send + 'static> Aio<T> {
             None => self.options.deadline,
         };
         Slot::start(self.handle.slot_mut(), provider, interruption, action);
+        self.handle.cancel_when_dropped(None);
         let token = self.options.token.as_ref();
         if token.is_some_and(CancelToken::is_canceled) {
             // Nobody knows the operation yet. It is refused as one whose time is over, for this cause.

@@ -6,7 +6,7 @@
 //!
 //! `LOOM_MAX_PREEMPTIONS` changes the bound.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use loom::thread;
@@ -111,6 +111,43 @@ fn a_committed_read_cannot_be_cancelled_any_more() {
             _ => Ok(7),
         };
         assert_eq!(result, expected);
+    });
+}
+
+/// Bytes leave the buffer before the handle is gone, or not at all.
+#[test]
+fn a_read_that_is_dropped_takes_nothing_afterwards() {
+    check(|| {
+        let provider = Arc::new(Inline);
+        let (aio, completer) = start(Aio::new(), &provider, Interruption::Finishes);
+        let aio = aio.canceled_when_dropped();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let is_dropped = Arc::clone(&dropped);
+        let completes = thread::spawn(move || {
+            let was_dropped = is_dropped.load(Ordering::Acquire);
+            let taken = completer.commit();
+            if taken {
+                completer.finish(Ok(7)).run();
+            }
+            assert!(!(was_dropped && taken));
+        });
+        drop(aio);
+        dropped.store(true, Ordering::Release);
+        completes.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_write_that_is_dropped_goes_on() {
+    check(|| {
+        let provider = Arc::new(Inline);
+        let (aio, completer) = start(Aio::new(), &provider, Interruption::Recorded);
+        let completes = thread::spawn(move || {
+            assert_eq!(completer.cause(), None);
+            complete(completer);
+        });
+        drop(aio);
+        completes.join().expect("no panic");
     });
 }
 

@@ -70,3 +70,14 @@ impl<T: Send + 'static> Operation for Slot<T> {
         }
     }
 }
+
+impl<T: Send + 'static> Slot<T> {
+    /// Cancels an operation whose outcome nobody can learn of. It is settled first: whoever has it takes
+    /// nothing any more, and its count is of no interest.
+    pub(super) fn cancel_forsaken(self: Arc<Self>) {
+        let told = Self::interrupt(&self, ErrorKind::Canceled, false, || None);
+        if let (Some(_nobody), Some(provider)) = (told, self.provider()) {
+            provider.interrupted(&*self);
+        }
+    }
+}

@@ -8,7 +8,8 @@
 //!    leaves the lock as [`Told`]; values of user types are dropped outside.
 //! 3. Whoever is told by a closure or a waker is not told by the condvar.
 //! 4. `settled` follows "Done or Taken", so that a waiter can spin without the lock.
-//! 5. `wanted` is false once no handle and no closure is left that could receive the result.
+//! 5. `wanted` is false once no handle and no closure is left that could receive the result. An operation
+//!    that is cancelled for that is settled before its provider learns of it.
 
 use std::fmt;
 // The model checker does not know these two: a lock, or the owner alone, orders them.
@@ -252,9 +253,14 @@ impl<T> Slot<T> {
         Poll::Pending
     }
 
-    /// The handle is gone. True if nobody is left who could learn of the outcome.
+    /// The handle is gone, and with it whoever polled. True if nobody is left who could learn of the
+    /// outcome.
     pub(super) fn forsake(&self) -> bool {
-        let forsaken = self.state.lock().lacks_listener();
+        let mut state = self.state.lock();
+        let forsaken = state.lacks_listener();
+        let polled = forsaken.then(|| state.stop_listening());
+        drop(state);
+        drop(polled);
         if forsaken {
             self.give_up();
         }

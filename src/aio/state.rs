@@ -206,6 +206,11 @@ impl<T, C> State<T, C> {
         self.listener.replace(listener)
     }
 
+    /// Has nobody told. Who was to be comes back, to be dropped outside of the lock.
+    pub(super) fn stop_listening(&mut self) -> Option<Listener<C>> {
+        self.listener.take()
+    }
+
     /// Whether nobody will learn of the outcome once the handle is gone.
     pub(super) fn lacks_listener(&self) -> bool {
         self.is_pending() && !matches!(self.listener, Some(Listener::Closure(..)))

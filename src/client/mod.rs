@@ -121,7 +121,9 @@ impl Client {
     }
 
     /// Connects to the server of `uri`, through a tunnel of the proxy where one is set, with TLS where
-    /// it is `https`: `nng_http_client_connect`. The connection is the caller's alone.
+    /// it is `https`: `nng_http_client_connect`. The connection is the caller's alone: its requests have none
+    /// of what the client adds to its own (default headers, `User-Agent`, limits, redirections, trying
+    /// again), and it does not come back to the client.
     ///
     /// # Errors
     ///
@@ -153,7 +155,8 @@ impl Client {
     /// declared and not attached; [`TooLarge`](ErrorKind::TooLarge) for too many redirections,
     /// [`Protocol`](ErrorKind::Protocol) for one to nowhere; those of [`connect`](Self::connect) and
     /// [`Conn::transact`]. [`Error::count`] is the bytes of the request that went out the last time
-    /// that it was sent.
+    /// that any of it did, so 0 says that no server has seen it: neither the one that was asked, nor any
+    /// that redirected it.
     ///
     /// # Cancellation
     ///

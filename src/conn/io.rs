@@ -1,14 +1,15 @@
 //! `std::io` for code that only wants to block.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::Conn;
-use crate::aio::Aio;
+use crate::aio::{Aio, CancelToken, Options};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind};
 
 /// Most bytes that one `write` copies.
 const MOST: usize = 256 << 10;
@@ -50,7 +51,7 @@ const MOST: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Io {
     conn: Conn,
-    deadline: Deadline,
+    options: Options,
 }
 
 impl Conn {
@@ -61,13 +62,13 @@ impl Conn {
     pub fn io(&self) -> Io {
         Io {
             conn: self.clone(),
-            deadline: Deadline::Never,
+            options: Options::NONE,
         }
     }
 
-    pub(super) fn read_into(&self, deadline: Deadline, buffer: &mut [u8]) -> io::Result<usize> {
-        self.may_wait()?;
-        match self.read(Aio::bounded(deadline), buffer.len()).wait() {
+    pub(super) fn read_into(&self, options: &Options, buffer: &mut [u8]) -> io::Result<usize> {
+        self.may_wait(Action::Read)?;
+        match self.read(Aio::with(options.clone()), buffer.len()).wait() {
             Ok(bytes) => {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
                 Ok(bytes.len())
@@ -78,9 +79,10 @@ impl Conn {
     }
 
     /// What cannot be waited for must not be started: an error of `std::io` says that nothing moved.
-    fn may_wait(&self) -> io::Result<()> {
+    fn may_wait(&self, action: Action) -> io::Result<()> {
         if self.handle.link.owner.owns_current_thread() {
-            return Err(Error::new(ErrorKind::WouldDeadlock).into());
+            let error = Error::new(ErrorKind::WouldDeadlock).during(action);
+            return Err(error.with_peer(|| Some(Arc::clone(self.peer()))).into());
         }
         Ok(())
     }
@@ -90,21 +92,36 @@ impl Io {
     /// Bounds all the calls together, from now on. Without it they wait as long as it takes.
     #[must_use]
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.deadline = Deadline::after(after);
+        self.options.deadline = Deadline::after(after);
         self
     }
 
     /// Bounds all the calls.
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
-        self.deadline = Deadline::At(at);
+        self.options.deadline = Deadline::At(at);
+        self
+    }
+
+    /// Bounds each call, so that a peer that falls silent is given up although there is time left. A copy of
+    /// any length may go on for as long as something moves.
+    #[must_use]
+    pub fn idle_timeout(mut self, after: Duration) -> Self {
+        self.options.timeout = Some(after);
+        self
+    }
+
+    /// Has a call fail with [`Canceled`](ErrorKind::Canceled) when the token is canceled, and each after it.
+    #[must_use]
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.options.token = Some(token.clone());
         self
     }
 }
 
 impl Read for Io {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.conn.read_into(self.deadline, buffer)
+        self.conn.read_into(&self.options, buffer)
     }
 }
 
@@ -114,13 +131,13 @@ impl Write for Io {
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.conn.may_wait()?;
+        self.conn.may_wait(Action::Write)?;
         let mut copy = BytesMut::new();
         for buffer in buffers {
             let room = MOST - copy.len();
             copy.extend_from_slice(&buffer[..buffer.len().min(room)]);
         }
-        let aio = Aio::bounded(self.deadline).iov::<[Bytes; 1]>([copy.freeze()]);
+        let aio = Aio::with(self.options.clone()).bytes(copy.freeze());
         let written = self.conn.write(aio).wait()?;
         Ok(usize::try_from(written.count()).unwrap_or(usize::MAX))
     }

@@ -42,6 +42,12 @@ impl Ledger {
     }
 }
 
+/// Why a body does not go on whose request was answered, and not with a success (RFC 9112 section 9.5).
+pub(crate) fn answered_early() -> Error {
+    let detail = "the request was answered, with no success, before its body was out";
+    Error::new(ErrorKind::Closed).with_detail(detail)
+}
+
 /// Why no message follows one that announced the close (RFC 9112 section 9.6).
 pub(crate) fn close_announced() -> Error {
     let detail = "a message announced that the connection closes after it";
@@ -78,6 +84,9 @@ impl From<Asked> for Note {
     }
 }
 
+/// No request has this number.
+pub(crate) const NO_NUMBER: u64 = u64::MAX;
+
 /// The requests of one direction.
 #[derive(Debug)]
 pub(crate) struct Requests {
@@ -87,12 +96,42 @@ pub(crate) struct Requests {
     answered: AtomicU64,
     /// The first number that no request has, because a message announced the close.
     end: AtomicU64,
+    /// The request whose body is being written.
+    in_body: AtomicU64,
+    /// The request whose body is not to go on, because it was answered, and not with a success.
+    refused: AtomicU64,
 }
 
 impl Requests {
     /// The heads of so many are out, or have been read.
     pub(crate) fn sent(&self, count: u64) {
         self.sent.store(count, Ordering::Release);
+    }
+
+    /// The body of this request is being written, or none.
+    pub(crate) fn set_in_body(&self, number: Option<u64>) {
+        let number = number.unwrap_or(NO_NUMBER);
+        self.in_body.store(number, Ordering::Release);
+    }
+
+    /// Whether the body of this request is being written.
+    pub(crate) fn is_in_body(&self, number: u64) -> bool {
+        self.in_body.load(Ordering::Acquire) == number
+    }
+
+    /// Whether this request is out with its body.
+    pub(crate) fn is_out(&self, number: u64) -> bool {
+        // What is not in its body any more has been in it before it was sent.
+        self.sent.load(Ordering::Acquire) > number && !self.is_in_body(number)
+    }
+
+    /// The body of this request is not to go on.
+    pub(crate) fn refuse(&self, number: u64) {
+        self.refused.store(number, Ordering::Release);
+    }
+
+    pub(crate) fn is_refused(&self, number: u64) -> bool {
+        self.refused.load(Ordering::Acquire) == number
     }
 
     /// So many have their final response, and are forgotten.
@@ -151,6 +190,8 @@ impl Default for Requests {
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             end: AtomicU64::new(u64::MAX),
+            in_body: AtomicU64::new(NO_NUMBER),
+            refused: AtomicU64::new(NO_NUMBER),
         }
     }
 }

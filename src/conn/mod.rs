@@ -35,7 +35,7 @@ use parking_lot::Mutex;
 pub(crate) use self::exchange::{AnswerBody, Check, Terms};
 pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
-use self::link::Link;
+use self::link::{Dependents, Link};
 pub use self::parts::Parts;
 use self::queue::{EndReason, Half};
 pub use self::read::Body;
@@ -74,7 +74,7 @@ use crate::transport::{Addr, Stream, Transport};
 /// * [`shutdown`](Self::shutdown) lets what was submitted finish, ends the stream, and waits until
 ///   the peer has ended its own. A program that exits must have waited for what it cares about.
 /// * Dropping the last handle lets submitted writes finish, too, and ends the stream, in the
-///   background. Reads whose outcome nobody can receive end.
+///   background. Exchanges whose outcome nobody can receive end once their requests are out.
 /// * [`close`](Self::close) aborts everything at once.
 /// * While the process lives, nothing that comes after a write destroys what it has counted. See
 ///   `close` for how long the peer is heard for that.
@@ -132,7 +132,7 @@ pub(crate) fn is_ours() -> bool {
 /// The connection itself.
 impl Conn {
     pub(crate) fn new(transport: impl Transport) -> Self {
-        let peer = Peer::from(transport.peer_addr());
+        let peer = Peer::of(transport.peer_addr());
         Self::with(transport, Arc::new(peer))
     }
 
@@ -145,6 +145,7 @@ impl Conn {
             ledger: Ledger::default(),
             exchanges: Exchanges::default(),
             pairing: Mutex::new(()),
+            dependents: Dependents::default(),
             released: AtomicBool::new(false),
         });
         let writer = Half::new(Arc::clone(&link), Writer::default());
@@ -247,18 +248,6 @@ impl Conn {
     }
 }
 
-impl Conn {
-    /// Ends the write side in the middle of a message: nothing follows.
-    fn end_write_side(&self) {
-        let writer = &self.handle.writer;
-        let reason = EndReason::ForwardingFailed;
-        let ended = writer.queue.end(reason);
-        // Fails when the peer is gone already, and then there is nobody to see it.
-        let _ = writer.link.transport.abort(Shutdown::Write);
-        writer.fail_queued(ended.jobs, reason);
-    }
-}
-
 /// Closes a connection in both directions, at once.
 fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
     let transport = &writer.link.transport;
@@ -276,13 +265,14 @@ fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
     transport.wake_reader();
     writer.fail_queued(writes.jobs, reason);
     reader.fail_queued(reads.jobs, reason);
+    writer.link.dependents.end();
     // Last, because it may start a thread, and these are waited for.
     transport.linger();
 }
 
 impl From<TcpStream> for Conn {
-    /// Takes over a connected stream, in blocking mode. Its options stay as they are, except for the
-    /// send and receive timeouts, which are the connection's.
+    /// Takes over a connected stream, and makes it blocking if it is not. Its other options stay as they are,
+    /// except for the send and receive timeouts, which are the connection's.
     fn from(stream: TcpStream) -> Self {
         Self::new(SocketTransport::from(stream))
     }

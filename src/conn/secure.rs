@@ -118,7 +118,7 @@ impl Conn {
         config: Arc<ServerConfig>,
     ) -> Aio<Self, InFlight> {
         let transport = SocketTransport::from(stream.into());
-        let peer = Peer::from(transport.peer_addr());
+        let peer = Peer::of(transport.peer_addr());
         secure(
             aio,
             Arc::new(transport),
@@ -147,7 +147,7 @@ impl Conn {
         transport: impl Transport,
         config: Arc<ServerConfig>,
     ) -> Aio<Self, InFlight> {
-        let peer = Peer::from(transport.peer_addr());
+        let peer = Peer::of(transport.peer_addr());
         secure(
             aio,
             Arc::new(transport),
@@ -164,7 +164,7 @@ fn named(name: &ServerName<'_>, addr: Addr) -> Peer {
             Peer::named(name.as_ref(), Some(address.port())).at(addr)
         }
         (ServerName::DnsName(name), None) => Peer::named(name.as_ref(), None).at(addr),
-        _ => addr.into(),
+        _ => Peer::of(addr),
     }
 }
 

@@ -6,6 +6,9 @@ pub mod architecture {}
 #[doc = include_str!("contributing.md")]
 pub mod contributing {}
 
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
 

@@ -52,7 +52,8 @@ impl fmt::Debug for Detail {
 /// What can be quoted in a sentence: it is short, and in visible ASCII.
 pub(super) fn quotable(bytes: &[u8]) -> Option<&str> {
     const MOST: usize = 64;
-    let visible = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'`';
+    // What has an @ may be the credentials of somebody.
+    let visible = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'`' | b'@');
     let is_quotable = (1..=MOST).contains(&bytes.len()) && bytes.iter().all(visible);
     std::str::from_utf8(bytes).ok().filter(|_| is_quotable)
 }

@@ -5,7 +5,8 @@ use std::fmt;
 #[cfg(doc)]
 use super::Error;
 
-/// What happened to an operation, in one word.
+/// What happened to an operation, in one word. What becomes of the connection then is in
+/// [`docs::errors`](crate::docs::errors).
 ///
 /// The first column below is nng's name, for those who come from there; [`nng_code`](Self::nng_code) gives its number.
 ///

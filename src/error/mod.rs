@@ -38,6 +38,9 @@ use self::sentence::Sentence;
 /// [`source`](std::error::Error::source) has the cause below. Where the sentence would say nothing without the
 /// words of its cause, it has them.
 ///
+/// [`docs::errors`](crate::docs::errors) has examples of the sentences, and what becomes of a connection after an
+/// error of each kind.
+///
 /// It converts into [`io::Error`](std::io::Error) and back without nesting, so it passes unharmed through code
 /// that speaks `std::io`; and what makes requests, of the crate `http`, converts into it.
 ///

@@ -5,92 +5,173 @@
 //!
 //! 1. The receiver sees the same content as we do, and can tell its end: what ends with the sender's stream
 //!    is chunked, because the end of our own stream would say less.
-//! 2. Nothing that decides about framing is taken over from the sender's headers. A `Content-Length` stays
-//!    where it says how long a body would be that is not there.
+//! 2. How the body was read decides about framing, and not what the head says by now. A `Content-Length`
+//!    stays where it says how long a body would be that is not there.
+//! 3. A sender cannot have fields taken away that are for everybody, by naming them in `Connection`.
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 
 use super::body::BodyFraming;
-use super::framing::elements;
+use super::framing::{self, Declared, elements};
 use crate::error::{Error, ErrorKind};
 
 /// Fields that are for the next hop alone, besides those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
     PROXY_AUTHORIZATION,
     TE,
     TRANSFER_ENCODING,
     UPGRADE,
 ];
 
+/// A head as it is passed on.
+#[derive(Debug)]
+pub(crate) struct Passed<H> {
+    pub(crate) head: H,
+    /// What must not follow it as a trailer either.
+    pub(crate) options: Options,
+}
+
+/// The fields that `Connection` names.
+#[derive(Debug, Default)]
+pub(crate) struct Options(Vec<HeaderName>);
+
+impl Options {
+    fn of(headers: &HeaderMap) -> Self {
+        let named = elements(headers, CONNECTION);
+        let names = named.filter_map(|name| HeaderName::from_bytes(name).ok());
+        Self(names.filter(|name| !is_for_all(name)).collect())
+    }
+
+    pub(crate) fn remove_from(&self, fields: &mut HeaderMap) {
+        for name in &self.0 {
+            fields.remove(name);
+        }
+    }
+}
+
 /// The request as it is passed on.
 ///
 /// # Errors
 ///
 /// `InvalidInput`: the body of a request does not end with the stream, so none was read.
-pub(crate) fn request(head: Request<()>, framing: BodyFraming) -> Result<Request<Bytes>, Error> {
+pub(crate) fn request(
+    head: Request<()>,
+    framing: BodyFraming,
+) -> Result<Passed<Request<Bytes>>, Error> {
     let mut head = head.map(|()| Bytes::new());
+    let is_old = head.version() == Version::HTTP_10;
     *head.version_mut() = Version::HTTP_11;
     let takes_trailers = takes_trailers(head.headers());
     let headers = head.headers_mut();
-    remove_hop_by_hop(headers);
+    let options = remove_hop_by_hop(headers);
+    if is_old {
+        // It is not meant, and must be ignored (RFC 9110 section 10.1.1).
+        headers.remove(EXPECT);
+    }
     match framing {
-        BodyFraming::None => {}
+        BodyFraming::None if !headers.contains_key(CONTENT_LENGTH) => {}
+        BodyFraming::None => declare_length(headers, 0),
         BodyFraming::Exact(length) => declare_length(headers, length),
         BodyFraming::Chunked => declare_chunks(headers),
         BodyFraming::UntilEnd => {
-            let detail = "no request was read from the connection";
-            return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
+            return Err(invalid_input("no request was read from the connection"));
         }
     }
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    Ok(head)
+    Ok(Passed { head, options })
 }
 
 /// The response as it is passed on.
-pub(crate) fn response(head: Response<()>, framing: BodyFraming) -> Response<Bytes> {
+///
+/// # Errors
+///
+/// `InvalidInput`: it has a body, and a status that has none. `NotSupported`: the body is coded besides
+/// being chunked, which is not undone here.
+pub(crate) fn response(
+    head: Response<()>,
+    framing: BodyFraming,
+) -> Result<Passed<Response<Bytes>>, Error> {
+    let mut head = head.map(|()| Bytes::new());
+    let status = head.status();
+    let would_be = match framing {
+        BodyFraming::None => would_be_length(&head),
+        _ => None,
+    };
+    let is_bodiless = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if framing != BodyFraming::None {
+        if is_bodiless {
+            return Err(invalid_input("a response of this status has no body"));
+        }
+        framing::expect_chunked_alone(head.headers())?;
+    }
+    *head.version_mut() = Version::HTTP_11;
+    let headers = head.headers_mut();
+    let options = remove_hop_by_hop(headers);
+    match (framing, would_be) {
+        (BodyFraming::None, Some(length)) if status != StatusCode::NO_CONTENT => {
+            declare_length(headers, length);
+        }
+        (BodyFraming::None, _) if is_bodiless => drop(headers.remove(CONTENT_LENGTH)),
+        (BodyFraming::Exact(length), _) => declare_length(headers, length),
+        // Of the answer to HEAD, how long the body would be is not known.
+        (BodyFraming::None | BodyFraming::Chunked | BodyFraming::UntilEnd, _) => {
+            declare_chunks(headers);
+        }
+    }
+    Ok(Passed { head, options })
+}
+
+/// A response as it is passed on that is nothing but a head: an interim one, or one that opens a tunnel.
+pub(crate) fn head_alone(head: Response<()>) -> Response<Bytes> {
     let mut head = head.map(|()| Bytes::new());
     *head.version_mut() = Version::HTTP_11;
-    let status = head.status();
+    let is_switch = head.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = head.headers_mut();
-    remove_hop_by_hop(headers);
-    match framing {
-        _ if status.is_informational() || status == StatusCode::NO_CONTENT => {
-            headers.remove(CONTENT_LENGTH);
-        }
-        BodyFraming::None => {
-            let says_length = headers.contains_key(CONTENT_LENGTH);
-            if !says_length && status != StatusCode::NOT_MODIFIED {
-                // The answer to HEAD: how long the body would be is not known.
-                declare_chunks(headers);
-            }
-        }
-        BodyFraming::Exact(length) => declare_length(headers, length),
-        BodyFraming::Chunked | BodyFraming::UntilEnd => declare_chunks(headers),
+    if !is_switch {
+        remove_hop_by_hop(headers);
     }
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(TRANSFER_ENCODING);
     head
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = elements(headers, CONNECTION)
-        .filter_map(|name| HeaderName::from_bytes(name).ok())
-        // These decide about the message, and are no options of a connection.
-        .filter(|name| *name != CONTENT_LENGTH && *name != http::header::HOST)
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
+/// The length that a head declares, if it is clear about that.
+fn would_be_length<B>(head: &Response<B>) -> Option<u64> {
+    match framing::declared(head.version(), head.headers()) {
+        Ok(Declared::Length(length)) => Some(length),
+        Ok(Declared::Nothing | Declared::Chunked | Declared::Coded) | Err(_) => None,
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) -> Options {
+    let options = Options::of(headers);
+    options.remove_from(headers);
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
+    options
+}
+
+/// What decides about the message, or is what those who pass it on say of themselves: no options of a
+/// connection, whatever the sender claims.
+fn is_for_all(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, HOST, VIA, FORWARDED].contains(name)
+        || name == "x-real-ip"
+        || name.as_str().starts_with("x-forwarded-")
 }
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
@@ -104,6 +185,10 @@ fn declare_length(headers: &mut HeaderMap, length: u64) {
 fn declare_chunks(headers: &mut HeaderMap) {
     headers.remove(CONTENT_LENGTH);
     headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+}
+
+fn invalid_input(detail: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput).with_detail(detail)
 }
 
 #[cfg(test)]
@@ -125,7 +210,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             head.headers_mut().append(name, value.parse().unwrap());
         }
-        lines(request(head, framing).unwrap().headers())
+        lines(request(head, framing).unwrap().head.headers())
     }
 
     fn answer(status: u16, fields: &[(&str, &str)], framing: BodyFraming) -> Vec<String> {
@@ -133,7 +218,8 @@ mod tests {
         for (name, value) in fields {
             head = head.header(*name, *value);
         }
-        lines(response(head.body(()).unwrap(), framing).headers())
+        let passed = response(head.body(()).unwrap(), framing).unwrap();
+        lines(passed.head.headers())
     }
 
     #[test]
@@ -207,7 +293,6 @@ mod tests {
         );
         assert!(answer(304, &[], BodyFraming::None).is_empty());
         assert!(answer(204, &length, BodyFraming::None).is_empty());
-        assert!(answer(103, &[], BodyFraming::None).is_empty());
         // To HEAD, where a GET would be answered with chunks.
         assert_eq!(
             answer(200, &[], BodyFraming::None),

@@ -157,7 +157,7 @@ fn stays_with_an_aio_that_is_used_again() {
 fn an_aio_for_another_operation_has_the_same_options() {
     let (conn, _peer) = pair(Family::Tcp);
     let token = CancelToken::new();
-    let options = Aio::<()>::new()
+    let options = Aio::options()
         .timeout(Duration::from_millis(10))
         .cancel_token(&token);
     let read: Aio<Bytes> = options.another();

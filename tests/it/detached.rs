@@ -1,13 +1,14 @@
-//! Proves that a read whose result nobody can receive keeps nothing open, and that one which is given up
-//! says what had arrived.
+//! Proves that a read whose result nobody can receive takes nothing and keeps nothing open, and that one
+//! which is given up says what had arrived.
 
 use std::io::Read;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Request;
 use http_aio::testing::memory::{Faults, MemoryStream};
-use http_aio::{Aio, Conn, Error, ErrorKind, Limits};
+use http_aio::{Aio, Conn, Error, ErrorKind, InFlight, Limits};
 
 use crate::support::hooks::{get, say};
 use crate::support::*;
@@ -282,7 +283,7 @@ fn let_go_of_streaming(stage: Stage, conn: Conn, conn_first: bool, mut peer: Pee
         }
         Stage::Awaited => {
             let mut exchange = std::pin::pin!(exchange);
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let mut context = Context::from_waker(Waker::noop());
             let polled = exchange.as_mut().poll(&mut context);
             assert!(polled.is_pending());
         }
@@ -358,6 +359,115 @@ fn a_read_that_somebody_can_receive_goes_on() {
             assert_ended(&mut peer, "after it");
         }
     }
+}
+
+// ------------------------------------------------------------------------------------ dropped reads
+
+/// Lets go of a read, and of nothing else.
+type LetGo = fn(Aio<Bytes, InFlight>);
+
+const LET_GO: [(&str, LetGo); 5] = [
+    ("at once", drop),
+    ("after a look", |read| assert!(!read.is_done())),
+    ("after a while", |read| {
+        // Its thread is in the call by then, or about to be.
+        assert!(read.wait_timeout(Duration::from_millis(20)).is_err());
+    }),
+    ("as a branch of a select that has lost", |read| {
+        let mut read = std::pin::pin!(read);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+    }),
+    ("while somebody could cancel it", |read| {
+        std::mem::forget(read.canceller());
+    }),
+];
+
+/// What comes after a read was dropped is for the next one.
+#[test]
+fn a_dropped_read_takes_nothing() {
+    for family in FAMILIES {
+        for (what, let_go) in LET_GO {
+            let (conn, mut peer) = pair(family);
+            let_go(conn.read(Aio::new(), 100));
+            let_go(conn.read_all(Aio::new(), 10));
+            let_go(conn.read_all(Aio::new(), 2));
+            peer.say("all of it");
+            let all = settle(conn.read_all(Aio::new(), 9));
+            assert_eq!(all.expect("it was sent"), "all of it", "{what}");
+        }
+    }
+}
+
+/// The others go on, in their order.
+#[test]
+fn a_read_that_is_dropped_in_the_queue_takes_nothing() {
+    for family in FAMILIES {
+        for (what, let_go) in LET_GO {
+            let (conn, mut peer) = pair(family);
+            let first = conn.read_all(Aio::new(), 3);
+            assert!(!first.is_done());
+            let second = conn.read_all(Aio::new(), 3);
+            let third = conn.read_all(Aio::new(), 4);
+            let_go(second);
+            peer.say("onetwo!");
+            assert_eq!(settle(first).expect("it was sent"), "one", "{what}");
+            assert_eq!(settle(third).expect("it was sent"), "two!", "{what}");
+        }
+    }
+}
+
+/// Heads, bodies, trailers: whatever is read.
+#[test]
+fn a_dropped_read_of_a_message_takes_nothing() {
+    const HEAD: &str = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const BODY: &str = "5\r\nhello\r\n0\r\nA: b\r\n\r\n";
+    fn given_up<T: Send + 'static>(read: Aio<T, InFlight>) {
+        assert!(read.wait_timeout(Duration::from_millis(2)).is_err());
+    }
+    for cut in [0, 1, HEAD.len() - 1] {
+        let (conn, peer) = memory_pair(1 << 10, Faults::none());
+        say(&peer, &HEAD[..cut]);
+        given_up(conn.read_request(Aio::new()));
+        say(&peer, &HEAD[cut..]);
+        let request = settle(conn.read_request(Aio::new()));
+        assert_eq!(request.expect("it was sent").method(), "POST");
+
+        say(&peer, &BODY[..5]);
+        given_up(conn.read_body(Aio::new()));
+        given_up(conn.read_all(Aio::new(), 5));
+        say(&peer, &BODY[5..BODY.len() - 2]);
+        given_up(conn.read_body(Aio::new()));
+        let content = settle(conn.read_all(Aio::new(), 5));
+        assert_eq!(content.expect("it was sent"), "hello");
+        given_up(conn.read_trailers(Aio::new()));
+        say(&peer, "\r\n");
+        let trailers = settle(conn.read_trailers(Aio::new()));
+        assert_eq!(trailers.expect("they were sent")["a"], "b");
+    }
+}
+
+/// Nothing that was dropped keeps a connection from being used or taken apart.
+#[test]
+fn a_connection_is_at_rest_after_a_dropped_read() {
+    let (conn, _peer) = pair(Family::Tcp);
+    let read = conn.read(Aio::new(), 1);
+    assert!(read.wait_timeout(Duration::from_millis(20)).is_err());
+    wait_until("it is at rest", || conn.is_reusable());
+}
+
+/// It was left to a waiter who does not come.
+#[test]
+fn a_dropped_read_that_was_held_back_starts_no_thread() {
+    if !cfg!(target_os = "linux")
+        || !alone("detached::a_dropped_read_that_was_held_back_starts_no_thread")
+    {
+        return;
+    }
+    let (conn, _peer) = pair(Family::Tcp);
+    drop(conn.read(Aio::new(), 1));
+    std::thread::sleep(Duration::from_millis(20)); // It has had the time to start.
+    assert_eq!(threads("rd:"), Vec::<String>::new());
 }
 
 // ------------------------------------------------------------------------------------ what arrived

@@ -548,3 +548,76 @@ fn unread_content_refuses_an_exchange_whoever_was_the_reader() {
         assert_eq!(settle(conn.read(Aio::new(), 9)).unwrap(), "k");
     }
 }
+
+/// The refusal comes while the writer is in a call that does not block: he looks afterwards, and ends what is
+/// left to be written, if anything is.
+#[test]
+fn a_refusal_that_comes_while_a_piece_is_offered() {
+    for is_last in [true, false] {
+        let (entered, inside) = gate();
+        let (go, wait) = gate();
+        let calls = AtomicUsize::new(0);
+        let hooks = Hooks {
+            // The head, the first piece, and this one.
+            before_write: Some(Box::new(move || {
+                if calls.fetch_add(1, Ordering::SeqCst) == 2 {
+                    let _ = entered.send(());
+                    receive(&wait);
+                }
+            })),
+            ..Hooks::default()
+        };
+        let (conn, peer, _) = hooked_pair(1 << 16, Faults::none(), hooks);
+        let length = if is_last { 10 } else { 20 };
+        let request = Request::put("/").header("content-length", length);
+        let exchange = conn.transact(Aio::new(), request.body(()).expect("valid"));
+        settle(write_pattern(&conn, Aio::new(), 0, 5)).expect("there is room");
+        let (second, _) = tell(write_pattern(&conn, Aio::new(), 5, 5));
+        receive(&inside);
+        say(&peer, "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(settle(exchange).expect("it was answered").status(), 413);
+        go.send(()).expect("it waits");
+        receive(&second).result.expect("it was on its way");
+        if is_last {
+            wait_until("it is at rest", || conn.is_reusable());
+            settle(conn.write_request(Aio::new(), get())).expect("nothing has ended");
+        } else {
+            wait_until("its write side ends", || !conn.persists());
+            let third = settle(write_pattern(&conn, Aio::new(), 10, 5));
+            assert_eq!(failure(third), (ErrorKind::Closed, 0));
+            let received = drain_memory(peer);
+            assert!(received.ends_with(&pattern(0, 10)));
+        }
+    }
+}
+
+/// It is refused before the writer comes to its next call, which must not block then.
+#[test]
+fn a_refusal_that_comes_before_a_piece_blocks() {
+    let (entered, inside) = gate();
+    let (go, wait) = gate();
+    let calls = AtomicUsize::new(0);
+    let hooks = Hooks {
+        // The head, and the offer of what does not fit.
+        before_write: Some(Box::new(move || {
+            if calls.fetch_add(1, Ordering::SeqCst) == 1 {
+                let _ = entered.send(());
+                receive(&wait);
+            }
+        })),
+        ..Hooks::default()
+    };
+    let (conn, peer, _) = hooked_pair(1 << 10, Faults::none(), hooks);
+    let request = Request::put("/").header("content-length", 1 << 20);
+    let exchange = conn.transact(Aio::new(), request.body(()).expect("valid"));
+    let (piece, _) = tell(write_pattern(&conn, Aio::new(), 0, 1 << 14));
+    receive(&inside);
+    say(&peer, "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(settle(exchange).expect("it was answered").status(), 413);
+    go.send(()).expect("it waits");
+    let (kind, count) = failure(receive(&piece).result);
+    assert_eq!(kind, ErrorKind::Closed);
+    let received = drain_memory(peer);
+    let body = received.len() as u64 - count;
+    assert_pattern(0, &received[usize::try_from(body).expect("a head")..]);
+}

@@ -15,11 +15,13 @@ mod costs;
 mod deadline;
 #[cfg(feature = "test-util")]
 mod detached;
+mod error_texts;
 mod examples;
 #[cfg(feature = "test-util")]
 mod exchange_races;
 #[cfg(target_os = "linux")]
 mod fork;
+mod forward;
 #[cfg(feature = "test-util")]
 mod fuzz_corpus;
 mod get;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http_aio::http::{Request, Response};
-use http_aio::{Aio, Conn, Error, ErrorKind};
+use http_aio::{Aio, CancelToken, Conn, Error, ErrorKind};
 use socket2::SockRef;
 
 use crate::site::answer;
@@ -91,6 +91,79 @@ fn a_deadline_is_over_all_reads() {
             at_most("all reads", took, SHORT + Duration::from_millis(100))
         });
     }
+}
+
+/// A reader that gives up a silent peer, and one that somebody stops.
+type Bounded = fn(&Conn, Duration, &CancelToken) -> Box<dyn Read + Send>;
+
+const BOUNDED: [(&str, Bounded); 2] = [
+    ("io", |conn, idle, token| {
+        Box::new(conn.io().idle_timeout(idle).cancel_token(token))
+    }),
+    ("body", |conn, idle, token| {
+        Box::new(conn.body().idle_timeout(idle).cancel_token(token))
+    }),
+];
+
+/// A peer who drips for longer than that in all is heard to the end; one who is silent is not.
+#[test]
+fn an_idle_timeout_is_for_each_read() {
+    for (what, open) in BOUNDED {
+        let (conn, mut peer) = behind_head(Family::Tcp, "Content-Length: 100\r\n\r\n");
+        let mut reader = open(&conn, 3 * SHORT, &CancelToken::new());
+        let drips = thread::spawn(move || {
+            for _ in 0..8 {
+                thread::sleep(SHORT);
+                peer.say("x");
+            }
+            peer
+        });
+        let start = Instant::now();
+        reader.read_exact(&mut [0; 8]).expect("it drips");
+        assert!(start.elapsed() > 5 * SHORT, "{what}");
+        let peer = join(drips);
+        let (kind, error) = io_failure(reader.read(&mut [0; 8]));
+        assert_eq!(kind, io::ErrorKind::TimedOut, "{what}");
+        assert!(error.is_timeout(), "{what}");
+        drop(peer);
+    }
+}
+
+#[test]
+fn an_idle_timeout_is_for_each_write() {
+    let (conn, _peer) = pair(Family::Tcp);
+    let mut writer = conn.io().idle_timeout(SHORT);
+    let error = writer.write_all(&pattern(0, MORE_THAN_FITS)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
+
+/// What has arrived stays for whoever comes next.
+#[test]
+fn a_token_ends_reads_and_writes() {
+    for (what, open) in BOUNDED {
+        let (conn, mut peer) = behind_head(Family::Unix, "Content-Length: 10\r\n\r\n01234");
+        let token = CancelToken::new();
+        let mut reader = open(&conn, PATIENCE, &token);
+        reader.read_exact(&mut [0; 5]).expect("it is there");
+        let reads = thread::spawn(move || {
+            let failed = io_failure(reader.read(&mut [0; 5]));
+            (reader, failed)
+        });
+        thread::sleep(SHORT);
+        token.cancel();
+        let (mut reader, (_, error)) = join(reads);
+        assert!(error.is_canceled(), "{what}");
+        assert!(io_failure(reader.read(&mut [0; 5])).1.is_canceled());
+        peer.say("56789");
+        assert_eq!(settle(conn.read_body(prompt())).unwrap(), "56789", "{what}");
+    }
+    let (conn, _peer) = pair(Family::Unix);
+    let token = CancelToken::new();
+    let mut writer = conn.io().cancel_token(&token);
+    let writes = thread::spawn(move || writer.write_all(&pattern(0, MORE_THAN_FITS)));
+    thread::sleep(SHORT);
+    token.cancel();
+    assert!(io_failure(join(writes)).1.is_canceled());
 }
 
 /// And not over the operations of a body, which have deadlines of their own.

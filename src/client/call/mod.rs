@@ -27,7 +27,7 @@ use super::event::Event;
 use super::route::{Route, Way, server, without_proxy_authorization};
 use super::{Shared, redirect};
 use crate::aio::habit::{Handling, Hold, Kind};
-use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, Series, habit};
+use crate::aio::{Aio, InFlight, Interruption, Operation, Provider, Series, Written, habit};
 use crate::background;
 use crate::conn::{Check, Conn, Terms, exchange, is_ours};
 use crate::deadline::Deadline;
@@ -204,12 +204,17 @@ impl<B: CallBody> Call<B> {
         if error.count() == 0 {
             return self.begin(); // The next idle connection may do.
         }
-        self.state.lock().sent_again = true;
+        let mut state = self.state.lock();
+        state.sent_again = true;
+        state.sent(error.count());
+        drop(state);
         self.dial(route.clone());
     }
 
     fn answered(&self, response: Response<B>, conn: Conn, route: &Route) {
         let (request, _) = self.request();
+        let written = response.extensions().get::<Written>();
+        self.state.lock().sent(written.map_or(0, Written::count));
         let most = self.shared.settings.max_redirects;
         let next = match most {
             0 => Ok(None),
@@ -249,9 +254,12 @@ impl<B: CallBody> Call<B> {
     }
 
     fn finish(&self, result: Result<Response<B>, Error>) {
-        let Some(completer) = self.state.lock().completer.take() else {
+        let mut state = self.state.lock();
+        let Some(completer) = state.completer.take() else {
             return;
         };
+        let result = result.map_err(|error| state.counted(error));
+        drop(state);
         if let Err(error) = &result {
             completer.progress(error.count());
         }

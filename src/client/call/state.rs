@@ -29,6 +29,8 @@ pub(super) struct State<T: Send + 'static> {
     pub(super) redirections: u32,
     /// Whether it was sent once already, over a connection that was stale.
     pub(super) sent_again: bool,
+    /// What went out of it the last time that anything did.
+    sent: u64,
 }
 
 impl<T: Send + 'static> State<T> {
@@ -39,6 +41,22 @@ impl<T: Send + 'static> State<T> {
             request: Arc::new(request),
             redirections: 0,
             sent_again: false,
+            sent: 0,
+        }
+    }
+
+    /// So much of it went out, and it may be sent again.
+    pub(super) fn sent(&mut self, count: u64) {
+        if count > 0 {
+            self.sent = count;
+        }
+    }
+
+    /// A failure before which nothing went out says what went out earlier: somebody has seen that.
+    pub(super) fn counted(&self, error: Error) -> Error {
+        match error.count() {
+            0 => error.with_count(self.sent),
+            _ => error,
         }
     }
 

@@ -9,34 +9,28 @@
 //! its askers, a race is woken, a handshake is shut down. The timer looks after the deadline while a
 //! lookup is waited for; a race polls no longer than there is time, and so do the calls of a handshake.
 
+mod connector;
 mod goal;
 mod race;
 mod resolve;
 mod target;
 
-#[cfg(feature = "tls")]
-use std::net::Shutdown;
 use std::net::ToSocketAddrs;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
-
+use self::connector::start;
+pub(super) use self::connector::{Attempt, Connector, Underway};
 use self::goal::Connecting;
 pub(super) use self::goal::Goal;
-use self::resolve::{Query, RESOLVER, Ticket};
+use self::resolve::{Query, RESOLVER};
 use self::target::Target;
 use super::Conn;
-use super::thread::Owner;
-use crate::aio::habit::{self, Kind};
-use crate::aio::{Aio, Completer, InFlight, Interruption, Notice, Operation, Provider};
-use crate::background::{self, UserCode};
-use crate::deadline::Deadline;
-use crate::error::{Action, Error, ErrorKind, Peer};
-use crate::sys::waker::Waker;
-use crate::timer::{self, Alarm, Expire};
-use crate::transport::Addr;
+use crate::aio::{Aio, InFlight};
+use crate::error::Action;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 #[cfg(feature = "tls")]
-use crate::transport::{Transport, Wait};
+use crate::error::{Error, Peer};
 
 /// Connecting. A stream that is connected already becomes a connection with `Conn::from`.
 impl Conn {
@@ -50,6 +44,9 @@ impl Conn {
     /// Those who connect to one host at the same time share its lookup, if `address` is one of std's
     /// own types that name a host: `(String, u16)`, `(&str, u16)`, `String`, `&str`. In the whole
     /// process 64 lookups run at a time, and 4,096 wait for their turn.
+    ///
+    /// A connect outlives the call that submits it, so it owns its address: a `&str` that is borrowed is given
+    /// as `text.to_owned()`.
     ///
     /// # Errors
     ///
@@ -90,33 +87,6 @@ impl Conn {
     }
 }
 
-/// The provider of one connect.
-pub(super) struct Connector {
-    owner: Owner,
-    peer: Arc<Peer>,
-    phase: Mutex<Phase>,
-}
-
-enum Phase {
-    /// No thread has it yet.
-    Parked {
-        completer: Completer<Conn>,
-        deadline: Deadline,
-        lookup: Option<Ticket>,
-        alarm: Option<Alarm>,
-    },
-    /// A thread has it, and this is what a cancel must end.
-    Running(Option<Underway>),
-    Over,
-}
-
-/// What a cancel must end.
-pub(super) enum Underway {
-    Race(Arc<Waker>),
-    #[cfg(feature = "tls")]
-    Handshake(Arc<dyn Transport>),
-}
-
 pub(super) fn connect<A>(aio: Aio<Conn>, address: A, goal: Goal) -> Aio<Conn, InFlight>
 where
     A: ToSocketAddrs + Send + 'static,
@@ -146,36 +116,6 @@ where
     aio.registered()
 }
 
-type Started = (Arc<Connector>, Deadline);
-
-/// Lends the aio to a connector. None, and the operation is over, if its deadline has passed.
-fn start(
-    aio: Aio<Conn>,
-    action: Action,
-    peer: Arc<Peer>,
-) -> (Aio<Conn, InFlight>, Option<Started>) {
-    habit::before(Kind::Read);
-    let connector = Arc::new(Connector {
-        owner: Owner::new(),
-        peer,
-        phase: Mutex::new(Phase::Over),
-    });
-    let weak: Weak<Connector> = Arc::downgrade(&connector);
-    let provider: Weak<dyn Provider> = weak;
-    let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, action);
-    if deadline.is_past() {
-        completer.refuse(ErrorKind::TimedOut.into());
-        return (aio, None);
-    }
-    *connector.phase.lock() = Phase::Parked {
-        completer,
-        deadline,
-        lookup: None,
-        alarm: None,
-    };
-    (aio, Some((connector, deadline)))
-}
-
 /// Has a new thread come to a connection by `work`, a handshake with this peer.
 #[cfg(feature = "tls")]
 pub(super) fn run<W>(aio: Aio<Conn>, peer: Arc<Peer>, name: String, work: W) -> Aio<Conn, InFlight>
@@ -187,172 +127,4 @@ where
         connector.spawn(name, work);
     }
     aio.registered()
-}
-
-/// What the thread must know of the connect that it works on.
-#[derive(Clone, Copy)]
-pub(super) struct Attempt<'a> {
-    deadline: Deadline,
-    completer: &'a Completer<Conn>,
-}
-
-impl Attempt<'_> {
-    /// Whether nobody waits any more.
-    fn is_settled(self) -> bool {
-        self.completer.is_settled()
-    }
-
-    /// What is left for the next call.
-    ///
-    /// # Errors
-    ///
-    /// Nobody waits any more.
-    #[cfg(feature = "tls")]
-    pub(super) fn wait(self) -> Result<Wait, Error> {
-        if self.is_settled() {
-            return Err(ErrorKind::Canceled.into()); // Nobody sees this.
-        }
-        self.deadline.wait().ok_or(ErrorKind::TimedOut.into())
-    }
-}
-
-impl Connector {
-    /// Has a new thread complete the operation by `work`.
-    fn spawn<W>(self: &Arc<Self>, name: String, work: W)
-    where
-        W: FnOnce(&Self, Attempt<'_>) -> Result<Conn, Error> + Send + 'static,
-    {
-        let theirs = Arc::clone(self);
-        let spawned = self.owner.spawn_named(name, move || theirs.run(work).run());
-        if let Err(error) = spawned {
-            self.fail(Error::no_thread().with_cause(error));
-        }
-    }
-
-    fn run(&self, work: impl FnOnce(&Self, Attempt<'_>) -> Result<Conn, Error>) -> Notice<Conn> {
-        let Some((completer, deadline)) = self.take(Phase::Running(None)) else {
-            return Notice::None;
-        };
-        let attempt = Attempt {
-            deadline,
-            completer: &completer,
-        };
-        let result = work(self, attempt);
-        let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
-        drop(last);
-        match result {
-            // It was cancelled meanwhile: the connection is dropped, and with it the socket.
-            Ok(_) if !completer.commit() => Notice::None,
-            result => completer.finish(result),
-        }
-    }
-
-    /// Ends an operation that no thread has.
-    fn fail(&self, error: Error) {
-        if let Some((completer, _)) = self.take(Phase::Over) {
-            completer.finish(Err(error)).post(None);
-        }
-    }
-
-    /// What is needed to go on. Only the first caller gets it.
-    fn take(&self, then: Phase) -> Option<(Completer<Conn>, Deadline)> {
-        let mut phase = self.phase.lock();
-        let last = match &*phase {
-            Phase::Parked { .. } => std::mem::replace(&mut *phase, then),
-            Phase::Running(_) | Phase::Over => return None,
-        };
-        drop(phase);
-        match last {
-            Phase::Parked {
-                completer,
-                deadline,
-                ..
-            } => Some((completer, deadline)),
-            Phase::Running(_) | Phase::Over => None,
-        }
-    }
-
-    /// Notes the lookup and arms the timer, unless the lookup has come to its end meanwhile.
-    fn wait_for(self: &Arc<Self>, ticket: Ticket, deadline: Deadline) {
-        if let Phase::Parked { lookup, .. } = &mut *self.phase.lock() {
-            *lookup = Some(ticket);
-        }
-        let Some(at) = deadline.instant() else { return };
-        let this = Arc::downgrade(self) as Weak<dyn Expire>;
-        match timer::arm(at, this) {
-            Ok(armed) => {
-                let mut armed = Some(armed);
-                if let Phase::Parked { alarm, .. } = &mut *self.phase.lock() {
-                    *alarm = armed.take();
-                }
-            }
-            Err(error) => {
-                self.fail(Error::no_thread().with_cause(error));
-                RESOLVER.leave(ticket);
-            }
-        }
-    }
-
-    /// The peer, now that it has this address.
-    pub(super) fn peer_at(&self, addr: Addr) -> Arc<Peer> {
-        if *self.peer.addr() == addr {
-            return Arc::clone(&self.peer);
-        }
-        Arc::new(Peer::clone(&self.peer).at(addr))
-    }
-
-    /// Has a cancel end this from now on. The caller has to look whether one came before.
-    pub(super) fn under_way(&self, underway: Underway) {
-        let now = Phase::Running(Some(underway));
-        let last = std::mem::replace(&mut *self.phase.lock(), now);
-        drop(last);
-    }
-}
-
-/// The deadline has passed while no thread had it.
-impl Expire for Connector {
-    fn expire(&self) {
-        let operation = match &*self.phase.lock() {
-            Phase::Parked { completer, .. } => completer.operation(),
-            Phase::Running(_) | Phase::Over => None,
-        };
-        if let Some(operation) = operation {
-            operation.interrupt(ErrorKind::TimedOut);
-        }
-    }
-
-    fn release(self: Arc<Self>) {
-        background::release(self);
-    }
-}
-
-impl Provider for Connector {
-    fn interrupted(&self, _: &dyn Operation) {
-        let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
-        match last {
-            Phase::Parked { lookup, .. } => {
-                if let Some(ticket) = lookup {
-                    RESOLVER.leave(ticket);
-                }
-            }
-            Phase::Running(Some(Underway::Race(waker))) => waker.wake(),
-            #[cfg(feature = "tls")]
-            Phase::Running(Some(Underway::Handshake(transport))) => {
-                let _ = transport.shutdown(Shutdown::Both);
-            }
-            Phase::Running(None) | Phase::Over => {}
-        }
-    }
-
-    fn post(&self, code: UserCode) {
-        background::run(code);
-    }
-
-    fn peer(&self) -> Option<Arc<Peer>> {
-        Some(Arc::clone(&self.peer))
-    }
-
-    fn owns_current_thread(&self) -> bool {
-        self.owner.owns_current_thread()
-    }
 }

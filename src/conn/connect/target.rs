@@ -69,10 +69,10 @@ impl Target {
             Self::Unknown(Query::Name(host, port)) => Peer::named(host.as_str(), Some(*port)),
             Self::Refused(text) => Peer::named(text.as_str(), None),
             Self::Known(addresses) => match addresses[..] {
-                [one] => Addr::Ip(one).into(),
-                _ => Addr::Unknown.into(),
+                [one] => Peer::of(Addr::Ip(one)),
+                _ => Peer::of(Addr::Unknown),
             },
-            Self::Unknown(Query::Opaque(_)) => Addr::Unknown.into(),
+            Self::Unknown(Query::Opaque(_)) => Peer::of(Addr::Unknown),
         }
     }
 

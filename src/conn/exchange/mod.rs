@@ -46,6 +46,7 @@ use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
 pub(crate) use self::submit::{Check, Terms, submit};
 use super::close;
+use super::ledger::NO_NUMBER;
 use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
@@ -57,14 +58,13 @@ use crate::error::{Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 use crate::timer::Alarm;
 
-/// No request has this number.
-const NO_NUMBER: u64 = u64::MAX;
-
 pub(crate) struct Exchange {
     writer: Arc<Half<Writer>>,
     reader: Arc<Half<Reader>>,
     /// The number of the request, while it is out or about to be.
     number: AtomicU64,
+    /// The caller writes the body, or a part of it, by operations of his own.
+    is_in_pieces: bool,
     head_timeout: Option<Duration>,
     /// Another operation that this one is a step of.
     whole: Option<Arc<dyn Operation>>,
@@ -169,6 +169,9 @@ impl AnswerObserver for Exchange {
     /// section 9.5).
     fn saw_answer(&self, status: StatusCode) {
         let success = status.is_success();
+        if self.is_in_pieces && !success && status != StatusCode::SWITCHING_PROTOCOLS {
+            self.writer.refuse_body(self.number.load(Ordering::Acquire));
+        }
         self.handle(Event::Answered { success });
     }
 }

@@ -7,7 +7,7 @@
 //! | the peer resets the write | the read goes on: an early answer may be there |
 //! | the write fails otherwise | the read is cancelled |
 //! | an answer | a held body is not sent |
-//! | an answer that is no success, while the body goes out | the write is cancelled |
+//! | an answer that is no success, while the body goes out | the write is cancelled; the write side ends if the body is one that the caller writes |
 //! | the read fails | the write is cancelled |
 //! | the caller cancels | both are cancelled |
 //! | both have ended | the exchange completes |

@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::state::Progress;
-use super::{AnswerBody, Exchange, NO_NUMBER, Recipient, State, ready};
+use super::{AnswerBody, Exchange, Recipient, State, ready};
 use crate::aio::habit::{Handling, Hold};
 use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider};
 use crate::conn::Conn;
+use crate::conn::ledger::NO_NUMBER;
 use crate::conn::queue::Submitted;
 use crate::conn::read::{Answer, ReadJob, Want};
 use crate::conn::write::{Parcel, Role, WriteJob};
@@ -66,7 +67,7 @@ pub(crate) fn submit<B: AnswerBody>(
         Interruption::Finishes,
         Action::ReadResponse,
     );
-    let exchange = Exchange::new(conn, read.canceller(), &terms);
+    let exchange = Exchange::new(conn, read.canceller(), request, &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
@@ -137,7 +138,7 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
 }
 
 impl Exchange {
-    fn new(conn: &Conn, read: Canceller, terms: &Terms<'_>) -> Arc<Self> {
+    fn new(conn: &Conn, read: Canceller, request: &Request<Bytes>, terms: &Terms<'_>) -> Arc<Self> {
         let state = State {
             progress: Progress::begin(false),
             recipient: None,
@@ -154,6 +155,7 @@ impl Exchange {
             writer: Arc::clone(&conn.handle.writer),
             reader: Arc::clone(&conn.handle.reader),
             number: AtomicU64::new(NO_NUMBER),
+            is_in_pieces: encode::needs_more_body(request),
             head_timeout: terms.head_timeout,
             whole: terms.whole.clone(),
             head_deadline: Mutex::new(Deadline::Never),

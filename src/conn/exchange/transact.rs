@@ -30,7 +30,8 @@ impl Conn {
     /// An early answer: if the final response comes while the body goes out and is not a success,
     /// writing stops, the answer is delivered, and the write side has ended (RFC 9112 section 9.5).
     /// A request that declares a body and has none attached is completed by the caller, with
-    /// [`write_all`](Self::write_all) while the exchange is in flight.
+    /// [`write_all`](Self::write_all) while the exchange is in flight. An early answer that is no success ends
+    /// the write side then, too: the next `write_all` fails with [`Closed`](ErrorKind::Closed).
     ///
     /// With `Expect: 100-continue` among the request's headers the attached body waits for the
     /// server's 100, for [`Limits::continue_wait`] at most; a final response instead means that it is

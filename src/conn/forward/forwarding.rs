@@ -1,62 +1,64 @@
 //! A forwarding: a head that is written, then pieces that are read and written by turns.
 //!
-//! ```text
-//!  submit ──▶ write head ──▶ read piece ──end──▶ read trailers ──▶ write the end ──▶ told
-//!                              │    ▲
-//!                              ▼    │
-//!                            write piece
-//! ```
-//!
-//! Each step is an operation of one of the two connections. The closure of the step under way owns the
-//! forwarding, which owns both connections; the slot knows it weakly. The lock is held for bookkeeping only.
+//! Each step is an operation of one of the two connections; `state` says which. The closure of the step
+//! under way owns the forwarding, which owns both connections until its outcome is told; the slot knows it
+//! weakly, and so does the connection of the receiver. The lock is held for bookkeeping only.
 //!
 //! Invariants:
 //!
 //! 1. One step is under way at a time, so at most one piece is in memory.
 //! 2. The count is the sum of what the writes have counted.
 //! 3. A message whose head is out either goes out whole, or ends the write side of its connection.
+//! 4. The stack does not grow with the steps: one that is over before its closure is attached is followed
+//!    up by whoever began it.
 
 use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
 
-use bytes::Bytes;
-use http::HeaderMap;
 use parking_lot::Mutex;
 
+use super::state::{Event, Progress, Receiver, Remedy, Step};
 use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider, Series, Written};
 use crate::background::UserCode;
 use crate::conn::Conn;
-use crate::conn::read::Want;
-use crate::conn::write::Parcel;
+use crate::conn::queue::{EndReason, Half};
+use crate::conn::read::{Reader, Want};
+use crate::conn::write::{Parcel, Writer};
 use crate::deadline::Deadline;
-use crate::error::{Action, Error, Peer};
-use crate::proto::body::BodyFraming;
+use crate::error::{Action, Error, ErrorKind, Peer};
 
 /// Most bytes of a piece.
-const PIECE: usize = 256 << 10;
-
-/// What is copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The body of the message whose head was read last.
-    Body(BodyFraming),
-    /// Whatever comes, to the end of the stream.
-    Stream,
-}
+pub(super) const PIECE: usize = 256 << 10;
 
 pub(super) struct Forwarding {
-    from: Conn,
-    to: Conn,
-    source: Source,
+    /// Of the sender's connection.
+    reader: Arc<Half<Reader>>,
+    /// Of the receiver's.
+    writer: Arc<Half<Writer>>,
     steps: Series,
     this: Weak<Self>,
     state: Mutex<State>,
 }
 
 struct State {
-    completer: Option<Completer<Written>>,
+    progress: Progress,
+    /// Taken when the outcome is known.
+    whole: Option<Whole>,
+    /// The thread that takes a step.
+    stepping: Option<ThreadId>,
+    /// How that step has ended, while the thread is still in it.
+    event: Option<Event>,
+}
+
+/// The operation of the caller, and the connections, which it keeps.
+struct Whole {
+    completer: Completer<Written>,
+    /// Notes that the connection of the receiver is closed.
+    dependent: Weak<dyn Operation>,
     deadline: Deadline,
-    written: u64,
+    from: Conn,
+    to: Conn,
 }
 
 impl Forwarding {
@@ -64,33 +66,33 @@ impl Forwarding {
         from: &Conn,
         to: &Conn,
         aio: Aio<Written>,
-        head: Result<Option<Parcel>, Error>,
-        source: Source,
+        progress: Progress,
     ) -> Aio<Written, InFlight> {
         let forwarding = Arc::new_cyclic(|this| Self {
-            from: from.clone(),
-            to: to.clone(),
-            source,
+            reader: Arc::clone(&from.handle.reader),
+            writer: Arc::clone(&to.handle.writer),
             steps: Series::default(),
             this: Weak::clone(this),
             state: Mutex::new(State {
-                completer: None,
-                deadline: Deadline::Never,
-                written: 0,
+                progress,
+                whole: None,
+                stepping: None,
+                event: None,
             }),
         });
         let provider = Arc::downgrade(&forwarding) as Weak<dyn Provider>;
         let (aio, completer, deadline) =
             aio.start(&provider, Interruption::Recorded, Action::Forward);
-        let mut state = forwarding.state.lock();
-        state.completer = Some(completer);
-        state.deadline = deadline;
-        drop(state);
-        let begin = || match head {
-            Ok(Some(head)) => forwarding.write(Ok(head), Self::copy),
-            Ok(None) => forwarding.copy(),
-            Err(error) => forwarding.fail(error),
+        let whole = Whole {
+            dependent: completer.weak_operation(),
+            completer,
+            deadline,
+            from: from.clone(),
+            to: to.clone(),
         };
+        forwarding.depend_on_receiver(&whole);
+        forwarding.state.lock().whole = Some(whole);
+        let begin = || forwarding.handle(Event::Begun);
         match habit::before(Kind::Read) {
             Hold::Allowed => forwarding.steps.helped(begin),
             Hold::Never => begin(),
@@ -98,117 +100,135 @@ impl Forwarding {
         aio.submitted(Kind::Read, forwarding.steps.handling())
     }
 
-    /// Reads the next piece, if there is anything to read.
-    fn copy(&self) {
-        if self.source == Source::Body(BodyFraming::None) {
-            return self.succeed();
-        }
-        let want = |completer| Want::Some(PIECE, completer);
-        let hold = self.steps.hold();
-        let read = self
-            .from
-            .enqueue_read(self.next(), Action::Read, want, hold);
-        self.step(read, |this, result: Result<Bytes, Error>| match result {
-            Ok(piece) if piece.is_empty() => this.end(),
-            Ok(piece) => this.write(Ok(Parcel::content(piece)), Self::copy),
-            Err(error) if this.source == Source::Stream && error.is_end_of_stream() => this.end(),
-            Err(error) => this.fail(error),
-        });
-    }
-
-    /// Nothing more is to be read but trailers.
-    fn end(&self) {
-        match self.source {
-            Source::Body(BodyFraming::None | BodyFraming::Exact(_)) => self.succeed(),
-            Source::Body(BodyFraming::UntilEnd) => self.finish(&HeaderMap::new()),
-            Source::Body(BodyFraming::Chunked) => {
-                let hold = self.steps.hold();
-                let action = Action::ReadTrailers;
-                let read = self
-                    .from
-                    .enqueue_read(self.next(), action, Want::Trailers, hold);
-                self.step(read, |this, result| match result {
-                    Ok(trailers) => this.finish(&trailers),
-                    Err(error) => this.fail(error),
-                });
+    /// Closing the connection of the receiver ends the whole, though it may be waiting for the sender.
+    fn depend_on_receiver(&self, whole: &Whole) {
+        let dependent = &whole.dependent;
+        self.writer.link.dependents.add(Weak::clone(dependent));
+        if self.writer.queue.has_ended() {
+            // It may have been closed before it knew of this one.
+            if let Some(operation) = dependent.upgrade() {
+                operation.interrupt(ErrorKind::Closed);
             }
-            Source::Stream => self.write(Ok(Parcel::close_write()), Self::succeed),
         }
     }
 
-    fn finish(&self, trailers: &HeaderMap) {
-        self.write(Parcel::finish(trailers), Self::succeed);
-    }
-
-    fn write(&self, parcel: Result<Parcel, Error>, then: fn(&Self)) {
-        let hold = self.steps.hold();
-        let write = self
-            .to
-            .enqueue_write(self.next(), Action::Write, parcel, hold);
-        self.step(write, move |this, result| {
-            let (count, failure) = match result {
-                Ok(written) => (written.count(), None),
-                Err(error) => (error.count(), Some(error)),
-            };
-            this.count(count);
-            match failure {
-                None => then(this),
-                Some(error) => this.fail(error),
-            }
-        });
-    }
-
-    fn count(&self, count: u64) {
+    /// Takes the step that follows an event, and those that follow what it brings about here and now.
+    fn handle(&self, event: Event) {
+        let me = thread::current().id();
         let mut state = self.state.lock();
-        state.written += count;
-        if let Some(completer) = &state.completer {
-            completer.progress(state.written);
+        if state.stepping == Some(me) {
+            state.event = Some(event);
+            return;
+        }
+        let mut next = Some(event);
+        while let Some(event) = next {
+            state.stepping = Some(me);
+            let step = state.progress.step(event, self.receiver());
+            if let Some(whole) = &state.whole {
+                whole.completer.progress(state.progress.written());
+            }
+            drop(state);
+            self.take(step);
+            state = self.state.lock();
+            if state.stepping != Some(me) {
+                return; // Somebody else has gone on.
+            }
+            state.stepping = None;
+            next = state.event.take();
         }
     }
 
-    fn next<T>(&self) -> Aio<T> {
-        Aio::bounded(self.state.lock().deadline)
+    fn receiver(&self) -> Receiver {
+        match self.writer.link.ledger.writing.is_set() {
+            true => Receiver::Waits,
+            false => Receiver::IsServed,
+        }
     }
 
-    /// Goes on with `then` when the step is over.
-    fn step<T: Send + 'static>(
+    fn take(&self, step: Step) {
+        match step {
+            Step::Write(parcel) => self.write(parcel),
+            Step::Read => self.read(|completer| Want::Some(PIECE, completer), Event::Read),
+            Step::ReadStream => {
+                self.read(|completer| Want::Stream(PIECE, completer), Event::Read);
+            }
+            Step::ReadTrailers => self.read(Want::Trailers, Event::ReadTrailers),
+            Step::Succeed => {
+                let written = self.state.lock().progress.written();
+                self.tell(Ok(Written::new(written)));
+            }
+            Step::Fail(error, remedy) => {
+                match remedy {
+                    Remedy::EndReceiver => self.writer.cut(EndReason::ForwardingFailed),
+                    Remedy::PutBack(piece) => self.reader.put_back(&piece),
+                }
+                self.tell(Err(error));
+            }
+        }
+    }
+
+    fn write(&self, parcel: Result<Parcel, Error>) {
+        let Some((to, deadline)) = self.with_whole(|whole| (whole.to.clone(), whole.deadline))
+        else {
+            return;
+        };
+        let hold = self.steps.hold();
+        let write = to.enqueue_write(Aio::bounded(deadline), Action::Write, parcel, hold);
+        self.await_step(write, Event::Written);
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        want: fn(Completer<T>) -> Want,
+        event: fn(Result<T, Error>) -> Event,
+    ) {
+        let Some((from, deadline)) = self.with_whole(|whole| (whole.from.clone(), whole.deadline))
+        else {
+            return;
+        };
+        let hold = self.steps.hold();
+        let read = from.enqueue_read(Aio::bounded(deadline), Action::Read, want, hold);
+        self.await_step(read, event);
+    }
+
+    fn with_whole<T>(&self, f: impl FnOnce(&Whole) -> T) -> Option<T> {
+        self.state.lock().whole.as_ref().map(f)
+    }
+
+    /// Goes on when the step is over.
+    fn await_step<T: Send + 'static>(
         &self,
         (aio, handling): (Aio<T, InFlight>, Handling),
-        then: impl FnOnce(&Self, Result<T, Error>) + Send + 'static,
+        event: fn(Result<T, Error>) -> Event,
     ) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
         self.steps.set(&aio, handling);
         if handling == Handling::HeldBack {
-            if let Some(completer) = &self.state.lock().completer {
-                completer.set_held(true);
-            }
+            self.with_whole(|whole| whole.completer.set_held(true));
         }
         aio.then(move |result| {
             this.steps.step_is_over();
-            then(&this, result);
+            this.handle(event(result));
         });
     }
 
-    fn succeed(&self) {
-        let written = self.state.lock().written;
-        self.tell(Ok(Written::new(written)));
-    }
-
-    fn fail(&self, error: Error) {
-        let written = self.state.lock().written;
-        if written > 0 && self.source != Source::Stream {
-            self.to.end_write_side();
-        }
-        self.tell(Err(error.with_written_count(written)));
-    }
-
+    /// Whoever is told has the connections for himself.
     fn tell(&self, result: Result<Written, Error>) {
-        let completer = self.state.lock().completer.take();
-        if let Some(completer) = completer {
-            completer.finish_for_cause(result).run_or_post(self);
-        }
+        let Some(whole) = self.state.lock().whole.take() else {
+            return;
+        };
+        let Whole {
+            completer,
+            dependent,
+            deadline: _,
+            from,
+            to,
+        } = whole;
+        self.writer.link.dependents.remove(&dependent);
+        drop((from, to));
+        completer.finish_for_cause(result).run_or_post(self);
     }
 }
 
@@ -218,7 +238,7 @@ impl Provider for Forwarding {
     }
 
     fn post(&self, code: UserCode) {
-        self.to.handle.writer.post(code);
+        self.writer.post(code);
     }
 
     fn awaited(&self, _: &dyn Operation) -> bool {
@@ -231,12 +251,11 @@ impl Provider for Forwarding {
 
     /// Where it goes.
     fn peer(&self) -> Option<Arc<Peer>> {
-        Some(Arc::clone(self.to.peer()))
+        Some(Arc::clone(&self.writer.link.peer))
     }
 
     /// The steps need threads of both.
     fn owns_current_thread(&self) -> bool {
-        let owns = |conn: &Conn| conn.handle.link.owner.owns_current_thread();
-        owns(&self.from) || owns(&self.to)
+        self.reader.owns_current_thread() || self.writer.owns_current_thread()
     }
 }

@@ -52,6 +52,14 @@ impl<D: Direction> Half<D> {
         self.fail_queued(ended.jobs, EndReason::WriteFailed);
     }
 
+    /// Ends the direction in the middle of something, of which no job is in hand: nothing follows.
+    pub(crate) fn cut(&self, reason: EndReason) {
+        let ended = self.queue.end(reason);
+        // Fails when the peer is gone already, and then there is nobody to see it.
+        let _ = self.link.transport.abort(D::HOW);
+        self.fail_queued(ended.jobs, reason);
+    }
+
     /// Fails what a queue had that has ended for this reason.
     pub(crate) fn fail_queued(&self, jobs: VecDeque<D::Job>, reason: EndReason) {
         for job in jobs {

@@ -257,10 +257,6 @@ impl<D: Direction> Provider for Half<D> {
         self.hand_over();
     }
 
-    fn forsaken(&self) {
-        self.end_unwanted();
-    }
-
     fn peer(&self) -> Option<Arc<Peer>> {
         Some(Arc::clone(&self.link.peer))
     }

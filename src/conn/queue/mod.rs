@@ -39,6 +39,7 @@ mod user_code;
 mod worker;
 
 // The model checker need not know these: what they say is checked again under the lock.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as PlainBool, AtomicU64 as PlainU64, Ordering};
 use std::time::Instant;
 
@@ -310,6 +311,11 @@ impl<J: Job> Queue<J> {
             None if is_last && state.worker.is_working() => Rest::Returning,
             _ => Rest::Busy,
         }
+    }
+
+    /// The operation for which somebody is in a system call that may block.
+    pub(crate) fn blocked_operation(&self) -> Option<Arc<dyn Operation>> {
+        self.state.lock().worker.blocked_operation().cloned()
     }
 
     /// Whether somebody is in a system call that may block.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::aio::{Aio, InFlight};
+use crate::aio::{Aio, CancelToken, InFlight, Options};
 use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::proto::body::BodyFraming;
 
 /// The body of the message whose head was read last, to be read as it comes.
@@ -22,7 +22,8 @@ use crate::proto::body::BodyFraming;
 ///
 /// It holds nothing back: what it has not returned is there for the next reader of the connection. Of a
 /// client's response, dropping it after it was read to its end leaves the connection to the client's next
-/// request; dropping it before closes the connection. On a connection where no message was read, it reads
+/// request; dropping it before closes the connection. So does dropping it after a 101 (Switching Protocols):
+/// [clone](Clone) its [`conn`](Self::conn) first, and the connection stays for what is spoken now. On a connection where no message was read, it reads
 /// until the end of the stream.
 ///
 /// # Errors
@@ -57,7 +58,7 @@ use crate::proto::body::BodyFraming;
 /// ```
 pub struct Body {
     conn: Conn,
-    deadline: Deadline,
+    options: Options,
     keeper: Option<Box<dyn Keeper>>,
 }
 
@@ -72,7 +73,7 @@ impl Conn {
     pub fn body(&self) -> Body {
         Body {
             conn: self.clone(),
-            deadline: Deadline::Never,
+            options: Options::NONE,
             keeper: None,
         }
     }
@@ -87,14 +88,30 @@ impl Body {
     /// Bounds the whole of reading by [`Read`], from now on, in total.
     #[must_use]
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.deadline = Deadline::after(after);
+        self.options.deadline = Deadline::after(after);
         self
     }
 
     /// Bounds the whole of reading by [`Read`].
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
-        self.deadline = Deadline::At(at);
+        self.options.deadline = Deadline::At(at);
+        self
+    }
+
+    /// Bounds each call of [`Read`], so that a sender that falls silent is given up although there is time
+    /// left. A body of any length may come as long as something comes.
+    #[must_use]
+    pub fn idle_timeout(mut self, after: Duration) -> Self {
+        self.options.timeout = Some(after);
+        self
+    }
+
+    /// Has a call of [`Read`] fail with [`Canceled`](ErrorKind::Canceled) when the token is canceled, and each
+    /// after it.
+    #[must_use]
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.options.token = Some(token.clone());
         self
     }
 
@@ -156,7 +173,7 @@ impl Body {
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.conn.read_into(self.deadline, buffer)
+        self.conn.read_into(&self.options, buffer)
     }
 }
 
@@ -172,7 +189,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
             .field("conn", &self.conn)
-            .field("deadline", &self.deadline)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

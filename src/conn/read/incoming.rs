@@ -14,6 +14,7 @@ use super::incoming_body::IncomingBody;
 use super::search::{Found, Search};
 use crate::conn::ledger::{Ledger, Note, Requests, close_announced};
 use crate::error::Error;
+use crate::proto::body::BodyFraming;
 use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
 use crate::proto::parse::Head;
@@ -159,6 +160,7 @@ impl Incoming {
                 ledger.written.end_at(self.heads + 1); // The final one is still to come.
             }
             self.body.pass_interim(found.size);
+            *ledger.incoming.lock() = BodyFraming::None;
             return head;
         }
         if found.framing == Framing::Tunnel {

@@ -18,8 +18,10 @@ const COLLECTED: usize = 4 << 10;
 #[derive(Debug, Default)]
 pub(super) struct IncomingBody {
     pub(super) input: Input,
-    state: BodyState<Box<Decoder>>,
-    trailers: HeaderMap,
+    pub(super) state: BodyState<Box<Decoder>>,
+    pub(super) trailers: HeaderMap,
+    /// Content of this message that was handed out.
+    pub(super) taken: u64,
 }
 
 /// What of a body is there.
@@ -65,6 +67,18 @@ impl IncomingBody {
         }
     }
 
+    /// As `available_now`, where no message is spoken.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: messages are.
+    pub(super) fn available_stream(&mut self, limits: &Limits) -> Result<Available, Error> {
+        match self.state {
+            BodyState::Raw => self.available_now(1, limits),
+            _ => Err(invalid_input("messages are read on the connection")),
+        }
+    }
+
     fn available_between(
         &mut self,
         enough: usize,
@@ -101,7 +115,7 @@ impl IncomingBody {
 
     /// Hands out content.
     pub(super) fn take(&mut self, count: usize) -> Bytes {
-        match &mut self.state {
+        let content = match &mut self.state {
             BodyState::Chunked(_) => self.input.take_content(count),
             BodyState::Complete => Bytes::new(),
             BodyState::Raw | BodyState::UntilEnd => self.input.take_raw(count),
@@ -111,7 +125,9 @@ impl IncomingBody {
                 self.state.advance(content.len() as u64);
                 content
             }
-        }
+        };
+        self.taken += content.len() as u64;
+        content
     }
 
     /// Hands out the rest of the content, all of which is there, and ends the body.
@@ -178,6 +194,7 @@ impl IncomingBody {
     pub(super) fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
         self.input.discard(size);
         self.trailers = HeaderMap::new();
+        self.taken = 0;
         self.state = BodyState::new(framing, || Box::new(Decoder::new(kind)));
     }
 
@@ -296,6 +313,6 @@ pub(super) fn unread_body() -> Error {
     invalid_input("a body has not been read to its end: read it with `Conn::read_body`")
 }
 
-fn invalid_input(detail: &'static str) -> Error {
+pub(super) fn invalid_input(detail: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput).with_detail(detail)
 }

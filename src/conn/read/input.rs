@@ -96,6 +96,16 @@ impl Input {
         taken
     }
 
+    /// Puts back what was handed out last of what is raw, with no content in front of it.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        let mut buffer = BytesMut::with_capacity(bytes.len() + self.filled);
+        buffer.extend_from_slice(bytes);
+        buffer.extend_from_slice(&self.buffer[..self.filled]);
+        self.is_large = buffer.capacity() > KEPT;
+        self.filled = buffer.len();
+        self.buffer = buffer;
+    }
+
     /// Drops what is raw, a head for example: as `take_raw`, where nobody wants the bytes.
     pub(crate) fn discard(&mut self, count: usize) {
         if self.content == 0 {

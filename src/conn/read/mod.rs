@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod beginning;
 mod body;
 mod incoming;
 mod incoming_body;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub(super) use self::beginning::Beginning;
 pub use self::body::Body;
 pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
@@ -42,7 +44,7 @@ use crate::proto::limits::Limits;
 ///
 /// Reads never lose data. A read that is cancelled, expires or meets an end takes nothing: what had
 /// arrived stays for the next read, [`Error::count`] says how much that is, and neither the
-/// connection nor the other direction is harmed.
+/// connection nor the other direction is harmed. Dropping the aio of a read in flight cancels it.
 ///
 /// A stream that ends in the middle of a message fails the read, and
 /// [`is_incomplete_message`](Error::is_incomplete_message) says so.
@@ -51,7 +53,7 @@ impl Conn {
     /// body.
     ///
     /// The result shares the connection's buffer, it is not copied (but for small chunks). `most` of
-    /// 0 yields no bytes.
+    /// 0 yields no bytes. To read into a slice, use [`io`](Self::io).
     ///
     /// # Errors
     ///
@@ -165,7 +167,10 @@ impl Conn {
     /// [`into_parts`](Self::into_parts) has what was sent.
     /// [`InvalidInput`](ErrorKind::InvalidInput) if content of the message before it is left to be
     /// read. [`Closed`](ErrorKind::Closed) if that request, or a response to it, announced the close
-    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read).
+    /// (`Connection: close`): nothing is waited for then. Otherwise those of [`read`](Self::read): a client
+    /// that has left in order is [`Reset`](ErrorKind::Reset), for which
+    /// [`is_end_of_stream`](Error::is_end_of_stream) holds, and
+    /// [`is_incomplete_message`](Error::is_incomplete_message) too in the middle of a head.
     ///
     /// # Cancellation
     ///
@@ -186,7 +191,8 @@ impl Conn {
     ///
     /// As for [`read_request`](Self::read_request), but for `NotSupported`;
     /// [`TooLarge`](ErrorKind::TooLarge) also for more interim responses than the
-    /// [limit](Limits::interim).
+    /// [limit](Limits::interim). A peer that ends its stream instead of answering is
+    /// [`Reset`](ErrorKind::Reset), for which [`is_end_of_stream`](Error::is_end_of_stream) holds.
     ///
     /// # Cancellation
     ///
@@ -229,6 +235,8 @@ impl Conn {
     ) -> (Aio<T, InFlight>, Handling) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.reads, Interruption::Finishes, action);
+        // What it takes would go to nobody.
+        let aio = aio.canceled_when_dropped();
         if self.handle.link.ledger.shutting_down.is_set() {
             completer.refuse(EndReason::ShutDown.into());
             return (aio, Handling::HandedOver);

@@ -25,6 +25,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::attempt::Attempt;
+use super::beginning::Beginning;
 use super::incoming::Incoming;
 use super::incoming_body::unread_body;
 use super::job::ReadJob;
@@ -34,6 +35,7 @@ use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::conn::queue::{Direction, Half, Job, Next, Rest};
 use crate::error::{Error, ErrorKind};
+use crate::proto::body::BodyFraming;
 use crate::proto::limits::Limits;
 use crate::transport::moved_nothing;
 
@@ -182,6 +184,37 @@ impl Half<Reader> {
         match &mut *self.direction.incoming.lock() {
             Some(incoming) => incoming.body.take_unread(),
             None => Some(Bytes::new()),
+        }
+    }
+
+    /// Takes what has come of the body that was declared so, if nobody reads.
+    ///
+    /// # Errors
+    ///
+    /// Those of `IncomingBody::take_beginning`.
+    pub(crate) fn take_beginning(
+        &self,
+        declared: BodyFraming,
+        most: usize,
+        limits: &Limits,
+    ) -> Result<Beginning, Error> {
+        match &mut *self.direction.incoming.lock() {
+            Some(incoming) if self.queue.is_quiet() => {
+                incoming.body.take_beginning(declared, most, limits)
+            }
+            _ => Ok(Beginning::none(declared)),
+        }
+    }
+
+    /// Puts back what was handed out last, if nobody reads.
+    pub(crate) fn put_back(&self, content: &[u8]) {
+        if content.is_empty() {
+            return;
+        }
+        if let Some(incoming) = &mut *self.direction.incoming.lock() {
+            if let Some(framing) = incoming.body.put_back(content) {
+                *self.link.ledger.incoming.lock() = framing;
+            }
         }
     }
 

@@ -23,6 +23,8 @@ const DISCARDED: usize = 64 << 10;
 pub(crate) enum Want {
     /// At least one byte of content and at most this many; none at the end of a body.
     Some(usize, Completer<Bytes>),
+    /// At least one byte and at most this many, of what is no message.
+    Stream(usize, Completer<Bytes>),
     /// Exactly this many.
     All(usize, Completer<Bytes>),
     /// The whole rest of the body.
@@ -43,7 +45,10 @@ pub(crate) enum Want {
 macro_rules! with_completer {
     ($want:expr, $completer:ident => $body:expr) => {
         match $want {
-            Want::Some(_, $completer) | Want::All(_, $completer) | Want::Body($completer) => $body,
+            Want::Some(_, $completer)
+            | Want::Stream(_, $completer)
+            | Want::All(_, $completer)
+            | Want::Body($completer) => $body,
             Want::Trailers($completer) => $body,
             Want::Request($completer) => $body,
             Want::Response($completer) | Want::AnyResponse($completer) => $body,
@@ -96,7 +101,7 @@ impl Want {
             Err(error) => error.count(),
         };
         let count = match self {
-            Self::Some(count, _) | Self::All(count, _) => content(*count),
+            Self::Some(count, _) | Self::Stream(count, _) | Self::All(count, _) => content(*count),
             Self::Body(_) => content(usize::try_from(limits.body_bytes).unwrap_or(usize::MAX)),
             Self::Trailers(_) | Self::Rest(_) => 0,
             Self::Request(_) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
@@ -111,7 +116,12 @@ impl Want {
     pub(super) fn is_head(&self) -> bool {
         !matches!(
             self,
-            Self::Some(..) | Self::All(..) | Self::Body(_) | Self::Trailers(_) | Self::Rest(_)
+            Self::Some(..)
+                | Self::Stream(..)
+                | Self::All(..)
+                | Self::Body(_)
+                | Self::Trailers(_)
+                | Self::Rest(_)
         )
     }
 
@@ -132,6 +142,11 @@ impl Want {
                 let available = incoming.body.available_now(most, limits);
                 complete_some(&mut incoming.body, available, most, completer)
                     .map(|completer| Self::Some(most, completer))
+            }
+            Self::Stream(most, completer) => {
+                let available = incoming.body.available_stream(limits);
+                complete_some(&mut incoming.body, available, most, completer)
+                    .map(|completer| Self::Stream(most, completer))
             }
             Self::All(count, completer) => {
                 let available = incoming.body.available(count, limits);

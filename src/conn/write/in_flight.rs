@@ -7,6 +7,7 @@ use super::job::WriteJob;
 use super::outgoing::Outgoing;
 use super::writer::Writer;
 use crate::aio::{Notice, Written};
+use crate::conn::ledger::answered_early;
 use crate::conn::queue::Half;
 use crate::error::{Error, ErrorKind};
 
@@ -35,6 +36,11 @@ impl Half<Writer> {
             if let Some(cause) = job.completer.cause() {
                 let ended = self.queue.leave();
                 return self.stop(job, cause, in_flight || ended.is_some());
+            }
+            // So does a refusal of the body.
+            if outgoing.is_refused(&self.link.ledger) {
+                self.queue.leave();
+                return self.end_with(job, answered_early());
             }
             in_flight = true;
             let result = call::write_blocking(transport, &job.parcel, wait);

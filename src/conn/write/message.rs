@@ -13,23 +13,22 @@ pub(crate) struct Message {
     /// The framing of the body, as the head declares it.
     declared: Framing,
     persists: bool,
-    /// The head as it was given, and the form in which it goes out.
+    /// A response that says that its body is empty, because none is attached or declared.
+    assumes_length: bool,
+    /// The head as it was given, and what is changed in what goes out.
     head: Bytes,
-    form: HeadForm,
+    edits: Edits,
     /// What follows the message. It is known once the message is admitted.
     pub(super) then: BodyState,
 }
 
-/// The form in which the head of a response goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HeadForm {
-    AsGiven,
-    /// With a line that announces the close, because the request has done so (RFC 9112 section 9.6).
-    Closing,
-    /// Without a length, because a tunnel has none (RFC 9110 section 9.3.6).
-    Tunnel,
-    /// Announcing the close, too, and without its transfer coding, because the client does not know chunks (section 6.1).
-    Unchunked,
+/// What is changed in the head of a response, for the request that it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Edits {
+    /// A line announces the close.
+    closes: bool,
+    without_coding: bool,
+    without_length: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -44,9 +43,17 @@ impl Message {
             role,
             declared: encoded.then,
             persists: encoded.persists,
+            assumes_length: encoded.assumes_length,
             head: encoded.head.clone(),
-            form: HeadForm::AsGiven,
+            edits: Edits::default(),
             then: BodyState::Complete,
+        }
+    }
+
+    /// So much of its body is written with it.
+    pub(super) fn begin_body(&mut self, count: u64) {
+        if let Framing::Length(length) = self.declared {
+            self.declared = framing::of_length(length.saturating_sub(count));
         }
     }
 
@@ -59,7 +66,7 @@ impl Message {
     pub(super) fn after_response(&self, status: StatusCode, asked: Asked) -> BodyState {
         match asked {
             _ if status == StatusCode::SWITCHING_PROTOCOLS => BodyState::Raw,
-            Asked::Connect if status.is_success() => BodyState::Raw,
+            _ if asked.opens_tunnel(status) => BodyState::Raw,
             Asked::Head => BodyState::Complete,
             _ => self.declared.into(),
         }
@@ -74,24 +81,31 @@ impl Message {
         if is_unchunked && matches!(self.then, BodyState::Chunked(())) {
             self.then = BodyState::UntilEnd;
         }
-        let form = match is_unchunked {
-            _ if asked == Asked::Connect && status.is_success() => HeadForm::Tunnel,
-            true => HeadForm::Unchunked,
-            false if is_last && self.promises_another(status) => HeadForm::Closing,
-            false => HeadForm::AsGiven,
+        let edits = if asked.opens_tunnel(status) {
+            // What follows is no body (RFC 9110 section 9.3.6).
+            Edits {
+                closes: false,
+                without_coding: true,
+                without_length: true,
+            }
+        } else {
+            // A request that announced the close is the last (RFC 9112 section 9.6). To a client that does
+            // not know chunks, the end of the connection is that of the body (section 6.1).
+            Edits {
+                closes: (is_unchunked && self.persists)
+                    || (is_last && self.promises_another(status)),
+                without_coding: is_unchunked,
+                // To GET, something else may be the answer (RFC 9110 section 9.3.2).
+                without_length: asked == Asked::Head && self.assumes_length,
+            }
         };
-        let last = std::mem::replace(&mut self.form, form);
-        (form != last).then(|| match form {
-            HeadForm::AsGiven => self.head.clone(),
-            HeadForm::Closing => encode::with_close(&self.head),
-            HeadForm::Unchunked => encode::without_coding(&self.head),
-            HeadForm::Tunnel => encode::without_length(&self.head),
-        })
+        let last = std::mem::replace(&mut self.edits, edits);
+        (edits != last).then(|| edits.made_in(&self.head))
     }
 
     /// Whether its body was declared chunked, and ends with the stream instead.
     pub(super) fn is_unchunked(&self) -> bool {
-        self.form == HeadForm::Unchunked
+        self.declared == Framing::Chunked && self.then == BodyState::UntilEnd
     }
 
     /// Whether a response of this status says, by not announcing the close, that another may follow.
@@ -106,8 +120,24 @@ impl Message {
             BodyState::Raw => false,
             BodyState::UntilEnd => true,
             BodyState::Complete | BodyState::Length(_) | BodyState::Chunked(()) => {
-                !self.persists || matches!(self.form, HeadForm::Closing | HeadForm::Unchunked)
+                !self.persists || self.edits.closes
             }
         }
+    }
+}
+
+impl Edits {
+    fn made_in(self, head: &Bytes) -> Bytes {
+        let mut head = head.clone();
+        if self.without_coding {
+            head = encode::without_coding(&head);
+        }
+        if self.without_length {
+            head = encode::without_length(&head);
+        }
+        if self.closes {
+            head = encode::with_close(&head);
+        }
+        head
     }
 }

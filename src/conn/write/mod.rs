@@ -6,6 +6,7 @@ mod job;
 mod message;
 mod outgoing;
 mod parcel;
+mod refusal;
 mod writer;
 
 use http::{HeaderMap, Request, Response};
@@ -35,7 +36,8 @@ impl Conn {
     ///
     /// Returns at once and cannot fail here: it makes no system call on the socket, and the outcome
     /// arrives through the aio, once. Success means that the kernel has accepted every byte. Bytes
-    /// of two operations never interleave. An empty vector succeeds with count 0.
+    /// of two operations never interleave. An empty vector succeeds with count 0. A slice that is
+    /// borrowed cannot be lent: [`io`](Self::io) copies it.
     ///
     /// # Errors
     ///
@@ -48,7 +50,7 @@ impl Conn {
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | while queued | untouched, count 0 |
     /// | [`TimedOut`](ErrorKind::TimedOut), [`Canceled`](ErrorKind::Canceled) | in flight | its write side has ended |
     /// | [`Reset`](ErrorKind::Reset), [`Io`](ErrorKind::Io) | the peer or the network failed | its write side has ended |
-    /// | [`Closed`](ErrorKind::Closed) | closed, or a write before this one failed in flight | has ended |
+    /// | [`Closed`](ErrorKind::Closed) | closed; or a write before this one failed in flight; or it is a part of the body of a [`transact`](Self::transact) that was answered early, and not with a success | its write side has ended |
     /// | [`NoMemory`](ErrorKind::NoMemory) | no thread, or the queue is at its [limit](crate::Limits::queued) | untouched |
     ///
     /// # Cancellation
@@ -103,9 +105,9 @@ impl Conn {
     ///
     /// The count is that of head and body. `Content-Length` is set from the body, and `Host` from
     /// the URI's authority if the request has none, empty if there is no authority, which a server may
-    /// refuse. The target is in origin form; for CONNECT in authority form. An empty body is none:
-    /// declare its length, or `Transfer-Encoding: chunked`, in the head, and write it with
-    /// [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
+    /// refuse. The target is in origin form; for CONNECT in authority form. An empty body, `""` as well as
+    /// `()`, is none: to write one in pieces, declare its length, or `Transfer-Encoding: chunked`, in the head,
+    /// and write it with [`write_all`](Self::write_all). A POST, PUT or PATCH that declares nothing gets
     /// `Content-Length: 0`. A vector of the aio is not used and lost.
     ///
     /// # Errors
@@ -133,20 +135,26 @@ impl Conn {
 
     /// Writes a response's head and attached body in one gather write (RFC 9112 section 4).
     ///
-    /// `Content-Length` is set from the body. An empty body is none: declare its length or
-    /// `Transfer-Encoding: chunked` in the head if you write it with [`write_all`](Self::write_all).
+    /// `Content-Length` is set from the body. An empty body, `""` as well as `()`, is none: declare its length
+    /// or `Transfer-Encoding: chunked` in the head if you write it with [`write_all`](Self::write_all).
     /// With neither, the response says `Content-Length: 0`; unless it says `Connection: close`, or is
     /// of HTTP/1.0, and then what is written ends with the connection, by [`finish`](Self::finish).
     /// To a HEAD request that was read with [`read_request`](Self::read_request), the head alone is
-    /// written. The response to a request that announced the close, or that was of HTTP/1.0, says
+    /// written, without a length that was neither declared nor that of an attached body; nothing may be written
+    /// after it, as after any message that is complete. What opens a tunnel, a success for CONNECT, has no
+    /// body, and goes without `Content-Length` and `Transfer-Encoding`.
+    ///
+    /// The response to a request that announced the close, or that was of HTTP/1.0, says
     /// `Connection: close` by itself, and to one of HTTP/1.0 a body that is declared chunked is written
-    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). A
-    /// [`Reason`](crate::Reason) among the
-    /// response's extensions goes before the usual phrase.
+    /// without chunks and ends with the connection (RFC 9112 sections 6.1 and 9.6). To HTTP/1.0, nothing of
+    /// an interim response is written (RFC 9110 section 15.2): the count is 0. A success for CONNECT
+    /// declares no body. A [`Reason`](crate::Reason) among the response's
+    /// extensions goes before the usual phrase.
     ///
     /// # Errors
     ///
-    /// As for [`write_request`](Self::write_request). What announces the close here is the response
+    /// As for [`write_request`](Self::write_request); [`InvalidInput`](ErrorKind::InvalidInput) also for a body
+    /// that is attached to what opens a tunnel. What announces the close here is the response
     /// before this one, or the request before the one that it answers.
     ///
     /// # Cancellation

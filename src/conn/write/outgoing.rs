@@ -10,6 +10,8 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
+use http::{StatusCode, Version};
+
 use super::message::Role;
 use super::parcel::{Content, Frame, Parcel};
 use crate::conn::ledger::{Ledger, close_announced};
@@ -23,6 +25,8 @@ pub(crate) struct Outgoing {
     body: BodyState,
     /// Requests whose heads are out.
     requests: u64,
+    /// The request that the last head was.
+    request: Option<u64>,
     /// Final responses whose heads are out.
     responses: u64,
     /// The last message announced the close: no other follows.
@@ -36,6 +40,8 @@ pub(crate) enum Obstacle {
     NotAllowed(Error),
     /// It ends the body by ending the stream, after all that is before it.
     EndsStream,
+    /// The body before it is not to go on, and so nothing can follow.
+    Refused,
 }
 
 impl From<Error> for Obstacle {
@@ -57,10 +63,14 @@ impl Outgoing {
         ledger: &Ledger,
     ) -> Result<Option<u64>, Obstacle> {
         self.observe_upgrade(ledger);
+        if self.is_refused(ledger) && !matches!(parcel.content, Content::End) {
+            return Err(Obstacle::Refused);
+        }
         let mut number = None;
         if !parcel.is_begun() {
             match &parcel.content {
                 Content::Vector => self.admit_vector(parcel)?,
+                Content::Stream => self.expect_no_messages()?,
                 Content::Message(_) => number = self.admit_message(parcel, ledger)?,
                 Content::Finish(_) => self.admit_finish(parcel)?,
                 Content::CloseWrite => return Err(self.admit_close()),
@@ -70,6 +80,17 @@ impl Outgoing {
         let length = parcel.payload();
         self.advance(parcel, length);
         Ok(number)
+    }
+
+    /// The request whose body is being written.
+    fn in_body(&self) -> Option<u64> {
+        self.request.filter(|_| !self.body.is_between_messages())
+    }
+
+    /// Whether the body that is being written is not to go on.
+    pub(super) fn is_refused(&self, ledger: &Ledger) -> bool {
+        self.in_body()
+            .is_some_and(|number| ledger.written.is_refused(number))
     }
 
     /// The other direction may have ended HTTP.
@@ -83,6 +104,7 @@ impl Outgoing {
     pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
         self.observe_upgrade(ledger);
         self.advance(parcel, parcel.counted());
+        ledger.written.set_in_body(self.in_body());
         if let Content::Message(message) = &parcel.content {
             ledger.written.sent(self.requests);
             ledger.read.answered(self.responses);
@@ -105,14 +127,25 @@ impl Outgoing {
                 self.body = message.then;
                 self.closing |= message.announces_close();
                 self.is_unchunked = message.is_unchunked();
+                self.request = None;
                 match message.role {
-                    Role::Request(_) => self.requests += 1,
+                    Role::Request(_) => {
+                        self.request = Some(self.requests);
+                        self.requests += 1;
+                    }
                     Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
                     Role::Response(_) => {}
                 }
             }
             Content::Finish(_) => self.body = BodyState::Complete,
-            Content::CloseWrite | Content::End => {}
+            Content::Stream | Content::CloseWrite | Content::End => {}
+        }
+    }
+
+    fn expect_no_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw => Ok(()),
+            _ => Err(invalid_input("messages are written on the connection")),
         }
     }
 
@@ -159,24 +192,7 @@ impl Outgoing {
     }
 
     fn admit_message(&self, parcel: &mut Parcel, ledger: &Ledger) -> Result<Option<u64>, Error> {
-        match self.body {
-            BodyState::Raw | BodyState::Complete => {}
-            BodyState::Length(left) => {
-                return Err(unusable().with_words(move |f| {
-                    write!(f, "{left} bytes of the body before it are not written yet")
-                }));
-            }
-            BodyState::Chunked(()) => {
-                return Err(invalid_input(
-                    "the chunked body before it is not finished: finish it with `Conn::finish`",
-                ));
-            }
-            BodyState::UntilEnd => {
-                return Err(invalid_input(
-                    "the body before it ends with the connection: no message can follow",
-                ));
-            }
-        }
+        self.expect_between_messages()?;
         let Content::Message(message) = &mut parcel.content else {
             return Ok(None);
         };
@@ -188,18 +204,54 @@ impl Outgoing {
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                let note = ledger.read.look_up(self.responses);
-                let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
-                message.then = message.after_response(status, note.asked);
-                if let Some(head) = message.adapt(status, note, is_last) {
-                    parcel.bufs.replace_first(head);
-                }
-                // What was asked for is the head alone (RFC 9110 section 9.3.2).
-                let is_head = note.asked == Asked::Head;
-                parcel.bufs.show(if is_head { 1 } else { usize::MAX });
+                self.admit_response(parcel, status, ledger)?;
                 Ok(None)
             }
         }
+    }
+
+    fn expect_between_messages(&self) -> Result<(), Error> {
+        match self.body {
+            BodyState::Raw | BodyState::Complete => Ok(()),
+            BodyState::Length(left) => Err(unusable().with_words(move |f| {
+                write!(f, "{left} bytes of the body before it are not written yet")
+            })),
+            BodyState::Chunked(()) => Err(invalid_input(
+                "the chunked body before it is not finished: finish it with `Conn::finish`",
+            )),
+            BodyState::UntilEnd => Err(invalid_input(
+                "the body before it ends with the connection: no message can follow",
+            )),
+        }
+    }
+
+    /// Makes of a response what its request allows.
+    fn admit_response(
+        &self,
+        parcel: &mut Parcel,
+        status: StatusCode,
+        ledger: &Ledger,
+    ) -> Result<(), Error> {
+        let Content::Message(message) = &mut parcel.content else {
+            return Ok(());
+        };
+        let note = ledger.read.look_up(self.responses);
+        let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
+        message.then = message.after_response(status, note.asked);
+        if let Some(head) = message.adapt(status, note, is_last) {
+            parcel.bufs.replace_first(head);
+        }
+        parcel.bufs.show(match note.asked {
+            // A client of HTTP/1.0 would take it for the final one (RFC 9110 section 15.2).
+            _ if note.version == Version::HTTP_10 && framing::is_interim(status) => 0,
+            // What was asked for is the head alone (RFC 9110 section 9.3.2).
+            Asked::Head => 1,
+            _ => usize::MAX,
+        });
+        if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
+            return Err(invalid_input("a response that opens a tunnel has no body"));
+        }
+        Ok(())
     }
 
     fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {

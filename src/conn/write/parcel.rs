@@ -26,6 +26,8 @@ pub(crate) struct Parcel {
 pub(crate) enum Content {
     /// Bytes: of a body, or of whatever is spoken when no message is.
     Vector,
+    /// Bytes, and no message is spoken.
+    Stream,
     /// A head, and the body that is attached to it.
     Message(Box<Message>),
     /// The end of a body, with the last chunk in case the body is chunked.
@@ -89,10 +91,25 @@ impl Parcel {
         Self::new(Content::Message(Box::new(message)), bufs, Until::All)
     }
 
-    /// Content of a body, or of whatever is spoken.
+    /// A message with the beginning of its body, whose head declares a length of so much at least.
+    pub(crate) fn with_beginning(mut self, content: Bytes) -> Self {
+        if let Content::Message(message) = &mut self.content {
+            message.begin_body(content.len() as u64);
+            self.bufs.push(content);
+        }
+        self
+    }
+
+    /// Content of a body.
     pub(crate) fn content(content: Bytes) -> Self {
         let bufs = std::iter::once(content).collect();
         Self::new(Content::Vector, bufs, Until::All)
+    }
+
+    /// A piece of what is no message.
+    pub(crate) fn stream(piece: Bytes) -> Self {
+        let bufs = std::iter::once(piece).collect();
+        Self::new(Content::Stream, bufs, Until::All)
     }
 
     /// The end of a body, as `request`.

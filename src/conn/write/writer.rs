@@ -31,6 +31,7 @@ use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
+use crate::conn::ledger::answered_early;
 use crate::conn::queue::{Direction, EndReason, Half, Next};
 use crate::error::{Error, ErrorKind};
 
@@ -69,9 +70,7 @@ impl Direction for Writer {
 
     /// The cause is recorded. This wakes the call, and whoever makes it finishes with the exact count.
     fn interrupt_blocked(half: &Half<Self>, operation: &dyn Operation) {
-        if half.queue.end_if_blocked_in(operation.id()) {
-            let _ = half.link.transport.abort(Shutdown::Write);
-        }
+        half.interrupt_call(operation);
     }
 }
 
@@ -217,6 +216,10 @@ impl Half<Writer> {
                         Obstacle::EndsStream => {
                             self.requeue(batch);
                             return notices.extend(self.end_stream(job));
+                        }
+                        Obstacle::Refused => {
+                            self.requeue(batch);
+                            return self.end_with(job, answered_early());
                         }
                     }
                 }

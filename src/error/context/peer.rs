@@ -19,7 +19,7 @@ use crate::transport::Addr;
 /// assert_eq!((peer.host(), peer.port()), (Some("localhost"), Some(1)));
 /// assert_eq!(peer.to_string(), "localhost:1");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
     host: Option<Box<str>>,
     port: Option<u16>,
@@ -27,13 +27,23 @@ pub struct Peer {
     role: Role,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Role {
     Proxy,
     Other,
 }
 
 impl Peer {
+    /// Somebody of whom nothing but this is known.
+    pub(crate) fn of(addr: Addr) -> Self {
+        Self {
+            host: None,
+            port: None,
+            addr,
+            role: Role::Other,
+        }
+    }
+
     /// Somebody who is known by a name.
     pub(crate) fn named(host: impl Into<Box<str>>, port: Option<u16>) -> Self {
         Self {
@@ -83,17 +93,6 @@ impl Peer {
     }
 }
 
-impl From<Addr> for Peer {
-    fn from(addr: Addr) -> Self {
-        Self {
-            host: None,
-            port: None,
-            addr,
-            role: Role::Other,
-        }
-    }
-}
-
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_proxy() {
@@ -120,7 +119,7 @@ mod tests {
     fn a_name_goes_before_an_address() {
         let address = Addr::Ip(([192, 0, 2, 1], 80).into());
         for (peer, shown, port) in [
-            (Peer::from(address.clone()), "192.0.2.1:80", Some(80)),
+            (Peer::of(address.clone()), "192.0.2.1:80", Some(80)),
             (
                 Peer::named("example.com", Some(8080)).at(address),
                 "example.com:8080",
@@ -133,12 +132,12 @@ mod tests {
             ),
             (Peer::named("what?", None), "what?", None),
             (
-                Peer::from(Addr::Unix(Some("/run/a.sock".into()))),
+                Peer::of(Addr::Unix(Some("/run/a.sock".into()))),
                 "unix:/run/a.sock",
                 None,
             ),
             (
-                Peer::from(Addr::Unix(None)),
+                Peer::of(Addr::Unix(None)),
                 "a Unix socket without a name",
                 None,
             ),

@@ -93,6 +93,11 @@ impl Decoder {
         matches!(self.state, State::Complete)
     }
 
+    /// Whether it is, and nothing came after the last chunk.
+    pub(crate) fn is_complete_without_trailers(&self) -> bool {
+        self.is_complete() && self.trailers.is_empty()
+    }
+
     /// What came after the last chunk, without what is not allowed there. Empty before the body is
     /// complete, and the second time.
     pub(crate) fn take_trailers(&mut self) -> HeaderMap {

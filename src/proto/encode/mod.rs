@@ -25,6 +25,8 @@ pub(crate) struct Encoded {
     /// The body that is to be written after the attached one.
     pub(crate) then: Framing,
     pub(crate) persists: bool,
+    /// Of a response: it says that its body is empty, because none is attached or declared.
+    pub(crate) assumes_length: bool,
 }
 
 /// What is wrong with a header that has a byte such as CR, LF or NUL.

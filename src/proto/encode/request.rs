@@ -79,6 +79,7 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
         head: head.freeze(),
         then,
         persists: framing::persists(version, headers),
+        assumes_length: false,
     })
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
         then,
         // An interim response says nothing about what comes after the final one.
         persists: persists || status.is_informational(),
+        assumes_length: needs_length && !declares && response.body().is_empty(),
     })
 }
 
@@ -73,13 +74,12 @@ pub(crate) fn with_close(head: &Bytes) -> Bytes {
     closing.freeze()
 }
 
-/// The head of a response without its transfer coding, which announces the close instead: for a peer that
-/// does not know chunks (RFC 9112 section 6.1).
+/// The head of a response without its transfer coding.
 pub(crate) fn without_coding(head: &Bytes) -> Bytes {
-    with_close(&without(head, b"transfer-encoding:"))
+    without(head, b"transfer-encoding:")
 }
 
-/// The head of a response that opens a tunnel, without a length (RFC 9110 section 9.3.6).
+/// The head of a response without its length.
 pub(crate) fn without_length(head: &Bytes) -> Bytes {
     without(head, b"content-length:")
 }

@@ -77,6 +77,19 @@ fn coding(headers: &HeaderMap) -> Result<Declared, Error> {
     Ok(declared)
 }
 
+/// # Errors
+///
+/// `NotSupported`, with a detail that names the coding: the body is coded before it is chunked, or is not
+/// chunked at all.
+pub(in crate::proto) fn expect_chunked_alone(headers: &HeaderMap) -> Result<(), Error> {
+    let mut codings = elements(headers, TRANSFER_ENCODING);
+    match codings.find(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+        None => Ok(()),
+        Some(coding) => Err(Error::new(ErrorKind::NotSupported)
+            .with_detail_about("a transfer coding besides chunked is not supported", coding)),
+    }
+}
+
 /// Whether the connection may be used after a message with this head (RFC 9112 section 9.3).
 pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
     let says = |word: &[u8]| elements(headers, CONNECTION).any(|e| e.eq_ignore_ascii_case(word));

@@ -19,10 +19,10 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 pub(crate) use self::declared::persists;
-pub(super) use self::declared::{Declared, declared, elements};
+pub(super) use self::declared::{Declared, declared, elements, expect_chunked_alone};
 pub(crate) use self::request::{of_request, take_host_from_target};
 pub(crate) use self::response::{is_interim, is_sound, of_response};
 
@@ -49,6 +49,13 @@ pub(crate) enum Asked {
     Other,
 }
 
+impl Asked {
+    /// Whether a final response of this status is followed by a tunnel, as a success is for CONNECT.
+    pub(crate) fn opens_tunnel(self, status: StatusCode) -> bool {
+        self == Self::Connect && status.is_success()
+    }
+}
+
 impl From<&Method> for Asked {
     fn from(method: &Method) -> Self {
         match *method {
@@ -59,7 +66,8 @@ impl From<&Method> for Asked {
     }
 }
 
-fn of_length(length: u64) -> Framing {
+/// A length of 0 is no body.
+pub(crate) fn of_length(length: u64) -> Framing {
     match length {
         0 => Framing::None,
         length => Framing::Length(length),

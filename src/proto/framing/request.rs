@@ -1,11 +1,11 @@
 //! The body of a request, and the host that it is for.
 
-use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Request, Uri, Version};
+use http::header::HOST;
+use http::{HeaderValue, Request, Uri, Version};
 
-use super::declared::{Declared, declared, elements, refused, refused_value};
+use super::declared::{Declared, declared, expect_chunked_alone, refused, refused_value};
 use super::{Framing, of_length};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::proto::authority::HostPort;
 
 /// The body of a received request.
@@ -19,10 +19,7 @@ pub(crate) fn of_request<B>(head: &Request<B>) -> Result<Framing, Error> {
     match declared(head.version(), head.headers())? {
         Declared::Nothing => Ok(Framing::None),
         Declared::Length(length) => Ok(of_length(length)),
-        Declared::Chunked => match other_coding(head.headers()) {
-            None => Ok(Framing::Chunked),
-            Some(coding) => Err(not_supported(coding)),
-        },
+        Declared::Chunked => expect_chunked_alone(head.headers()).map(|()| Framing::Chunked),
         // A request cannot end with the stream: the answer has to come back on it.
         Declared::Coded => Err(refused("the body of the request has no end")),
     }
@@ -65,14 +62,4 @@ pub(crate) fn take_host_from_target<B>(head: &mut Request<B>) {
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
         head.headers_mut().insert(HOST, host);
     }
-}
-
-/// A coding besides chunked.
-fn other_coding(headers: &HeaderMap) -> Option<&[u8]> {
-    elements(headers, TRANSFER_ENCODING).find(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
-}
-
-fn not_supported(coding: &[u8]) -> Error {
-    Error::new(ErrorKind::NotSupported)
-        .with_detail_about("a transfer coding besides chunked is not supported", coding)
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 pub(crate) fn of_response<B>(head: &Response<B>, asked: Asked) -> Result<Framing, Error> {
     match (head.status(), asked) {
         (StatusCode::SWITCHING_PROTOCOLS, _) => return Ok(Framing::Tunnel),
-        (status, Asked::Connect) if status.is_success() => return Ok(Framing::Tunnel),
+        (status, _) if asked.opens_tunnel(status) => return Ok(Framing::Tunnel),
         // Here the headers speak of the body that another answer would have had.
         (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) | (_, Asked::Head) => {
             return Ok(Framing::None);
@@ -37,7 +37,7 @@ pub(crate) fn is_sound<B>(head: &Response<B>, asked: Asked) -> bool {
     let headers = head.headers();
     match (head.status(), asked) {
         (StatusCode::SWITCHING_PROTOCOLS, _) => true,
-        (status, Asked::Connect) if status.is_success() => true,
+        (status, _) if asked.opens_tunnel(status) => true,
         (status, _) if status.is_informational() || status == StatusCode::NO_CONTENT => {
             !(headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING))
         }

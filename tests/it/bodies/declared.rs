@@ -169,6 +169,57 @@ fn a_response_to_a_head_request_has_no_body_on_the_wire() {
     assert_wire(conn, peer, &expected);
 }
 
+/// It has no body, which says nothing about the length that the answer to GET would have.
+#[test]
+fn a_response_to_a_head_request_says_no_length_that_nobody_declared() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    let answer = |peer: &mut Peer, method: &str, response: response::Builder, head: &str| {
+        peer.say(format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        settle(conn.read_request(Aio::new())).unwrap();
+        let response = response.body("").unwrap();
+        let written = settle(conn.write_response(Aio::new(), response)).unwrap();
+        assert_eq!(peer.head(), head);
+        assert_eq!(written.count(), head.len() as u64);
+    };
+    let status = |status: u16| Response::builder().status(status);
+    answer(&mut peer, "HEAD", status(200), "HTTP/1.1 200 OK\r\n\r\n");
+    let empty = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    answer(&mut peer, "GET", status(200), empty);
+    let declared = status(200).header("Content-Length", "0");
+    answer(&mut peer, "HEAD", declared, empty);
+    let not_found = "HTTP/1.1 404 Not Found\r\n\r\n";
+    answer(&mut peer, "HEAD", status(404), not_found);
+    assert!(conn.is_reusable());
+    // Its request is the last.
+    peer.say("HEAD / HTTP/1.0\r\n\r\n");
+    settle(conn.read_request(Aio::new())).unwrap();
+    settle(conn.write_response(Aio::new(), Response::new(()))).unwrap();
+    assert_eq!(peer.head(), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+}
+
+/// What follows its head is the tunnel's (RFC 9110 section 9.3.6).
+#[test]
+fn a_response_that_opens_a_tunnel_has_neither_body_nor_framing() {
+    let (conn, mut peer) = pair(Family::Tcp);
+    peer.say("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
+    settle(conn.read_request(Aio::new())).unwrap();
+    let aio = conn.write_response(Aio::new(), Response::new("welcome"));
+    assert_eq!(failure(settle(aio)), (ErrorKind::InvalidInput, 0));
+    // Nothing of it was sent, and the request can be answered.
+    let chunked = Response::builder().header("Transfer-Encoding", "chunked");
+    settle(conn.write_response(Aio::new(), chunked.body(()).unwrap())).unwrap();
+    settle(conn.write_all(Aio::new().iov(["raw"]))).unwrap();
+    assert_wire(conn, peer, "HTTP/1.1 200 OK\r\n\r\nraw");
+    // One that refuses it is a message.
+    let (conn, mut peer) = pair(Family::Tcp);
+    peer.say("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
+    settle(conn.read_request(Aio::new())).unwrap();
+    let refusal = Response::builder().status(403).body("no").unwrap();
+    settle(conn.write_response(Aio::new(), refusal)).unwrap();
+    let expected = "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno";
+    assert_wire(conn, peer, expected);
+}
+
 #[test]
 fn a_response_says_where_its_body_ends() {
     let ask = |peer: &mut Peer| peer.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");

@@ -166,3 +166,34 @@ fn a_streaming_call_follows_redirections_too() {
     let error = settle(client.transact_streaming(Aio::new(), request)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
+
+/// A count of 0 would say that nobody has seen it.
+#[test]
+fn a_call_that_fails_after_a_redirection_counts_what_a_server_has_got() {
+    let (_nobody, address) = refusing();
+    let nowhere = format!("http://{address}/");
+    for (status, location, kind) in [
+        (303, &nowhere[..], ErrorKind::Refused),
+        (307, &nowhere, ErrorKind::Refused),
+        (307, "ftp://h/", ErrorKind::Protocol),
+        (307, "/again", ErrorKind::TooLarge),
+    ] {
+        let to = location.to_owned();
+        let site = Site::listen(move |visit| {
+            while visit.request().is_some() {
+                visit.say(moved(status, &to));
+            }
+        });
+        let client = Client::builder().max_redirects(2).build();
+        for way in WAYS {
+            let request = site.ask(Method::POST, "/", "content");
+            let least = "POST / HTTP/1.1\r\n\r\ncontent".len() as u64;
+            let error = way(client.transact(Aio::new(), request)).unwrap_err();
+            assert_eq!(error.kind(), kind, "{status} {location}");
+            assert!(error.count() >= least, "{status} {location}: {error:?}");
+        }
+    }
+    let client = Client::builder().max_redirects(2).build();
+    let refused = settle(client.get(Aio::new(), &nowhere));
+    assert_eq!(failure(refused), (ErrorKind::Refused, 0));
+}

@@ -55,3 +55,29 @@ fn what_a_waiter_takes_back_is_cancelled() {
         half.end();
     });
 }
+
+/// It lies in the queue, or the thread has it or is blocked for it: the next read gets what arrives.
+#[test]
+fn a_dropped_read_takes_nothing_and_the_next_goes_on() {
+    check(|| {
+        let half = Half::new(0);
+        let first = half.submit().canceled_when_dropped();
+        let second = half.submit();
+        drop(first);
+        half.arrive();
+        assert_eq!(second.wait().unwrap(), 1);
+        half.end();
+    });
+}
+
+#[test]
+fn a_dropped_read_that_was_held_back_takes_nothing() {
+    check(|| {
+        let half = Half::new(0);
+        let (first, _) = half.hold_back();
+        drop(first.canceled_when_dropped());
+        half.arrive();
+        assert_eq!(half.submit().wait().unwrap(), 1);
+        half.end();
+    });
+}
