@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::task::Task;
 use super::trust;
-use super::usage::Discreet;
+use super::usage::Confidential;
 
 // No doc comment: clap would show it as what the tool is for.
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub(crate) struct Access {
     ///
     /// Its port is 80 unless it says another. Proxies that speak TLS or SOCKS are not supported.
     #[arg(short = 'x', long, value_name = "URL", requires = "url",
-        value_parser = Discreet(proxy))]
+        value_parser = Confidential(proxy))]
     proxy: Option<Proxies>,
 
     /// Use the proxies that the environment names

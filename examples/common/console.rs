@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use http_aio::http::{Request, Response};
+use http_aio::http::{Request, Response, StatusCode, Uri};
 use http_aio::{Event, ResponseExt};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 // No doc comment: clap would show it as what the tool is for.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub(crate) struct Volume {
+pub(crate) struct Verbosity {
     /// Say nothing: no progress, no notes, no last line
     ///
     /// The exit status tells how it ended. Wrong usage is told nevertheless, and -v shows what it shows.
@@ -32,20 +32,24 @@ pub(crate) struct Volume {
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
     tool: &'static str,
-    volume: Volume,
+    verbosity: Verbosity,
     bars: MultiProgress,
 }
 
-impl Volume {
+impl Verbosity {
     pub(crate) fn is_silent(self) -> bool {
         self.silent
     }
 }
 
 impl Console {
-    pub(crate) fn new(tool: &'static str, volume: Volume) -> Self {
+    pub(crate) fn new(tool: &'static str, verbosity: Verbosity) -> Self {
         let bars = MultiProgress::new();
-        Self { tool, volume, bars }
+        Self {
+            tool,
+            verbosity,
+            bars,
+        }
     }
 
     /// A sentence for the user.
@@ -54,20 +58,20 @@ impl Console {
     }
 
     pub(crate) fn line(&self, line: &str) {
-        if !self.volume.silent {
+        if !self.verbosity.silent {
             self.write(&format!("{line}\n"));
         }
     }
 
     pub(crate) fn request<B>(&self, request: &Request<B>) {
-        if self.volume.verbose {
+        if self.verbosity.verbose {
             self.write(&head::marked('>', &head::request(request)));
         }
     }
 
-    /// And the interim ones before it.
+    /// Also the interim responses that came before it.
     pub(crate) fn response<B>(&self, response: &Response<B>) {
-        if !self.volume.verbose {
+        if !self.verbosity.verbose {
             return;
         }
         for interim in response.interim() {
@@ -76,7 +80,7 @@ impl Console {
         self.write(&head::marked('<', &head::response(response)));
     }
 
-    /// What the client does besides.
+    /// What the client does behind a request.
     pub(crate) fn event(&self, event: &Event<'_>) {
         let line = match event {
             Event::Connecting { host, port, .. } => format!("connecting to {host}, port {port}"),
@@ -88,20 +92,29 @@ impl Console {
             }
             Event::Reused { peer, .. } => format!("over the connection to {peer} again"),
             Event::SentAgain { .. } => "sent again, because that connection was closed".to_owned(),
-            Event::Redirected { status, to, .. } => format!("{status}: redirected to {to}"),
+            Event::Redirected { status, to, .. } => return self.redirected(*status, to),
             _ => return,
         };
-        if self.volume.verbose {
+        self.remark(&line);
+    }
+
+    pub(crate) fn redirected(&self, status: StatusCode, to: &Uri) {
+        self.remark(&format!("{status}: redirected to {to}"));
+    }
+
+    fn remark(&self, line: &str) {
+        if self.verbosity.verbose {
             self.write(&format!("* {line}\n"));
         }
     }
 
-    /// A bar, where somebody can watch it, until it is dropped.
-    pub(crate) fn progress(&self, total: Option<u64>) -> Progress {
-        if self.volume.silent || !io::stderr().is_terminal() {
+    /// A bar for what is called so, where somebody can watch it, until it is dropped.
+    pub(crate) fn progress(&self, name: &str, total: Option<u64>) -> Progress {
+        if self.verbosity.silent || !io::stderr().is_terminal() {
             return Progress(ProgressBar::hidden());
         }
-        let progress = Progress(self.bars.add(ProgressBar::no_length()));
+        let bar = ProgressBar::no_length().with_prefix(name.to_owned());
+        let progress = Progress(self.bars.add(bar));
         progress.expect(total);
         progress.0.enable_steady_tick(TICK);
         progress
@@ -128,9 +141,9 @@ impl Progress {
     pub(crate) fn expect(&self, total: Option<u64>) {
         let template = match total {
             Some(_) => {
-                "[{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left {msg}"
+                "{prefix}[{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left {msg}"
             }
-            None => "{spinner} {bytes}, {binary_bytes_per_sec} {msg}",
+            None => "{prefix}{spinner} {bytes}, {binary_bytes_per_sec} {msg}",
         };
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());

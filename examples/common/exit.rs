@@ -37,7 +37,7 @@ pub(crate) const EXIT_STATUSES: &str = "\
 Exit status, as with curl where it has one for the case:
      0  ok
      2  wrong usage
-     5  the proxy cannot be resolved or reached, or refuses
+     5  the proxy cannot be resolved or reached, or makes no tunnel
      6  the host cannot be resolved
      7  no connection to the host
      8  the answer is not HTTP/1, or too large

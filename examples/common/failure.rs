@@ -62,73 +62,8 @@ impl Failure {
 
     /// About an operation that failed.
     pub(crate) fn of(error: &Error, phase: Phase) -> Self {
-        let detail = error.detail();
-        let detail = detail.as_deref();
-        let (exit, why) = match error.kind() {
-            ErrorKind::TimedOut => return Self::timed_out(),
-            ErrorKind::Canceled => return Self::interrupted(),
-            ErrorKind::Resolve => return Self::at_peer(error, Exit::Resolve, "cannot resolve"),
-            ErrorKind::Unreachable => return Self::at_peer(error, Exit::Connect, "cannot reach"),
-            ErrorKind::Refused => return Self::refused(error),
-            ErrorKind::Reset | ErrorKind::Closed => return Self::broken(error, phase),
-            ErrorKind::NotSupported if !cfg!(feature = "tls") => return Self::no_tls(),
-            ErrorKind::Untrusted => (Exit::Untrusted, said("not trusted", detail)),
-            ErrorKind::Tls => (Exit::Tls, said("TLS failed", detail)),
-            ErrorKind::Protocol => match detail {
-                None => (Exit::Reply, "the answer is not HTTP/1".to_owned()),
-                why => (Exit::Reply, said("the answer cannot be used", why)),
-            },
-            ErrorKind::TooLarge if error.limit() == Some("max_redirects") => {
-                (Exit::Redirects, "too many redirections".to_owned())
-            }
-            ErrorKind::TooLarge => (Exit::Reply, "the answer is too large".to_owned()),
-            ErrorKind::NoMemory => (Exit::Memory, cause(error)),
-            ErrorKind::Io => (phase.exit(), cause(error)),
-            ErrorKind::InvalidInput => (
-                Exit::Other,
-                detail.map_or_else(|| cause(error), str::to_owned),
-            ),
-            _ => (Exit::Other, cause(error)),
-        };
-        Self { exit, why }
-    }
-
-    fn at_peer(error: &Error, exit: Exit, what: &str) -> Self {
-        let Some(peer) = error.peer() else {
-            return Self::new(exit, format!("{what} the host"));
-        };
-        let host = peer
-            .host()
-            .map_or_else(|| peer.addr().to_string(), str::to_owned);
-        match peer.is_proxy() {
-            true => Self::new(Exit::Proxy, format!("{what} the proxy {host}")),
-            false => Self::new(exit, format!("{what} {host}")),
-        }
-    }
-
-    /// By nobody who listens, or by a proxy that will not make a tunnel.
-    fn refused(error: &Error) -> Self {
-        match error.detail() {
-            Some(why) => Self::new(Exit::Proxy, why),
-            None if is_about_proxy(error) => {
-                Self::new(Exit::Proxy, "connection refused by the proxy")
-            }
-            None => Self::new(Exit::Connect, "connection refused"),
-        }
-    }
-
-    /// About a connection that is gone.
-    fn broken(error: &Error, phase: Phase) -> Self {
-        let why = match phase {
-            _ if !has_closed(error) => "reset by peer",
-            Phase::Sending | Phase::Receiving => "closed",
-            Phase::Connecting | Phase::Securing | Phase::Waiting => "closed without an answer",
-        };
-        let exit = match phase {
-            Phase::Waiting if has_closed(error) && !error.is_incomplete_message() => Exit::NoAnswer,
-            phase => phase.exit(),
-        };
-        Self::new(exit, why)
+        let exit = exit(error, phase);
+        Self::new(exit, sentence(error, phase))
     }
 
     /// About a file, or what is like one, that cannot be read.
@@ -158,47 +93,97 @@ impl Failure {
     }
 }
 
-impl Phase {
-    fn exit(self) -> Exit {
-        match self {
-            Self::Connecting => Exit::Connect,
-            Self::Securing => Exit::Tls,
-            Self::Sending => Exit::Send,
-            Self::Waiting | Self::Receiving => Exit::Receive,
+fn exit(error: &Error, phase: Phase) -> Exit {
+    let is_connecting = matches!(phase, Phase::Connecting | Phase::Securing);
+    match error.kind() {
+        ErrorKind::TimedOut => Exit::TimedOut,
+        ErrorKind::Canceled => Exit::Interrupted,
+        ErrorKind::Untrusted => Exit::Untrusted,
+        ErrorKind::Tls => Exit::Tls,
+        ErrorKind::NoMemory => Exit::Memory,
+        ErrorKind::Resolve | ErrorKind::Unreachable | ErrorKind::Refused
+            if is_about_proxy(error) =>
+        {
+            Exit::Proxy
         }
+        _ if is_connecting && is_about_proxy(error) => Exit::Proxy,
+        ErrorKind::Resolve => Exit::Resolve,
+        ErrorKind::Unreachable | ErrorKind::Refused => Exit::Connect,
+        ErrorKind::TooLarge if is_about_redirections(error) => Exit::Redirects,
+        ErrorKind::Protocol | ErrorKind::TooLarge => Exit::Reply,
+        ErrorKind::Reset if has_closed(error) && is_nothing(error, phase) => Exit::NoAnswer,
+        ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Io => match phase {
+            Phase::Connecting => Exit::Connect,
+            Phase::Securing => Exit::Tls,
+            Phase::Sending => Exit::Send,
+            Phase::Waiting | Phase::Receiving => Exit::Receive,
+        },
+        _ => Exit::Other,
     }
 }
 
-/// What a connect was doing when it failed. A proxy is asked for a tunnel before any TLS.
-pub(crate) fn phase_of_connect(error: &Error, is_secure: bool) -> Phase {
-    match is_secure {
-        true if is_about_proxy(error) => Phase::Waiting,
-        true => Phase::Securing,
-        false => Phase::Connecting,
-    }
-}
-
-/// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
-pub(crate) fn has_closed(error: &Error) -> bool {
-    !error.is_reset()
+fn sentence(error: &Error, phase: Phase) -> String {
+    let text = match (error.kind(), error.detail()) {
+        (ErrorKind::TimedOut, _) => "timed out",
+        (ErrorKind::Canceled, _) => "canceled",
+        (ErrorKind::Reset, _) if error.is_reset() => "reset by peer",
+        (ErrorKind::Reset | ErrorKind::Closed, _) => match phase {
+            Phase::Sending | Phase::Receiving => "closed",
+            Phase::Connecting | Phase::Securing | Phase::Waiting => "closed without an answer",
+        },
+        (ErrorKind::NotSupported, _) if !cfg!(feature = "tls") => NO_TLS,
+        (ErrorKind::Untrusted, Some(why)) => return format!("not trusted: {why}"),
+        (ErrorKind::Tls, Some(why)) => return format!("TLS failed: {why}"),
+        (ErrorKind::Protocol, Some(why)) => return format!("the answer cannot be used: {why}"),
+        (ErrorKind::Protocol, None) => "the answer is not HTTP/1",
+        (ErrorKind::Refused | ErrorKind::InvalidInput, Some(why)) => return why.into_owned(),
+        (ErrorKind::Refused, None) if is_about_proxy(error) => "connection refused by the proxy",
+        (ErrorKind::Refused, None) => "connection refused",
+        (ErrorKind::Resolve, _) => return format!("cannot resolve {}", host(error)),
+        (ErrorKind::Unreachable, _) => return format!("cannot reach {}", host(error)),
+        (ErrorKind::TooLarge, _) if is_about_redirections(error) => "too many redirections",
+        (ErrorKind::TooLarge, _) => "the answer is too large",
+        _ => {
+            return match error.source() {
+                Some(source) => plain(source),
+                None => error.to_string(),
+            };
+        }
+    };
+    text.to_owned()
 }
 
 fn is_about_proxy(error: &Error) -> bool {
     error.peer().is_some_and(Peer::is_proxy)
 }
 
-fn said(what: &str, why: Option<&str>) -> String {
-    match why {
-        Some(why) => format!("{what}: {why}"),
-        None => what.to_owned(),
+fn is_about_redirections(error: &Error) -> bool {
+    error.limit() == Some("max_redirects")
+}
+
+/// Whether nothing came of what was waited for.
+fn is_nothing(error: &Error, phase: Phase) -> bool {
+    phase == Phase::Waiting && !error.is_incomplete_message()
+}
+
+/// Whom it is about, without the port.
+fn host(error: &Error) -> String {
+    let Some(peer) = error.peer() else {
+        return "the server".to_owned();
+    };
+    let host = match peer.host() {
+        Some(host) => host.to_owned(),
+        None => peer.addr().to_string(),
+    };
+    match peer.is_proxy() {
+        true => format!("the proxy {host}"),
+        false => host,
     }
 }
 
-fn cause(error: &Error) -> String {
-    match error.source() {
-        Some(source) => plain(source),
-        None => error.to_string(),
-    }
+/// Whether the peer's stream has ended, for TLS in order or not, rather than been reset.
+pub(crate) fn has_closed(error: &Error) -> bool {
+    error.kind() == ErrorKind::Reset && !error.is_reset()
 }
 
 /// An error as it describes itself, without its number.

@@ -107,6 +107,13 @@ impl Output {
         }
     }
 
+    /// The name of a file, for a progress bar.
+    pub(crate) fn label(&self) -> String {
+        let name = self.name.file_name().filter(|_| self.is_file());
+        let name = name.map_or(String::new(), |name| format!("{} ", name.to_string_lossy()));
+        name.replace(char::is_control, "?")
+    }
+
     /// Whether a progress bar would be drawn over it.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(&self.writer, Writer::Stream(stream) if stream.is_terminal())

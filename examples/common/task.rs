@@ -26,7 +26,7 @@ impl Task {
             drop(ring.take());
         });
         Self {
-            options: Aio::new().cancel_token(&token),
+            options: Aio::options().cancel_token(&token),
             token,
             deadline: None,
             bell: handled.map_or_else(|_| never(), |()| bell),

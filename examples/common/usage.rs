@@ -89,9 +89,9 @@ where
 
 /// Parses a value that must not be repeated when it is wrong: it may hold a password.
 #[derive(Clone)]
-pub(crate) struct Discreet<T>(pub(crate) fn(&str) -> Result<T, String>);
+pub(crate) struct Confidential<T>(pub(crate) fn(&str) -> Result<T, String>);
 
-impl<T: Clone + Send + Sync + 'static> TypedValueParser for Discreet<T> {
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Confidential<T> {
     type Value = T;
 
     fn parse_ref(

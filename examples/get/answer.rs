@@ -4,7 +4,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::{Body, BodyFraming, Error};
 
-use crate::common::failure::{self, Failure, Phase};
+use crate::common::failure::{Failure, Phase};
 use crate::context::Context;
 
 /// One whose body is still to come.
@@ -36,10 +36,10 @@ pub(crate) fn ask(context: &Context<'_>, request: Request<Bytes>) -> Result<Answ
     let answer = context.client.transact_streaming(aio, request).wait();
     let answer = answer.map_err(|error| Unanswered {
         failure: Failure::of(&error, phase(&error, len, is_secure)),
-        // Before a redirection there may have been more.
-        seen: match error.count() == 0 && !context.options.follow {
-            true => Seen::Nothing,
-            false => Seen::Perhaps,
+        // Where a redirection led is not all: then the count is not 0.
+        seen: match error.count() {
+            0 => Seen::Nothing,
+            _ => Seen::Perhaps,
         },
     })?;
     context.console.response(&answer);
@@ -56,7 +56,8 @@ pub(crate) fn ask(context: &Context<'_>, request: Request<Bytes>) -> Result<Answ
 /// How far a request with so long a body came.
 fn phase(error: &Error, len: u64, is_secure: bool) -> Phase {
     match error.count() {
-        0 => failure::phase_of_connect(error, is_secure),
+        0 if is_secure => Phase::Securing,
+        0 => Phase::Connecting,
         count if count < len => Phase::Sending,
         _ => Phase::Waiting,
     }

@@ -8,14 +8,14 @@ use http_aio::http::Method;
 use http_aio::http::header::RANGE;
 
 use crate::common::access::Access;
-use crate::common::console::Volume;
+use crate::common::console::Verbosity;
 use crate::common::exit::EXIT_STATUSES;
+use crate::common::request::RequestOptions;
 use crate::common::target::Target;
 use crate::common::task::seconds;
-use crate::common::usage::{Discreet, number};
-use crate::common::wishes::Wishes;
+use crate::common::usage::{Confidential, number};
 use crate::context::Job;
-use crate::wanted::{Data, Wanted};
+use crate::template::{Data, Spec};
 
 /// Download with HTTP
 ///
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     ///
     /// Without a scheme, http:. The port is 80 or 443 unless it says another. Several are downloaded one
     /// after the other, over connections that are kept, or with -Z at once.
-    #[arg(value_parser = Discreet(Target::parse), verbatim_doc_comment)]
+    #[arg(value_parser = Confidential(Target::parse), verbatim_doc_comment)]
     pub(crate) url: Vec<Target>,
 
     /// Write to this file instead of standard output; one for each URL
@@ -81,13 +81,13 @@ pub(crate) struct Arguments {
     pub(crate) parallel: bool,
 
     #[command(flatten)]
-    pub(crate) wishes: Wishes,
+    pub(crate) request: RequestOptions,
 
     #[command(flatten)]
     pub(crate) access: Access,
 
     #[command(flatten)]
-    pub(crate) volume: Volume,
+    pub(crate) verbosity: Verbosity,
 }
 
 const MORE: &str = "--help tells more, and what the exit statuses mean.";
@@ -131,12 +131,12 @@ impl Arguments {
     /// # Errors
     ///
     /// A sentence about wrong usage.
-    pub(crate) fn wanted(&self) -> Result<Wanted, String> {
-        let headers = self.wishes.headers()?;
+    pub(crate) fn spec(&self) -> Result<Spec, String> {
+        let headers = self.request.headers()?;
         if self.resume && headers.contains_key(RANGE) {
             return Err("leave out the Range header: -C asks for a range itself".to_owned());
         }
-        Ok(Wanted {
+        Ok(Spec {
             method: self.method(),
             headers,
             data: self.data.clone(),
@@ -147,7 +147,7 @@ impl Arguments {
         if self.head {
             return Some(Method::HEAD);
         }
-        self.wishes.method.clone()
+        self.request.method.clone()
     }
 
     /// Each URL with its file.

@@ -7,11 +7,11 @@ use http_aio::Client;
 use crate::common::console::Console;
 use crate::common::target::Target;
 use crate::common::task::Task;
-use crate::wanted::Question;
+use crate::template::Template;
 
 pub(crate) struct Context<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) question: &'a Question,
+    pub(crate) template: &'a Template,
     pub(crate) options: &'a Options,
     pub(crate) task: &'a Task,
     pub(crate) console: &'a Console,

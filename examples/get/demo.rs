@@ -18,7 +18,7 @@ use crate::common::task::Task;
 use crate::context::{Context, Options, Then};
 use crate::download;
 use crate::outcome::Outcome;
-use crate::wanted::Question;
+use crate::template::Template;
 
 const LEN: u64 = 256 << 20;
 const PIECE: usize = 256 << 10;
@@ -52,7 +52,7 @@ fn download(target: &Target, task: &Task, console: &Console) -> Outcome {
     };
     let context = Context {
         client: &Client::new(),
-        question: &Question::plain(),
+        template: &Template::plain(),
         options: &Options::default(),
         task,
         console,

@@ -46,6 +46,7 @@ pub(crate) fn run(context: &Context<'_>, target: &Target, output: Output, then: 
         false => Ok(0),
     };
     let (is_file, is_terminal) = (output.is_file(), output.is_terminal());
+    let label = output.label();
     let token = context.task.token().clone();
     let sink = have.and_then(|have| Ok((have, Sink::start(output, move || token.cancel())?)));
     let (have, sink) = match sink {
@@ -61,7 +62,7 @@ pub(crate) fn run(context: &Context<'_>, target: &Target, output: Output, then: 
         sink,
         progress: match is_terminal {
             true => Progress::hidden(),
-            false => context.console.progress(None),
+            false => context.console.progress(&label, None),
         },
     };
     let ending = download.repeat(have);
@@ -86,7 +87,7 @@ impl Download<'_> {
     /// One exchange, in as many attempts as it may take. `left` come behind it.
     fn exchange(&self, part: &mut Part, left: u32) -> Ending {
         let Context {
-            question,
+            template,
             options,
             task,
             console,
@@ -106,8 +107,8 @@ impl Download<'_> {
                     false => ending,
                 };
             }
-            let can_continue = options.resume || question.is_get() && part.is_valid();
-            if !can_continue {
+            let is_continued = options.resume || template.can_continue() && part.is_valid();
+            if !is_continued {
                 part.forget();
             }
         }
@@ -115,7 +116,7 @@ impl Download<'_> {
 
     /// Whether another attempt does no harm: to the server, and to the output.
     fn may_repeat(&self, part: &Part, seen: Seen) -> bool {
-        let harmless = self.context.question.is_idempotent() || seen == Seen::Nothing;
+        let harmless = self.context.template.is_idempotent() || seen == Seen::Nothing;
         harmless && (self.is_file || !part.has_begun)
     }
 
@@ -167,7 +168,7 @@ impl Download<'_> {
     }
 
     fn request(&self, part: &Part, left: u32) -> Request<Bytes> {
-        let mut request = self.context.question.request(self.target);
+        let mut request = self.context.template.request(self.target);
         let headers = request.headers_mut();
         part.ask(headers);
         // Good manners, where no request follows. The user may have said something else.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::arguments::Arguments;
 use crate::common::console::Console;
 use crate::common::failure::Failure;
-use crate::common::output::{Column, Output};
+use crate::common::output::Output;
 use crate::common::task::Task;
 use crate::common::usage;
 use crate::context::{Context, Job, Options, Then};
@@ -22,28 +22,28 @@ const AT_ONCE: usize = 16;
 pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outcome {
     let plan = arguments
         .jobs()
-        .and_then(|jobs| Ok((jobs, arguments.wanted()?)));
-    let (jobs, wanted) = plan.unwrap_or_else(|sentence| usage::wrong::<Arguments>(&sentence));
+        .and_then(|jobs| Ok((jobs, arguments.spec()?)));
+    let (jobs, spec) = plan.unwrap_or_else(|sentence| usage::wrong::<Arguments>(&sentence));
     let prepared = arguments.access.client(task, console).and_then(|client| {
-        let client = client.max_redirects(arguments.wishes.redirections());
+        let client = client.max_redirects(arguments.request.redirections());
         let client = client.idle_per_authority(AT_ONCE).build();
-        Ok((client, wanted.question(task)?))
+        Ok((client, spec.template(task)?))
     });
-    let (client, question) = match prepared {
+    let (client, template) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Outcome::none(failure),
     };
     let options = Options {
         resume: arguments.resume,
-        include: arguments.wishes.include || arguments.head,
-        fail: arguments.wishes.fail,
-        follow: arguments.wishes.location,
+        include: arguments.request.include || arguments.head,
+        fail: arguments.request.fail,
+        follow: arguments.request.location,
         repeat: arguments.repeat,
-        retry: arguments.wishes.retry,
+        retry: arguments.request.retry,
     };
     let context = Context {
         client: &client,
-        question: &question,
+        template: &template,
         options: &options,
         task: &task.within(arguments.timeout),
         console,
@@ -55,28 +55,32 @@ pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outc
 }
 
 fn in_turn(context: &Context<'_>, jobs: &[Job]) -> Outcome {
-    let Some((last, others)) = jobs.split_last() else {
-        return Outcome::all(Vec::new());
-    };
-    let others = others.iter().map(|job| {
-        let outcome = download(context, job, Then::More);
-        tell(context, job, &outcome);
-        outcome
-    });
-    let mut outcomes: Vec<_> = others.collect();
-    let outcome = download(context, last, Then::Nothing);
-    if jobs.len() > 1 {
-        tell(context, last, &outcome);
+    let mut outcomes = Vec::new();
+    for (number, job) in jobs.iter().enumerate() {
+        let then = match number + 1 == jobs.len() {
+            true => Then::Nothing,
+            false => Then::More,
+        };
+        let outcome = download(context, job, then);
+        if jobs.len() > 1 {
+            tell(context, job, &outcome);
+        }
+        outcomes.push(outcome);
+        if context.task.token().is_canceled() {
+            break;
+        }
     }
-    outcomes.push(outcome);
-    Outcome::all(outcomes)
+    all(outcomes, jobs)
 }
 
 fn at_once(context: &Context<'_>, jobs: &[Job]) -> Outcome {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     let work = || {
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while !context.task.token().is_canceled() {
+            let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return;
+            };
             let outcome = download(context, job, Then::More);
             tell(context, job, &outcome);
             outcomes.lock().push(outcome);
@@ -90,22 +94,20 @@ fn at_once(context: &Context<'_>, jobs: &[Job]) -> Outcome {
         }
         work();
     });
-    let mut outcomes = outcomes.into_inner();
-    outcomes
-        .iter_mut()
-        .for_each(|outcome| outcome.column = Column::AtStart);
+    all(outcomes.into_inner(), jobs)
+}
+
+/// What became of all of them. Those that were not begun are not ok.
+fn all(mut outcomes: Vec<Outcome>, jobs: &[Job]) -> Outcome {
+    if outcomes.len() < jobs.len() {
+        outcomes.push(Outcome::none(Failure::interrupted()));
+    }
     Outcome::all(outcomes)
 }
 
 fn download(context: &Context<'_>, job: &Job, then: Then) -> Outcome {
-    if context.task.token().is_canceled() {
-        return Outcome::none(Failure::interrupted());
-    }
-    let output = job
-        .target
-        .check_scheme()
-        .and_then(|()| Output::to(job.file.as_deref()));
-    match output {
+    let scheme = job.target.check_scheme();
+    match scheme.and_then(|()| Output::to(job.file.as_deref())) {
         Ok(output) => download::run(context, &job.target, output, then),
         Err(failure) => Outcome::none(failure),
     }

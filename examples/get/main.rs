@@ -1,7 +1,7 @@
 //! Downloads with HTTP, as the crate's example of whole exchanges with bodies that do not fit into
 //! memory.
 //!
-//! `arguments` is the command line: URLs, and what is `wanted` of each. `fetch` runs them, one after the
+//! `arguments` is the command line: URLs, and the `template` of the requests. `fetch` runs them, one after the
 //! other or at once; `download` makes the exchanges of one: it asks for an `answer`, and gives its body to
 //! the `sink`, the thread that writes it. `part` is a body on its way, and `resume` decides what an answer
 //! means to one that is there in part. `context` is what all downloads have in common, `outcome` the last
@@ -19,7 +19,7 @@ mod outcome;
 mod part;
 mod resume;
 mod sink;
-mod wanted;
+mod template;
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ use crate::common::usage;
 
 fn main() -> ExitCode {
     let arguments: Arguments = usage::parse();
-    let console = Console::new("get", arguments.volume);
+    let console = Console::new("get", arguments.verbosity);
     let task = Task::new();
     let outcome = match arguments.url.is_empty() {
         true => demo::run(arguments.timeout, &task, &console),

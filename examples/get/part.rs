@@ -1,8 +1,8 @@
 //! A body on its way into the output, over as many attempts as it takes.
 
 use http_aio::bytes::Bytes;
-use http_aio::http::Response;
 use http_aio::http::header::{self, HeaderMap, HeaderValue};
+use http_aio::http::{Response, StatusCode};
 
 use crate::sink::Item;
 
@@ -19,7 +19,7 @@ pub(crate) struct Part {
     had: u64,
     /// Of the bodies before it, in the same output.
     before: u64,
-    /// What tells whether the rest belongs to what is there.
+    /// What tells whether the rest belongs to what is there, if anything does.
     validator: Option<HeaderValue>,
     /// Whether anything went to the output.
     pub(crate) has_begun: bool,
@@ -53,7 +53,7 @@ impl Part {
         if self.have == 0 {
             return;
         }
-        // Always is one: it is ASCII.
+        // Digits always are a header's value.
         if let Ok(range) = HeaderValue::try_from(format!("bytes={}-", self.have)) {
             headers.insert(header::RANGE, range);
         }
@@ -77,7 +77,10 @@ impl Part {
         self.forget();
         let item = self.place();
         self.head = head.map_or(0, |head| head.len() as u64);
-        self.validator = validator(response.headers());
+        self.validator = match response.status() {
+            StatusCode::OK => validator(response.headers()),
+            _ => None,
+        };
         item
     }
 

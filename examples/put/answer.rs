@@ -11,7 +11,7 @@ use crate::common::exit::Exit;
 use crate::common::failure::{Failure, Phase};
 use crate::context::Context;
 use crate::delivery::{self, Delivered};
-use crate::sequel::{Reached, Sequel};
+use crate::follow_up::{FollowUp, Reached};
 
 /// How long the server may take to allow the body. Many never do (RFC 9110 section 10.1.1).
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub(crate) type Come = Result<Response<()>, Error>;
 pub(crate) struct Answer<'a> {
     context: &'a Context<'a>,
     conn: &'a Conn,
-    sequel: &'a Sequel<'a>,
+    follow_up: &'a FollowUp<'a>,
     tell: Sender<Come>,
     coming: Receiver<Come>,
     interim: u32,
@@ -50,12 +50,16 @@ enum State {
 
 impl<'a> Answer<'a> {
     /// Begins to listen.
-    pub(crate) fn listen(context: &'a Context<'a>, conn: &'a Conn, sequel: &'a Sequel<'a>) -> Self {
+    pub(crate) fn listen(
+        context: &'a Context<'a>,
+        conn: &'a Conn,
+        follow_up: &'a FollowUp<'a>,
+    ) -> Self {
         let (tell, coming) = unbounded();
         let answer = Self {
             context,
             conn,
-            sequel,
+            follow_up,
             tell,
             coming,
             interim: 0,
@@ -112,9 +116,10 @@ impl<'a> Answer<'a> {
         let options = self.context.options;
         let is_unwanted = options.fail && !head.status().is_success()
             || head.status() == StatusCode::SWITCHING_PROTOCOLS
-            || self.conn.body_framing() == BodyFraming::None && !options.include
-            || self.sequel.follows(head, reached);
-        if is_unwanted {
+            || self.follow_up.follows(head, reached);
+        let is_empty = self.conn.body_framing() == BodyFraming::None;
+        let has_use = !is_empty || options.include || options.output.is_some();
+        if is_unwanted || !has_use {
             return delivery::none();
         }
         delivery::start(self.context, self.conn, head)

@@ -8,12 +8,12 @@ use http_aio::http::Method;
 use http_aio::http::header::{HeaderMap, PROXY_AUTHORIZATION};
 
 use crate::common::access::Access;
-use crate::common::console::Volume;
+use crate::common::console::Verbosity;
 use crate::common::exit::EXIT_STATUSES;
+use crate::common::request::RequestOptions;
 use crate::common::target::Target;
 use crate::common::task::seconds;
-use crate::common::usage::{Discreet, number};
-use crate::common::wishes::Wishes;
+use crate::common::usage::{Confidential, number};
 use crate::context::Options;
 
 /// Upload a file with HTTP PUT
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     ///
     /// Without a scheme, http:. The port is 80 or 443 unless it says another. Where the path ends in a
     /// slash, the name of FILE is put behind it.
-    #[arg(value_parser = Discreet(Target::parse), verbatim_doc_comment)]
+    #[arg(value_parser = Confidential(Target::parse), verbatim_doc_comment)]
     url: Option<Target>,
 
     /// Give up after this time, in total
@@ -74,13 +74,13 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) wishes: Wishes,
+    pub(crate) request: RequestOptions,
 
     #[command(flatten)]
     pub(crate) access: Access,
 
     #[command(flatten)]
-    pub(crate) volume: Volume,
+    pub(crate) verbosity: Verbosity,
 }
 
 /// The largest piece, in bytes.
@@ -143,15 +143,15 @@ impl Arguments {
 
     pub(crate) fn options(&self) -> Options {
         Options {
-            method: self.wishes.method.clone().unwrap_or(Method::PUT),
+            method: self.request.method.clone().unwrap_or(Method::PUT),
             buffer: self.buffer,
             depth: self.depth,
             chunked: self.chunked,
             expect_continue: self.expect_continue,
-            include: self.wishes.include,
-            fail: self.wishes.fail,
-            redirections: self.wishes.redirections(),
-            retry: self.wishes.retry,
+            include: self.request.include,
+            fail: self.request.fail,
+            redirections: self.request.redirections(),
+            retry: self.request.retry,
             output: self.output.clone(),
         }
     }
@@ -160,7 +160,7 @@ impl Arguments {
     ///
     /// A sentence about wrong usage.
     pub(crate) fn headers(&self) -> Result<HeaderMap, String> {
-        let headers = self.wishes.headers()?;
+        let headers = self.request.headers()?;
         // Inside the tunnel, the server would get it.
         if headers.contains_key(PROXY_AUTHORIZATION) {
             return Err(

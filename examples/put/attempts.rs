@@ -8,9 +8,9 @@ use crate::common::failure::Failure;
 use crate::common::retry::Retry;
 use crate::common::target::Target;
 use crate::context::Context;
+use crate::follow_up::FollowUp;
 use crate::outcome::Outcome;
 use crate::redirect;
-use crate::sequel::Sequel;
 use crate::upload::{Attempt, Upload};
 
 pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> Outcome {
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
     let mut retry = Retry::new(options.retry);
     let mut hops = Some(options.redirections).filter(|most| *most > 0);
     loop {
-        let sequel = Sequel {
+        let follow_up = FollowUp {
             method: &options.method,
             retry: &retry,
             hops,
@@ -35,13 +35,13 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
             context,
             target: &target,
             headers: &headers,
-            sequel: &sequel,
+            follow_up: &follow_up,
         };
         let mut attempt = upload.run();
-        if let Some(head) = redirection(&attempt, &sequel) {
+        if let Some(head) = redirection(&attempt, &follow_up) {
             match hop(&mut hops).and_then(|()| redirect::follow(&target, head, &mut headers)) {
                 Ok(there) => {
-                    console.note(&format!("{}, to {}", attempt.ending, there.uri));
+                    console.redirected(head.status(), &there.uri);
                     target = there;
                     continue;
                 }
@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
                 }
             }
         }
-        if sequel.can_retry(&attempt.ending, attempt.reached) {
+        if follow_up.can_retry(&attempt.ending, attempt.reached) {
             if retry.wait(&attempt.ending, task, console) {
                 continue;
             }
@@ -67,10 +67,10 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
     }
 }
 
-fn redirection<'a>(attempt: &'a Attempt, sequel: &Sequel<'_>) -> Option<&'a Response<()>> {
+fn redirection<'a>(attempt: &'a Attempt, follow_up: &FollowUp<'_>) -> Option<&'a Response<()>> {
     let head = attempt.head.as_ref()?;
     let is_answer = matches!(attempt.ending, Ending::Refused(_));
-    (is_answer && sequel.can_redirect(head, attempt.reached)).then_some(head)
+    (is_answer && follow_up.can_redirect(head, attempt.reached)).then_some(head)
 }
 
 /// Counts one.

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, task: &Task, console: &Console) -> Outc
         options: &arguments.options(),
         task: &task.within(arguments.timeout),
         console,
-        progress: &console.progress(source.len),
+        progress: &console.progress("", source.len),
     };
     upload(&context, target, &seen)
 }

@@ -34,7 +34,7 @@ pub(crate) fn put(file: &Path, arguments: &Arguments, task: &Task, console: &Con
         options: &arguments.options(),
         task: &task.within(arguments.timeout),
         console,
-        progress: &console.progress(source.len),
+        progress: &console.progress("", source.len),
     };
     let outcome = attempts::run(&context, target, headers);
     if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {

@@ -3,7 +3,7 @@
 //! `arguments` is the command line, and `file` what it says about a file and a URL. `attempts` makes as many
 //! requests as it takes, one of which is an `upload`, with its two directions at once: `pump` sends the body
 //! piece by piece, from the `source`, and `answer` hears what the server says meanwhile, which `delivery`
-//! writes to the output. `sequel` decides whether an answer is the last word, `redirect` where it leads.
+//! writes to the output. `follow_up` decides whether an answer is the last word, `redirect` where it leads.
 //! `context` is what all of them need, `outcome` the last line, `demo` a server for those who have none. The
 //! rest is shared with the example `get`.
 
@@ -16,10 +16,10 @@ mod context;
 mod delivery;
 mod demo;
 mod file;
+mod follow_up;
 mod outcome;
 mod pump;
 mod redirect;
-mod sequel;
 mod source;
 mod upload;
 
@@ -32,13 +32,13 @@ use crate::common::usage;
 
 fn main() -> ExitCode {
     let arguments: Arguments = usage::parse();
-    let console = Console::new("put", arguments.volume);
+    let console = Console::new("put", arguments.verbosity);
     let task = Task::new();
     let outcome = match &arguments.file {
         Some(file) => file::put(file, &arguments, &task, &console),
         None => demo::run(&arguments, &task, &console),
     };
-    match arguments.volume.is_silent() {
+    match arguments.verbosity.is_silent() {
         true => outcome.ending.exit().into(),
         false => outcome.print(&console).into(),
     }

@@ -10,7 +10,7 @@ use http_aio::{Aio, Conn, Error, InFlight, Written};
 use crate::answer::Answer;
 use crate::common::failure::{Failure, Phase};
 use crate::context::Context;
-use crate::sequel::Reached;
+use crate::follow_up::Reached;
 use crate::source::Piece;
 
 /// How long the progress bar stands still, and how long a refusal may go unnoticed.

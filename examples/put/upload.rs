@@ -9,12 +9,12 @@ use http_aio::{Aio, Conn, Error};
 use crate::answer::Answer;
 use crate::common::ending::Ending;
 use crate::common::exit::Exit;
-use crate::common::failure::{self, Failure, Phase};
+use crate::common::failure::{Failure, Phase};
 use crate::common::output::Column;
 use crate::common::target::Target;
 use crate::context::Context;
+use crate::follow_up::{FollowUp, Reached};
 use crate::pump::{Pump, Stop};
-use crate::sequel::{Reached, Sequel};
 
 /// How long the answer may take after the upload was cut off.
 const GRACE: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) context: &'a Context<'a>,
     pub(crate) target: &'a Target,
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) sequel: &'a Sequel<'a>,
+    pub(crate) follow_up: &'a FollowUp<'a>,
 }
 
 /// What became of it.
@@ -50,12 +50,13 @@ impl Upload<'_> {
         } = self.context;
         progress.say("connecting");
         let conn = client.connect(task.aio(), &self.target.uri).wait();
+        let phase = match self.target.is_https() {
+            true => Phase::Securing,
+            false => Phase::Connecting,
+        };
         match conn {
             Ok(conn) => self.converse(&conn).unwrap_or_else(Attempt::failed),
-            Err(error) => {
-                let phase = failure::phase_of_connect(&error, self.target.is_https());
-                Attempt::failed(Failure::of(&error, phase))
-            }
+            Err(error) => Attempt::failed(Failure::of(&error, phase)),
         }
     }
 
@@ -74,7 +75,7 @@ impl Upload<'_> {
             Err(error) if error.count() == 0 => return Err(Failure::of(&error, Phase::Sending)),
             begun => begun.map_err(Stop::Write),
         };
-        let mut answer = Answer::listen(self.context, conn, self.sequel);
+        let mut answer = Answer::listen(self.context, conn, self.follow_up);
         let begun = begun.and_then(|()| self.ask_permission(&mut answer));
         progress.say("");
         let mut pump = Pump::new(self.context, conn, pieces);

@@ -205,6 +205,37 @@ fn a_file_that_cannot_be_told_from_another_begins_again() {
 }
 
 #[test]
+fn what_is_no_whole_begins_again() {
+    let all = noise(5000);
+    // The user's own range is asked for again.
+    let mut first = part(&all, 0, 3000);
+    let at = first.len() - 3000;
+    first.splice(at - 2..at - 2, *b"ETag: \"one\"\r\n");
+    first.truncate(first.len() - 1000);
+    let peer = saying(vec![first, part(&all, 0, 3000)]);
+    let file = Scratch::missing();
+    let options = ["--retry", "1", "-H", "Range: bytes=0-2999"];
+    let ended = get_file(&options, &file, &peer.url);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    expect_content(&file, &all[..3000]);
+    for request in peer.outcome() {
+        assert!(
+            has_line(&request, "range: bytes=0-2999"),
+            "{}",
+            request.head
+        );
+    }
+    // A page that says what is wrong is not continued.
+    let cut = "HTTP/1.1 404 Not Found\r\nETag: \"one\"\r\nContent-Length: 10\r\n\r\nsorry";
+    let peer = saying(vec![cut.into(), whole(&all)]);
+    let ended = get_file(&["--retry", "1"], &file, &peer.url);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    expect_content(&file, &all);
+    let second = peer.outcome().pop().expect("there are two");
+    assert!(!second.head.contains("range"), "{}", second.head);
+}
+
+#[test]
 fn a_head_in_front_is_not_lost_when_a_file_is_continued() {
     let all = noise(5000);
     let mut first = tagged("ETag: \"one\"", &all);

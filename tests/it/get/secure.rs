@@ -163,8 +163,8 @@ fn a_proxy_that_refuses_is_told() {
             5,
             "the proxy answered 403 Forbidden",
         ),
-        ("SSH-2.0-OpenSSH_9.9\r\n", 8, "the answer is not HTTP/1"),
-        ("", 52, "closed without an answer"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", 5, "the answer is not HTTP/1"),
+        ("", 5, "closed without an answer"),
     ] {
         let proxy = super::answering(text);
         let ended = get(["--proxy", proxy.address(), "https://name.invalid/"]);

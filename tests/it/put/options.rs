@@ -160,6 +160,9 @@ fn the_answer_may_go_to_a_file() {
     let name = file.0.to_str().expect("it is one of ours");
     put_hello(&["-o", name], &answering(HELLO).url).expect(0, 5, 5, "ok (200 OK)");
     assert_eq!(fs::read(&file.0).expect("it was made"), b"hello\n");
+    // It is that of this upload, though there is nothing in it.
+    put_hello(&["-o", name], &answering(CREATED).url).expect(0, 5, 5, "ok (201 Created)");
+    assert_eq!(fs::read(&file.0).expect("it was made"), b"");
     let ended = put_hello(&["-o", "no/such/place"], &answering(HELLO).url);
     let result = "cannot write no/such/place: there is no such directory (200 OK)";
     ended.expect(23, 5, 5, result);

@@ -1,11 +1,11 @@
-//! What is wished of a request and its answer, whatever is sent.
+//! The options that both tools have for a request and what becomes of its answer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_aio::http::Method;
 use http_aio::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::usage::{Discreet, number};
+use super::usage::{Confidential, number};
 
 const AGENT: &str = concat!("http-aio/", env!("CARGO_PKG_VERSION"));
 
@@ -14,17 +14,17 @@ pub(crate) const REDIRECTIONS: u32 = 10;
 
 // No doc comment: clap would show it as what the tool is for.
 #[derive(clap::Args)]
-pub(crate) struct Wishes {
+pub(crate) struct RequestOptions {
     /// Add a header line; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", requires = "url",
-        value_parser = Discreet(header))]
+        value_parser = Confidential(header))]
     headers: Vec<(HeaderName, HeaderValue)>,
 
     /// Log in with Basic authentication
     ///
     /// Without :PASSWORD the password is empty. Over http: anybody on the way can read it.
     #[arg(short, long, value_name = "USER[:PASSWORD]", requires = "url",
-        value_parser = Discreet(credentials))]
+        value_parser = Confidential(credentials))]
     user: Option<HeaderValue>,
 
     /// Use this method
@@ -59,7 +59,7 @@ pub(crate) struct Wishes {
     pub(crate) retry: u32,
 }
 
-impl Wishes {
+impl RequestOptions {
     /// The headers of each request.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crate::common::task::Task;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// As the command line says it.
-pub(crate) struct Wanted {
+pub(crate) struct Spec {
     pub(crate) method: Option<Method>,
     pub(crate) headers: HeaderMap,
     pub(crate) data: Option<Data>,
@@ -32,15 +32,15 @@ pub(crate) enum Data {
 }
 
 /// What is sent to each URL.
-pub(crate) struct Question {
+pub(crate) struct Template {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Wanted {
+impl Spec {
     /// Reads the data, if it is in a file, until Ctrl-C.
-    pub(crate) fn question(self, task: &Task) -> Result<Question, Failure> {
+    pub(crate) fn template(self, task: &Task) -> Result<Template, Failure> {
         let Self {
             method,
             mut headers,
@@ -61,7 +61,7 @@ impl Wanted {
         if has_body || matches!(method, Method::POST | Method::PUT | Method::PATCH) {
             headers.insert(header::CONTENT_LENGTH, body.len().into());
         }
-        Ok(Question {
+        Ok(Template {
             method,
             headers,
             body,
@@ -69,7 +69,7 @@ impl Wanted {
     }
 }
 
-impl Question {
+impl Template {
     /// Nothing but GET.
     pub(crate) fn plain() -> Self {
         Self {
@@ -87,9 +87,9 @@ impl Question {
         request
     }
 
-    /// Whether a part of the answer can be asked for.
-    pub(crate) fn is_get(&self) -> bool {
-        self.method == Method::GET
+    /// Whether the rest of an answer can be asked for: a range of a range is another one.
+    pub(crate) fn can_continue(&self) -> bool {
+        self.method == Method::GET && !self.headers.contains_key(header::RANGE)
     }
 
     /// Whether asking twice does no more than asking once (RFC 9110 section 9.2.2).

@@ -7,7 +7,7 @@ use crate::common::retry::Retry;
 use crate::redirect;
 
 /// What may follow an attempt.
-pub(crate) struct Sequel<'a> {
+pub(crate) struct FollowUp<'a> {
     pub(crate) method: &'a Method,
     pub(crate) retry: &'a Retry,
     /// Redirections that are still followed. None, if they never are.
@@ -26,7 +26,7 @@ pub(crate) enum Reached {
     Body,
 }
 
-impl Sequel<'_> {
+impl FollowUp<'_> {
     /// Whether another request follows one that came so far and was answered with this head.
     pub(crate) fn follows<B>(&self, head: &Response<B>, reached: Reached) -> bool {
         let ending = Ending::answered(Status::from(head));
