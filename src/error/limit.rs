@@ -12,6 +12,8 @@ pub(crate) enum Limit {
     HeaderLines(usize),
     InterimResponses(usize),
     BodyBytes(u64),
+    /// As `BodyBytes`, of a server.
+    Collected(u64),
     ChunkLine(usize),
     ChunkExtensions(usize),
     TrailerBytes(usize),
@@ -49,6 +51,7 @@ impl Limit {
             Self::HeaderLines(_) | Self::TrailerLines(_) => "headers",
             Self::InterimResponses(_) => "interim",
             Self::BodyBytes(_) => "body_bytes",
+            Self::Collected(_) => "collect",
             Self::ChunkLine(_) => "chunk_line",
             Self::ChunkExtensions(_) => "chunk_extensions",
             Self::TrailerBytes(_) => "trailer_bytes",
@@ -66,7 +69,7 @@ impl Limit {
             Self::HeadBytes(_) => "the head is larger than",
             Self::HeaderLines(_) => "the head has more header lines than",
             Self::InterimResponses(_) => "there are more interim responses than",
-            Self::BodyBytes(_) => "the body is larger than",
+            Self::BodyBytes(_) | Self::Collected(_) => "the body is larger than",
             Self::ChunkLine(_) => "the line before a chunk is longer than",
             Self::ChunkExtensions(_) => "the extensions of a chunk are longer than",
             Self::TrailerBytes(_) => "the trailers are larger than",
@@ -81,7 +84,7 @@ impl Limit {
 
     fn value(self) -> Value {
         match self {
-            Self::BodyBytes(bytes) => Value::Bytes(bytes),
+            Self::BodyBytes(bytes) | Self::Collected(bytes) => Value::Bytes(bytes),
             Self::HeadBytes(bytes)
             | Self::ChunkLine(bytes)
             | Self::ChunkExtensions(bytes)

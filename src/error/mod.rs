@@ -112,9 +112,9 @@ impl Error {
         self.0.peer.as_deref().filter(|peer| peer.is_known())
     }
 
-    /// The limit that was met, by the name of the function that sets it: one of [`Limits`](crate::Limits) or of
-    /// [`ClientBuilder`](crate::ClientBuilder), or the `idle_timeout` of an [`Io`](crate::Io) or a
-    /// [`Body`](crate::Body).
+    /// The limit that was met, by the name of the function that sets it: one of [`Limits`](crate::Limits),
+    /// [`ServerLimits`](crate::ServerLimits) or [`ClientBuilder`](crate::ClientBuilder), or the `idle_timeout` of
+    /// an [`Io`](crate::Io) or a [`Body`](crate::Body).
     ///
     /// # Examples
     ///

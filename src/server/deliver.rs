@@ -239,7 +239,12 @@ fn copy(
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::new(ErrorKind::Io).with_source(error)),
+            Err(error) => {
+                let unreadable = Error::new(ErrorKind::Io)
+                    .with_detail("the content of the answer cannot be read")
+                    .with_cause(error);
+                return Err(unreadable);
+            }
         };
         write(buffer.split_to(count.min(PIECE)).freeze())?;
     }

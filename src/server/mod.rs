@@ -218,7 +218,8 @@ impl Server {
         shared.acceptors.fetch_add(1, Ordering::SeqCst);
         let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
         if shared.is_stopping() {
-            return Err(ErrorKind::Closed.into());
+            let stopping = Error::new(ErrorKind::Closed);
+            return Err(stopping.with_detail("the server is stopping"));
         }
         let name = format!("http-aio:accept:{address}");
         let spawned = Builder::new().name(name).spawn(move || acceptor.run());
@@ -227,7 +228,7 @@ impl Server {
                 shared.addresses.lock().push(address.clone());
                 Ok(address)
             }
-            Err(error) => Err(Error::new(ErrorKind::NoMemory).with_source(error)),
+            Err(error) => Err(Error::no_thread().with_cause(error)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The body of a request, as its handler reads it.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode};
@@ -11,7 +12,7 @@ use super::limits::ServerLimits;
 use crate::aio::Aio;
 #[cfg(doc)]
 use crate::conn::Conn;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Action, Error, ErrorKind, Limit};
 use crate::proto::body::BodyFraming;
 
 /// Most bytes of a body that are read at a time.
@@ -132,7 +133,9 @@ impl Exchange {
 
     fn too_large(&mut self) -> Error {
         self.fault = Some(StatusCode::PAYLOAD_TOO_LARGE);
-        Error::new(ErrorKind::TooLarge).with_detail("a request's body that is collected")
+        let error = Error::from(Limit::Collected(self.limits.collect));
+        let error = error.during(Action::ReadBody);
+        error.with_peer(|| Some(Arc::clone(self.conn.peer())))
     }
 }
 

@@ -42,9 +42,7 @@ impl Waiters {
         if let Some(at) = deadline.instant() {
             match timer::arm(at, weak) {
                 Ok(alarm) => waiter.state.lock().alarm = Some(alarm),
-                Err(error) => {
-                    waiter.finish(Err(Error::new(ErrorKind::NoMemory).with_source(error)))
-                }
+                Err(error) => waiter.finish(Err(Error::no_thread().with_cause(error))),
             }
         }
         shared.look_for_end();

@@ -108,6 +108,12 @@ fn limits_have_names_and_values() {
             "the body is larger than the limit `body_bytes` of 4 bytes",
         ),
         (
+            Limit::Collected(4),
+            TooLarge,
+            "collect",
+            "the body is larger than the limit `collect` of 4 bytes",
+        ),
+        (
             Limit::ChunkLine(5),
             TooLarge,
             "chunk_line",
