@@ -253,7 +253,8 @@ impl Conn {
 fn close(writer: &Half<Writer>, reader: &Half<Reader>, reason: EndReason) {
     let transport = &writer.link.transport;
     // The peer must not take what is aborted here for the whole, where there is a difference.
-    let whole = transport.record().is_none() || writer.queue.is_quiet();
+    let is_between_messages = !writer.link.ledger.writing.is_set();
+    let whole = transport.record().is_none() || (writer.queue.is_quiet() && is_between_messages);
     let (writes, reads) = (writer.queue.end(reason), reader.queue.end(reason));
     // Fails when the peer is gone already, and then there is nobody to wake.
     let _ = if whole {

@@ -83,7 +83,8 @@ use crate::proto::framing;
 /// * `Via`, `Forwarded` and a `Date` that is missing are yours to add, `Max-Forwards` is yours to count
 ///   down, and the request's target yours to change.
 /// * To a client that asked for the head alone (HEAD), that is written, and the body is read and thrown away.
-/// * The sender's body is read as the receiver takes it, so memory stays flat.
+/// * The sender's body is read as the receiver takes it, in pieces of 256 KiB at most, so memory stays flat.
+///   The live [`count`](Aio::count) grows with each piece.
 /// * One that is under way keeps both connections open, even when its aio and all other handles of them are
 ///   gone: cancel it, give it a deadline, or [close](Self::close) one of the connections, to end it.
 ///

@@ -6,6 +6,8 @@ mod beginning;
 mod bodies;
 mod ends;
 mod heads;
+#[cfg(feature = "test-util")]
+mod random;
 mod received;
 mod receivers;
 mod relay;
@@ -13,6 +15,8 @@ mod relay;
 mod steps;
 #[cfg(feature = "test-util")]
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;
 mod ways;
 
 use std::net::Shutdown;

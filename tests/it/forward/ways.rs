@@ -176,7 +176,7 @@ fn a_closure_of_one_of_both_cannot_wait_for_it() {
 fn a_relay_of_callbacks() {
     const ROUNDS: usize = 50;
     fn next(front: Conn, back: Conn, done: crossbeam_channel::Sender<ErrorKind>) {
-        let (again, to) = (front.clone(), back.clone());
+        let (again, to) = (front.clone(), back);
         front
             .read_request(Aio::new())
             .on_complete(move |request, _| {

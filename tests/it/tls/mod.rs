@@ -172,7 +172,7 @@ pub(crate) fn conn_and_raw(version: &'static SupportedProtocolVersion) -> (Conn,
 
 /// Connections on both sides.
 #[track_caller]
-fn secured(version: &'static SupportedProtocolVersion) -> (Conn, Conn) {
+pub(crate) fn secured(version: &'static SupportedProtocolVersion) -> (Conn, Conn) {
     let (near, far) = tcp_pair();
     let server = Conn::tls_server(Aio::new(), far, server_config(version));
     let client = Conn::tls_client(Aio::new(), near, localhost(), client_config());
