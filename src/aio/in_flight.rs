@@ -83,7 +83,8 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// [`Conn`](crate::Conn); it may panic without harm to others. It should not block for long: the
     /// connection's next operation in that direction waits for it. If the thread is stuck in another
     /// operation when this one is cancelled or expires, another thread of the same connection,
-    /// `cb:PORT HOST`, runs the closure in its place. The closures of connects and of a
+    /// `cb:PORT HOST`, runs the closure in its place. Attached to an exchange or a
+    /// `shutdown` that is over already, it has a thread of its own. The closures of connects and of a
     /// [`Client`](crate::Client)'s operations run on a thread of their own.
     #[doc(alias = "then")]
     #[doc(alias = "callback")]
