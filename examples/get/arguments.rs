@@ -98,15 +98,17 @@ The last line on standard error is
     read N bytes: RESULT
 
 N counts the bytes of all bodies that were written to the output. RESULT is `ok (200 OK)` or
-`refused (404 Not Found)` with the server's status, and refused is what is not 2xx: redirections too,
-without -L. Their bodies are written too, without -f. With -C, 416 for a file that is complete is ok. Or it
-is `incomplete (N of M bytes)` for a body that was cut, `timed out`, `canceled`, `reset by peer`,
-`closed`, `not trusted: REASON` or another reason. With several URLs there is a line for each, and the
-last line has the sum, and the first RESULT that is not ok.
+`refused (404 Not Found)` with the server's status, and refused is what is not 2xx:
+redirections too, without -L. Their bodies are written too, without -f. With -C, 416 for a
+file that is complete is ok. Or it is `incomplete (N of M bytes)` for a body that was cut,
+`timed out`, `canceled`, `reset by peer`, `closed`, `not trusted: REASON` or another reason.
+With several URLs there is a line for each, and the last line has the sum, and the first
+RESULT that is not ok.
 
-With --retry, a download that breaks off is continued where it was cut, if it goes to a file and the
-server has said how to tell that it is still the same (ETag, Last-Modified); otherwise a file is begun
-again, and what went elsewhere is left as it is. What cannot be written ends everything.
+With --retry, a download that breaks off is continued where it was cut, if it goes to a file
+and the server has said how to tell that it is still the same (ETag, Last-Modified);
+otherwise a file is begun again, and what went elsewhere is left as it is. What cannot be
+written ends everything.
 
 https: needs the feature `tls` of the crate.
 ";

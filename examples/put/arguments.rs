@@ -93,19 +93,21 @@ Standard output is the body of the answer, if it has one, and then the last line
 
     wrote N of M bytes: RESULT
 
-which is left out with -s. N counts the bytes of the body that the kernel accepted, for https: before they
-were encrypted, M those there are, 0 if FILE was not looked at; with --chunked, where nobody knows M, it
-is `wrote N bytes: RESULT`. After redirections and retries they are about the last request. RESULT is
-`ok (201 Created)` or `refused (404 Not Found)` with the server's status; `timed out`, `canceled`,
-`reset by peer`, `closed`, `not trusted: REASON` or another reason, followed by the status if the
-server gave one.
+which is left out with -s. N counts the bytes of the body that the kernel accepted, for
+https: before they were encrypted, M those there are, 0 if FILE was not looked at; with
+--chunked, where nobody knows M, it is `wrote N bytes: RESULT`. After redirections and
+retries they are about the last request. RESULT is `ok (201 Created)` or `refused (404 Not
+Found)` with the server's status; `timed out`, `canceled`, `reset by peer`, `closed`, `not
+trusted: REASON` or another reason, followed by the status if the server gave one.
 
-An upload that is cut short stays for up to 1 s, so that the server gets the N bytes: a process that
-exits while the server has something to say would make the kernel take back what was not read yet.
+An upload that is cut short stays for up to 1 s, so that the server gets the N bytes: a
+process that exits while the server has something to say would make the kernel take back
+what was not read yet.
 
-With --retry and -L, FILE is sent again from its beginning. What comes from a pipe with --chunked cannot be
-read a second time: then there is another request only if nothing of it was sent, as with
---expect-continue. The redirections that -L follows are those that keep the method: 301, 302, 307, 308.
+With --retry and -L, FILE is sent again from its beginning. What comes from a pipe with
+--chunked cannot be read a second time: then there is another request only if nothing of it
+was sent, as with --expect-continue. The redirections that -L follows are those that keep
+the method: 301, 302, 307, 308.
 
 https: needs the feature `tls` of the crate. A proxy is asked for a tunnel, for http: too.
 ";
