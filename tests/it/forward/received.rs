@@ -31,6 +31,10 @@ impl Received {
 
 /// Whether the receiver expects content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "test-util"),
+    allow(dead_code, reason = "only the random tests ask for heads")
+)]
 pub(crate) enum Asked {
     Whole,
     Head,
