@@ -27,16 +27,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         thread::yield_now();
     }
 
-    let canceller = second.canceller(); // Cloneable, and good on any thread at any time.
-    thread::spawn(move || canceller.cancel());
+    let canceler = second.canceler(); // Cloneable, and good on any thread at any time.
+    thread::spawn(move || canceler.cancel());
     match second.wait() {
         Ok(_) => return Err("nobody reads: it cannot have succeeded".into()),
         Err(error) => println!("queued: {error}, {} bytes written", error.count()),
     }
     println!("the first is undisturbed: done? {}", first.is_done());
 
-    let canceller = first.canceller();
-    thread::spawn(move || canceller.cancel());
+    let canceler = first.canceler();
+    thread::spawn(move || canceler.cancel());
     let written = match first.wait() {
         Ok(written) => written.count(),
         Err(error) => {

@@ -8,7 +8,7 @@
 //! What std and blocking crates do not offer, and this one does:
 //!
 //! * a deadline over a whole operation, time in the queue included, which a slow peer cannot stretch;
-//! * cancelling what is in flight, from any thread, with a defined result;
+//! * canceling what is in flight, from any thread, with a defined result;
 //! * the exact count when a write fails, so that a caller knows what the peer has received, and an end
 //!   of the connection that does not destroy what was counted.
 //!
@@ -48,7 +48,7 @@
 //!   idle again, ready to be submitted once more.
 //! * **Await**: it is a [`Future`], for programs that have an executor.
 //!
-//! An operation can be cancelled ([`cancel`](Aio::cancel), or many at once with a [`CancelToken`]) and its
+//! An operation can be canceled ([`cancel`](Aio::cancel), or many at once with a [`CancelToken`]) and its
 //! progress read ([`count`](Aio::count)) while it runs. Dropping the
 //! aio of a read cancels it, and it takes nothing; any other operation is detached, and goes on.
 //!
@@ -164,7 +164,7 @@ pub use http;
 #[cfg(feature = "tls")]
 pub use rustls;
 
-pub use self::aio::{Aio, CancelToken, Canceller, Idle, InFlight, Written};
+pub use self::aio::{Aio, CancelToken, Canceler, Idle, InFlight, Written};
 pub use self::client::{Client, ClientBuilder, Event, Proxies};
 pub use self::conn::{Body, Conn, Io, Parts};
 pub use self::error::{Error, ErrorKind, Peer};
@@ -195,7 +195,7 @@ mod tests {
         check::<Aio<Written>>();
         check::<Aio<bytes::Bytes, InFlight>>();
         check::<CancelToken>();
-        check::<Canceller>();
+        check::<Canceler>();
         check::<Error>();
     }
 }

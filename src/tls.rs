@@ -11,7 +11,7 @@
 //!   16 KiB each, that were handed whole to the kernel; of one that was handed over in part the peer
 //!   can decrypt nothing. So what the peer can decrypt is exactly what was counted.
 //! * An operation is in flight as soon as its first record is encrypted, because a record cannot be
-//!   taken back. One that is cancelled in the queue, before that, leaves the connection untouched.
+//!   taken back. One that is canceled in the queue, before that, leaves the connection untouched.
 //! * **The end**: dropping the last handle, [`shutdown`](crate::Conn::shutdown), finishing a body
 //!   that ends with the connection, and [`close`](crate::Conn::close) if it aborts no write, send
 //!   `close_notify`. If there is no room for it because the peer does not read, it waits for some in

@@ -1,4 +1,4 @@
-//! Threads for what cannot be cancelled: reading and writing files, pipes and terminals.
+//! Threads for what cannot be canceled: reading and writing files, pipes and terminals.
 
 use std::thread;
 

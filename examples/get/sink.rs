@@ -1,4 +1,4 @@
-//! The thread that writes the output, because a write to a pipe or a terminal cannot be cancelled,
+//! The thread that writes the output, because a write to a pipe or a terminal cannot be canceled,
 //! and a download can.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The answer's body, on its way to the output.
 //!
 //! It is read and written on a thread of its own: a server that waits for us to read what it says would
-//! not read what we send, and a write to a pipe or a terminal cannot be cancelled.
+//! not read what we send, and a write to a pipe or a terminal cannot be canceled.
 
 use crossbeam_channel::{Receiver, bounded};
 use http_aio::Conn;

@@ -1,6 +1,6 @@
 //! Where the body comes from: a file, standard input, or a generator.
 //!
-//! It is read on a thread of its own, because a read of a file cannot be cancelled, and an upload
+//! It is read on a thread of its own, because a read of a file cannot be canceled, and an upload
 //! can. At most one piece is ready there: the others are in flight.
 
 use std::fs::{self, File};

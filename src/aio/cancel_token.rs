@@ -28,7 +28,7 @@ const SWEEP_AT_LEAST: usize = 64;
 /// What is submitted with a token that is canceled already fails with [`Canceled`](ErrorKind::Canceled),
 /// and nothing of it is done. A token that was canceled stays so.
 ///
-/// What cancelling means for an operation says [`Canceller::cancel`](crate::Canceller::cancel).
+/// What canceling means for an operation says [`Canceler::cancel`](crate::Canceler::cancel).
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
 //! The owner's reference to a slot. Dropping it while the operation runs detaches the operation, unless it
-//! is one that is cancelled then.
+//! is one that is canceled then.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl<T> Handle<T> {
         }
     }
 
-    /// Has the operation cancelled when the handle is dropped, by `cancel`; `None`: it is detached.
+    /// Has the operation canceled when the handle is dropped, by `cancel`; `None`: it is detached.
     pub(super) fn cancel_when_dropped(&mut self, cancel: Option<fn(Arc<Slot<T>>)>) {
         self.cancel = cancel;
     }

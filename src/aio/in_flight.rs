@@ -7,7 +7,7 @@ use super::habit::{self, Handling, Kind};
 use super::handle::Handle;
 use super::slot::Slot;
 use super::state::Whose;
-use super::{Aio, CancelToken, Canceller, InFlight, Interruption, Operation, Provider};
+use super::{Aio, CancelToken, Canceler, InFlight, Interruption, Operation, Provider};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 
@@ -22,7 +22,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// Whatever the operation failed with; [`Error::count`] says how far it got.
     /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) inside a closure of the same connection, when the
-    /// operation has not completed yet: a write or an exchange goes on, detached; a read is cancelled,
+    /// operation has not completed yet: a write or an exchange goes on, detached; a read is canceled,
     /// so that it takes nothing. An operation of a [`Client`](crate::Client) may need any connection:
     /// it cannot be waited for inside a closure of any [`Conn`](crate::Conn), and goes on, detached.
     #[doc(alias = "nng_aio_wait")]
@@ -59,7 +59,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     ///
     /// # Errors
     ///
-    /// `Err` is the handle itself: the operation is still running, nothing was cancelled. Dropping it
+    /// `Err` is the handle itself: the operation is still running, nothing was canceled. Dropping it
     /// [cancels a read](Aio#dropping-one-in-flight) and detaches anything else. The
     /// operation's own outcome is the inner result, with the errors of [`wait`](Self::wait).
     pub fn wait_timeout(mut self, patience: Duration) -> Result<Result<T, Error>, Self> {
@@ -82,17 +82,17 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     /// the system has no thread to give. It may submit, cancel, close, and drop the last
     /// [`Conn`](crate::Conn); it may panic without harm to others. It should not block for long: the
     /// connection's next operation in that direction waits for it. If the thread is stuck in another
-    /// operation when this one is cancelled or expires, another thread of the same connection,
+    /// operation when this one is canceled or expires, another thread of the same connection,
     /// `cb:PORT HOST`, runs the closure in its place. Attached to an exchange or a
     /// `shutdown` that is over already, it has a thread of its own. The closures of connects and of a
     /// [`Client`](crate::Client)'s operations run on a thread of their own.
     #[doc(alias = "then")]
     #[doc(alias = "callback")]
-    pub fn on_complete<F>(mut self, f: F) -> Canceller
+    pub fn on_complete<F>(mut self, f: F) -> Canceler
     where
         F: FnOnce(Result<T, Error>, Aio<T>) + Send + 'static,
     {
-        let canceller = self.canceller();
+        let canceler = self.canceler();
         let (options, mut state) = (self.options, self.state);
         let closure = Box::new(move |result, slot| {
             state.end();
@@ -104,7 +104,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         } else {
             notice.post(self.handle.slot().provider().as_deref());
         }
-        canceller
+        canceler
     }
 
     /// As `on_complete`, for code of ours: it may run on any thread, also here and now, and somebody
@@ -137,7 +137,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         self
     }
 
-    /// Has the operation cancelled when the aio is dropped: without a recipient it is of no use.
+    /// Has the operation canceled when the aio is dropped: without a recipient it is of no use.
     pub(crate) fn canceled_when_dropped(mut self) -> Self {
         self.handle.cancel_when_dropped(Some(Slot::cancel_forsaken));
         self
@@ -154,11 +154,11 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// A handle that can cancel this operation, and only this one, from anywhere.
-    pub fn canceller(&self) -> Canceller {
-        Canceller::new(Arc::clone(self.handle.slot()) as Arc<dyn Operation>)
+    pub fn canceler(&self) -> Canceler {
+        Canceler::new(Arc::clone(self.handle.slot()) as Arc<dyn Operation>)
     }
 
-    /// Cancels the operation; see [`Canceller::cancel`] for what that means when.
+    /// Cancels the operation; see [`Canceler::cancel`] for what that means when.
     #[doc(alias = "nng_aio_cancel")]
     #[doc(alias = "nng_aio_abort")]
     #[doc(alias = "abort")]

@@ -1,7 +1,7 @@
 //! The handle the caller holds. It knows neither HTTP nor sockets.
 
 mod cancel_token;
-mod canceller;
+mod canceler;
 mod completer;
 mod future;
 pub(crate) mod habit;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 pub use self::cancel_token::CancelToken;
 use self::cancel_token::Registration;
-pub use self::canceller::Canceller;
+pub use self::canceler::Canceler;
 pub(crate) use self::completer::Completer;
 use self::handle::Handle;
 pub(crate) use self::notice::Notice;
@@ -43,7 +43,7 @@ use crate::error::{Action, ErrorKind};
 /// A handle for one operation at a time: yours while idle, lent to the connection while in flight.
 ///
 /// An idle aio carries options. It is *moved* into an operation, which returns it as
-/// `Aio<T, InFlight>`; from there it is waited for, called back, cancelled or awaited, and it can be
+/// `Aio<T, InFlight>`; from there it is waited for, called back, canceled or awaited, and it can be
 /// had back for the next operation. So submitting twice, reading a result early, and waiting *and*
 /// taking a callback do not compile.
 ///

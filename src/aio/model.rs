@@ -68,9 +68,9 @@ fn completion_against_cancel_and_deadline() {
         check(move || {
             let provider = Arc::new(Inline);
             let (aio, completer) = start(Aio::new(), &provider, interruption);
-            let canceller = aio.canceller();
+            let canceler = aio.canceler();
             let deadline = completer.operation();
-            let cancels = thread::spawn(move || canceller.cancel());
+            let cancels = thread::spawn(move || canceler.cancel());
             let expires = thread::spawn(move || {
                 deadline
                     .into_iter()
@@ -88,14 +88,14 @@ fn completion_against_cancel_and_deadline() {
 }
 
 #[test]
-fn a_committed_read_cannot_be_cancelled_any_more() {
+fn a_committed_read_cannot_be_canceled_any_more() {
     check(|| {
         let provider = Arc::new(Inline);
         let (aio, completer) = start(Aio::new(), &provider, Interruption::Finishes);
-        let canceller = aio.canceller();
+        let canceler = aio.canceler();
         let taken = Arc::new(AtomicUsize::new(0));
         let takes = Arc::clone(&taken);
-        let cancels = thread::spawn(move || canceller.cancel());
+        let cancels = thread::spawn(move || canceler.cancel());
         let completes = thread::spawn(move || {
             if completer.commit() {
                 takes.store(1, Ordering::Relaxed);
@@ -157,9 +157,9 @@ fn a_dropped_completer_wakes_the_waiter() {
         check(move || {
             let provider = Arc::new(Inline);
             let (aio, completer) = start(Aio::new(), &provider, interruption);
-            let canceller = aio.canceller();
+            let canceler = aio.canceler();
             let drops = thread::spawn(move || drop(completer));
-            let cancels = thread::spawn(move || canceller.cancel());
+            let cancels = thread::spawn(move || canceler.cancel());
             let result = kind(aio.wait());
             let expected = [Err(ErrorKind::Abandoned), Err(ErrorKind::Canceled)];
             assert!(expected.contains(&result), "{result:?}");
@@ -175,11 +175,11 @@ fn a_closure_attached_late_runs_once() {
         check(move || {
             let provider = Arc::new(Inline);
             let (aio, completer) = start(Aio::new(), &provider, interruption);
-            let canceller = aio.canceller();
+            let canceler = aio.canceler();
             let runs = Arc::new(AtomicUsize::new(0));
             let counted = Arc::clone(&runs);
             let completes = thread::spawn(move || complete(completer));
-            let cancels = thread::spawn(move || canceller.cancel());
+            let cancels = thread::spawn(move || canceler.cancel());
             let _ = aio.on_complete(move |result, _| {
                 assert!(matches!(kind(result), Ok(7) | Err(ErrorKind::Canceled)));
                 counted.fetch_add(1, Ordering::Relaxed);
@@ -192,17 +192,17 @@ fn a_closure_attached_late_runs_once() {
 }
 
 #[test]
-fn a_stale_canceller_does_not_hit_the_next_operation() {
+fn a_stale_canceler_does_not_hit_the_next_operation() {
     both(|interruption| {
         check(move || {
             let provider = Arc::new(Inline);
             let (aio, completer) = start(Aio::new(), &provider, interruption);
-            let stale = aio.canceller();
+            let stale = aio.canceler();
             let completes = thread::spawn(move || complete(completer));
             let cancels = thread::spawn(move || stale.cancel());
             let (first, aio) = aio.reclaim();
             assert!(matches!(kind(first), Ok(7) | Err(ErrorKind::Canceled)));
-            // The completer of the first and the stale canceller may still be at it.
+            // The completer of the first and the stale canceler may still be at it.
             let (aio, completer) = start(aio, &provider, interruption);
             complete(completer);
             assert_eq!(kind(aio.wait()), Ok(7));
@@ -217,9 +217,9 @@ fn a_waker_is_woken_once_or_not_needed() {
     check(|| {
         let provider = Arc::new(Inline);
         let (aio, completer) = start(Aio::new(), &provider, Interruption::Finishes);
-        let canceller = aio.canceller();
+        let canceler = aio.canceler();
         let completes = thread::spawn(move || complete(completer));
-        let cancels = thread::spawn(move || canceller.cancel());
+        let cancels = thread::spawn(move || canceler.cancel());
         let result = loom::future::block_on(async { aio.await });
         assert!(matches!(kind(result), Ok(7) | Err(ErrorKind::Canceled)));
         completes.join().expect("no panic");
@@ -232,8 +232,8 @@ fn the_first_recorded_cause_is_the_result() {
     check(|| {
         let provider = Arc::new(Inline);
         let (aio, completer) = start(Aio::new(), &provider, Interruption::Recorded);
-        let canceller = aio.canceller();
-        let cancels = thread::spawn(move || canceller.cancel());
+        let canceler = aio.canceler();
+        let cancels = thread::spawn(move || canceler.cancel());
         cancels.join().expect("no panic");
         aio.cancel();
         assert!(!aio.is_done(), "who has the job has not finished it");

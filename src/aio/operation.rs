@@ -1,4 +1,4 @@
-//! A slot as the queue, the timer and the cancellers see it: what may come from any thread at any time.
+//! A slot as the queue, the timer and the cancelers see it: what may come from any thread at any time.
 
 use std::sync::Arc;
 

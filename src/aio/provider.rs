@@ -54,7 +54,7 @@ pub(crate) enum TakenBack {
     Not,
 }
 
-/// An operation of any type, as the queue and the cancellers see it.
+/// An operation of any type, as the queue and the cancelers see it.
 pub(crate) trait Operation: Send + Sync {
     /// Unique among the operations that exist.
     fn id(&self) -> usize;

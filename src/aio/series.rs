@@ -1,4 +1,4 @@
-//! The steps of an operation that is made of others: one is under way at a time, can be cancelled, and can be
+//! The steps of an operation that is made of others: one is under way at a time, can be canceled, and can be
 //! left to whoever waits for the whole.
 
 use std::thread::{self, ThreadId};
@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 use parking_lot::Mutex;
 
 use super::habit::{Handling, Hold};
-use super::{Aio, Canceller, InFlight};
+use super::{Aio, Canceler, InFlight};
 
 /// The operation under way in a series of operations.
 #[derive(Debug, Default)]
@@ -16,21 +16,21 @@ pub(crate) struct Series {
 
 #[derive(Debug, Default)]
 struct State {
-    current: Option<Canceller>,
+    current: Option<Canceler>,
     canceled: bool,
     /// The step under way, if it may be left to whoever waits for the whole.
-    held: Option<Canceller>,
+    held: Option<Canceler>,
     /// The thread that submits or waits: it is going to serve what is held back.
     helper: Option<ThreadId>,
 }
 
 impl Series {
-    /// Notes the next operation, and cancels it at once if the series was cancelled. The whole is held back
+    /// Notes the next operation, and cancels it at once if the series was canceled. The whole is held back
     /// if it is.
     pub(crate) fn set<T: Send + 'static>(&self, aio: &Aio<T, InFlight>, handling: Handling) {
-        let held = (handling == Handling::HeldBack).then(|| aio.canceller());
+        let held = (handling == Handling::HeldBack).then(|| aio.canceler());
         let mut state = self.state.lock();
-        let last = state.current.replace(aio.canceller());
+        let last = state.current.replace(aio.canceler());
         let last_held = std::mem::replace(&mut state.held, held);
         let canceled = state.canceled;
         drop(state);
@@ -97,7 +97,7 @@ impl Series {
         }
     }
 
-    fn take_held(&self) -> Option<Canceller> {
+    fn take_held(&self) -> Option<Canceler> {
         self.state.lock().held.take()
     }
 }

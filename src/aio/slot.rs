@@ -9,7 +9,7 @@
 //! 3. Whoever is told by a closure or a waker is not told by the condvar.
 //! 4. `settled` follows "Done or Taken", so that a waiter can spin without the lock.
 //! 5. `wanted` is false once no handle and no closure is left that could receive the result. An operation
-//!    that is cancelled for that is settled before its provider learns of it.
+//!    that is canceled for that is settled before its provider learns of it.
 
 use std::fmt;
 // The model checker does not know these two: a lock, or the owner alone, orders them.
@@ -60,7 +60,7 @@ impl<T> Slot<T> {
     }
 
     /// Idle or Taken → Pending, for a new operation. A slot that somebody else still knows (a stale
-    /// canceller, a completer on its last line) is left to them and replaced, so that nobody can
+    /// canceler, a completer on its last line) is left to them and replaced, so that nobody can
     /// mistake the new operation for the old one.
     pub(super) fn start(
         this: &mut Arc<Self>,

@@ -13,7 +13,7 @@ use super::queue::EndReason;
 use super::read::{HeadClock, ReadJob, Want};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
-use crate::aio::{Aio, Canceller, InFlight, Interruption, Written};
+use crate::aio::{Aio, Canceler, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::{Action, Error};
 use crate::meter::Meter;
@@ -24,7 +24,7 @@ impl Conn {
         &self,
         aio: Aio<Request<()>>,
         clock: HeadClock,
-        begun: impl FnOnce(Canceller),
+        begun: impl FnOnce(Canceler),
     ) -> (Result<Request<()>, Error>, Aio<Request<()>>) {
         let (aio, completer, deadline) = aio.start(
             &self.handle.reads,
@@ -36,7 +36,7 @@ impl Conn {
             limits: self.limits,
             deadline,
         };
-        begun(aio.canceller());
+        begun(aio.canceler());
         self.handle.reader.serve_or_submit(job, self.limits.queued);
         aio.reclaim()
     }

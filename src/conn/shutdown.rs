@@ -17,7 +17,7 @@ use super::read::{ReadJob, Reader, Want};
 use super::write::{Parcel, WriteJob};
 use super::{Conn, Handle, close};
 use crate::aio::habit::{self, Handling, Kind};
-use crate::aio::{Aio, Canceller, Completer, InFlight, Interruption, Operation, Provider, Written};
+use crate::aio::{Aio, Canceler, Completer, InFlight, Interruption, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
@@ -115,7 +115,7 @@ struct State {
 
 /// One of the two operations.
 enum Part {
-    Running(Canceller),
+    Running(Canceler),
     Done(Result<(), Error>),
 }
 
@@ -130,8 +130,8 @@ fn submit(handle: &Handle, limits: Limits, aio: Aio<()>) -> Aio<(), InFlight> {
         reader: Arc::clone(&handle.reader),
         state: Mutex::new(State {
             completer: None,
-            write: Part::Running(write.canceller()),
-            read: Part::Running(read.canceller()),
+            write: Part::Running(write.canceler()),
+            read: Part::Running(read.canceler()),
         }),
     });
     let provider: Weak<dyn Provider> = Arc::<Shutdown>::downgrade(&shutdown);
@@ -169,7 +169,7 @@ impl Shutdown {
         }
     }
 
-    fn reading(&self) -> Option<Canceller> {
+    fn reading(&self) -> Option<Canceler> {
         match &self.state.lock().read {
             Part::Running(read) => Some(read.clone()),
             Part::Done(_) => None,
@@ -187,8 +187,8 @@ impl Shutdown {
             let reason = EndReason::ShutDown;
             let ended = self.reader.queue.end(reason);
             self.reader.fail_queued(ended.jobs, reason);
-        } else if let Part::Running(canceller) = &self.state.lock().write {
-            write = Some(canceller.clone());
+        } else if let Part::Running(canceler) = &self.state.lock().write {
+            write = Some(canceler.clone());
         }
         self.done(|state| state.read = Part::Done(result));
         if let Some(write) = write {
@@ -241,11 +241,11 @@ impl Provider for Shutdown {
     fn interrupted(&self, _: &dyn Operation) {
         let state = self.state.lock();
         let running = [&state.write, &state.read].map(|part| match part {
-            Part::Running(canceller) => Some(canceller.clone()),
+            Part::Running(canceler) => Some(canceler.clone()),
             Part::Done(_) => None,
         });
         drop(state);
-        running.iter().flatten().for_each(Canceller::cancel);
+        running.iter().flatten().for_each(Canceler::cancel);
     }
 
     fn post(&self, call: UserCode) {

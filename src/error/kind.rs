@@ -33,7 +33,7 @@ use super::Error;
 pub enum ErrorKind {
     /// The thread that had the operation was lost, by a panic in a transport for example.
     Abandoned,
-    /// The caller cancelled the operation.
+    /// The caller canceled the operation.
     Canceled,
     /// The connection was closed on our side before or during the operation, or its write side has ended, by a write
     /// that failed or a body that ended with it, or a message announced that the connection closes after it.

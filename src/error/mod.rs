@@ -154,7 +154,7 @@ impl Error {
         self.0.kind == ErrorKind::TimedOut
     }
 
-    /// Whether the caller cancelled.
+    /// Whether the caller canceled.
     pub fn is_canceled(&self) -> bool {
         self.0.kind == ErrorKind::Canceled
     }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::aio::Canceller;
+use crate::aio::Canceler;
 use crate::conn::Conn;
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct Place {
 
 #[derive(Default)]
 struct Presence {
-    waiting: Option<(Instant, Canceller)>,
+    waiting: Option<(Instant, Canceler)>,
     /// Its wait is to end: to make room, or because the server stops.
     asked: bool,
 }
@@ -118,14 +118,14 @@ impl Places {
 }
 
 impl Place {
-    /// The connection waits for a request. `canceller` ends that.
-    pub(super) fn wait(&self, canceller: Canceller) {
+    /// The connection waits for a request. `canceler` ends that.
+    pub(super) fn wait(&self, canceler: Canceler) {
         let mut presence = self.presence.lock();
         if presence.asked {
             drop(presence);
-            canceller.cancel();
+            canceler.cancel();
         } else {
-            presence.waiting = Some((Instant::now(), canceller));
+            presence.waiting = Some((Instant::now(), canceler));
         }
     }
 
@@ -143,8 +143,8 @@ impl Place {
         presence.asked = true;
         let waiting = presence.waiting.take();
         drop(presence);
-        if let Some((_, canceller)) = waiting {
-            canceller.cancel();
+        if let Some((_, canceler)) = waiting {
+            canceler.cancel();
         }
     }
 

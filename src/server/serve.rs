@@ -143,9 +143,9 @@ impl Service<'_> {
             let place = self.place;
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
-            let (result, aio) = self.conn.read_request_inline(aio, clock, |canceller| {
+            let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(canceller);
+                    place.wait(canceler);
                 }
             });
             self.aio = aio;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
-use http_aio::{Aio, Canceller, Conn, InFlight, Written};
+use http_aio::{Aio, Canceler, Conn, InFlight, Written};
 
 use crate::compare::is_wanted;
 
@@ -32,7 +32,7 @@ const PEERS: &str = "be-the-peers";
 const ROUND: Duration = Duration::from_millis(300);
 const ROUNDS: usize = 7;
 
-/// How many wait in the queue to be cancelled.
+/// How many wait in the queue to be canceled.
 const QUEUED: usize = 4_000;
 
 fn main() -> io::Result<()> {
@@ -135,9 +135,9 @@ fn cancels(peers: &Peers) -> io::Result<()> {
             luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             queued.swap(last, (luck >> 33) as usize % (last + 1));
         }
-        let cancellers: Vec<Canceller> = queued.iter().map(|aio| aio.canceller()).collect();
+        let cancelers: Vec<Canceler> = queued.iter().map(|aio| aio.canceler()).collect();
         let start = Instant::now();
-        cancellers.iter().for_each(Canceller::cancel);
+        cancelers.iter().for_each(Canceler::cancel);
         rounds.push(start.elapsed().as_secs_f64() / QUEUED as f64);
         for aio in queued {
             if aio.wait().is_ok() {

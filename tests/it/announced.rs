@@ -317,7 +317,7 @@ mod in_memory {
         assert!(text.ends_with("\r\n\r\n2"), "{text}");
     }
 
-    /// What was cancelled in the queue has announced nothing.
+    /// What was canceled in the queue has announced nothing.
     #[test]
     fn a_last_request_that_is_not_sent_stops_nothing() {
         let (conn, far, gate) = gated_pair(1 << 20, Faults::none());

@@ -1,4 +1,4 @@
-//! Proves what cancelling does to an operation that is queued, in
+//! Proves what canceling does to an operation that is queued, in
 //! flight, or completed, and that a cancel which races with completion is won by exactly one of
 //! the two, with the true count, and strands nobody.
 
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use http_aio::{Aio, Canceller, Conn, ErrorKind};
+use http_aio::{Aio, Canceler, Conn, ErrorKind};
 #[cfg(feature = "test-util")]
 use http_aio::{Error, Written};
 
@@ -57,7 +57,7 @@ fn queued_leaves_the_connection_untouched() {
             }
             drop(conn);
             assert_eq!(peer.drain().count(), 0);
-            at_most("cancelling", took, AT_ONCE)
+            at_most("canceling", took, AT_ONCE)
         });
     }
 }
@@ -68,9 +68,9 @@ fn queued_behind_a_stuck_one_is_told_at_once() {
     in_time(|| {
         let (conn, _peer) = pair(Family::Tcp);
         let stuck = jam(&conn, Aio::new());
-        let (told, canceller) = tell(write_pattern(&conn, Aio::new(), 0, 10));
+        let (told, canceler) = tell(write_pattern(&conn, Aio::new(), 0, 10));
         let start = Instant::now();
-        canceller.cancel();
+        canceler.cancel();
         let told = receive(&told);
         assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
         assert!(is_ours(&told.thread), "{}", told.thread);
@@ -110,7 +110,7 @@ fn in_flight_ends_the_write_side_only() {
             assert_pattern(0, &drained.bytes);
             peer.say("answer");
             assert_eq!(settle(answer).expect("it was sent"), "answer");
-            at_most("cancelling", took, AT_ONCE)
+            at_most("canceling", took, AT_ONCE)
         });
     }
 }
@@ -133,27 +133,27 @@ fn completed_is_not_changed() {
     let aio = conn.write_all(Aio::new().iov(["12345"]));
     wait_until("it is written", || aio.is_done());
     aio.cancel();
-    aio.canceller().cancel();
+    aio.canceler().cancel();
     assert_eq!(settle(aio).expect("it was complete").count(), 5);
 
     let stuck = jam(&conn, Aio::new());
     stuck.cancel();
-    wait_until("it is cancelled", || stuck.is_done());
+    wait_until("it is canceled", || stuck.is_done());
     let count = stuck.count();
     stuck.cancel();
     assert_eq!(failure(settle(stuck)), (ErrorKind::Canceled, count));
     assert_eq!(peer.drain().count(), 5 + count);
 }
 
-/// A canceller knows its operation, not the aio.
+/// A canceler knows its operation, not the aio.
 #[test]
-fn stale_canceller_misses_the_next_operation() {
+fn stale_canceler_misses_the_next_operation() {
     let (conn, mut peer) = pair(Family::Tcp);
-    let mut stale: Vec<Canceller> = Vec::new();
+    let mut stale: Vec<Canceler> = Vec::new();
     let mut aio = Aio::new();
     for round in 0..50 {
         let lent = write_pattern(&conn, aio, round * 10, 10);
-        stale.push(lent.canceller());
+        stale.push(lent.canceler());
         let (result, again) = settle_and_reclaim(lent);
         result.expect("nobody cancels it");
         aio = again;
@@ -163,17 +163,17 @@ fn stale_canceller_misses_the_next_operation() {
     }
     assert_pattern(0, &peer.expect(500));
     let stuck = write_pattern(&conn, aio, 0, MORE_THAN_FITS);
-    for canceller in &stale {
-        canceller.cancel();
-        canceller.clone().cancel();
+    for canceler in &stale {
+        canceler.cancel();
+        canceler.clone().cancel();
     }
     assert_pattern(0, &peer.expect(MORE_THAN_FITS));
-    settle(stuck).expect("the cancellers are those of others");
+    settle(stuck).expect("the cancelers are those of others");
 }
 
 /// The same, when it is a closure that hands the aio back and submits it again.
 #[test]
-fn stale_canceller_misses_what_a_closure_resubmits() {
+fn stale_canceler_misses_what_a_closure_resubmits() {
     let (conn, mut peer) = pair(Family::Tcp);
     let (handed, next) = bounded(1);
     let clone = conn.clone();
@@ -189,7 +189,7 @@ fn stale_canceller_misses_what_a_closure_resubmits() {
     }
     assert_eq!(peer.expect(5), b"first");
     assert_pattern(0, &peer.expect(MORE_THAN_FITS));
-    settle(second).expect("the canceller is that of another");
+    settle(second).expect("the canceler is that of another");
 }
 
 // ------------------------------------------------------------------------------- inside a closure
@@ -201,12 +201,12 @@ fn from_inside_a_closure() {
     let queued = write_pattern(&conn, Aio::new(), 0, 10);
     let behind = write_pattern(&conn, Aio::new(), 0, 10);
     // The trigger expires behind the stuck one; its closure cancels both, itself first.
-    let own: Arc<parking_lot::Mutex<Option<Canceller>>> = Arc::default();
+    let own: Arc<parking_lot::Mutex<Option<Canceler>>> = Arc::default();
     let itself = Arc::clone(&own);
-    let (cancel_queued, cancel_stuck) = (queued.canceller(), stuck.canceller());
+    let (cancel_queued, cancel_stuck) = (queued.canceler(), stuck.canceler());
     let (sender, told) = bounded(1);
     let trigger = Aio::new().timeout(Duration::from_millis(10));
-    let canceller = write_pattern(&conn, trigger, 0, 10).on_complete(move |result, _| {
+    let canceler = write_pattern(&conn, trigger, 0, 10).on_complete(move |result, _| {
         if let Some(own) = &*itself.lock() {
             own.cancel();
         }
@@ -214,7 +214,7 @@ fn from_inside_a_closure() {
         cancel_stuck.cancel();
         let _ = sender.send(result);
     });
-    *own.lock() = Some(canceller);
+    *own.lock() = Some(canceler);
     assert_eq!(failure(receive(&told)), (ErrorKind::TimedOut, 0));
     assert_eq!(failure(settle(queued)), (ErrorKind::Canceled, 0));
     let (kind, count) = failure(settle(stuck));
@@ -230,14 +230,14 @@ mod on_the_spot {
     use super::*;
     use http_aio::testing::memory::{Fault, Faults};
 
-    /// Cancelled while the call that does not block is under way: the call decides. What it took
-    /// whole has succeeded, or is cancelled with all its bytes; what it took in part is cut; what it
+    /// Canceled while the call that does not block is under way: the call decides. What it took
+    /// whole has succeeded, or is canceled with all its bytes; what it took in part is cut; what it
     /// did not take was queued, and leaves the connection untouched.
     #[test]
     fn while_the_kernel_is_asked() {
         for capacity in 0..=10_u64 {
             for victim in [0, 1] {
-                let what = format!("{capacity} bytes accepted, cancelled: {victim}");
+                let what = format!("{capacity} bytes accepted, canceled: {victim}");
                 let capacity_here = usize::try_from(capacity).expect("small");
                 // Three writes in one call: 4, 4, and 2 bytes.
                 let (conn, peer, gate) = gated_pair(1 + capacity_here, Faults::none());
@@ -314,7 +314,7 @@ mod on_the_spot {
         }
     }
 
-    /// Cancelled when the writer has decided to block and has not yet: nothing wakes a call that was
+    /// Canceled when the writer has decided to block and has not yet: nothing wakes a call that was
     /// not made, so it must not be made in vain.
     #[test]
     fn before_the_call_that_blocks() {
@@ -334,7 +334,7 @@ mod on_the_spot {
         }
     }
 
-    /// Cancelled while the call fails: whose fault it was is known.
+    /// Canceled while the call fails: whose fault it was is known.
     #[test]
     fn while_the_call_fails() {
         for n in [1, 2] {
@@ -357,7 +357,7 @@ mod on_the_spot {
         }
     }
 
-    /// While a closure has the writer's thread, the operation that comes next can be cancelled, also
+    /// While a closure has the writer's thread, the operation that comes next can be canceled, also
     /// if the kernel has the first bytes of it.
     #[test]
     fn while_a_closure_runs() {
@@ -373,11 +373,11 @@ mod on_the_spot {
                     let _ = entered.send(());
                     let _ = wait.recv_timeout(Duration::from_millis(500));
                 });
-                let (told, canceller) = tell(write_pattern(&conn, Aio::new(), 11, 10));
+                let (told, canceler) = tell(write_pattern(&conn, Aio::new(), 11, 10));
                 drop(gate.open());
                 receive(&inside);
                 let start = Instant::now();
-                canceller.cancel();
+                canceler.cancel();
                 let told = receive(&told);
                 let _ = go.send(());
                 settle(head).expect("there is room");
@@ -385,7 +385,7 @@ mod on_the_spot {
                 assert_eq!(failure(told.result), expected);
                 conn.close();
                 assert_eq!(drain_memory(peer).len(), 11 + accepted);
-                at_most("cancelling", told.at - start, AT_ONCE)
+                at_most("canceling", told.at - start, AT_ONCE)
             });
         }
     }
@@ -394,12 +394,12 @@ mod on_the_spot {
 // ------------------------------------------------------------------------------ races, by numbers
 
 /// Cancels what it is sent, after so many turns of an idle loop.
-fn cancelling_thread() -> Sender<(Canceller, u32)> {
-    let (sender, orders) = unbounded::<(Canceller, u32)>();
+fn canceling_thread() -> Sender<(Canceler, u32)> {
+    let (sender, orders) = unbounded::<(Canceler, u32)>();
     thread::spawn(move || {
-        for (canceller, turns) in orders {
+        for (canceler, turns) in orders {
             spin(turns);
-            canceller.cancel();
+            canceler.cancel();
         }
     });
     sender
@@ -467,7 +467,7 @@ fn pair_of(family: Family, capacity: Option<usize>) -> (Conn, Peer) {
 /// with its true count, B always completes, each once.
 #[track_caller]
 fn race(family: Family, capacity: Option<usize>, len: usize, rounds: u32) {
-    let other = cancelling_thread();
+    let other = canceling_thread();
     let mut dice = Dice(0x5eed_0000 + len as u64);
     let mut raced = Raced::new(family, capacity);
     let (mut whole, mut partial, mut none) = (0, 0, 0);
@@ -477,7 +477,7 @@ fn race(family: Family, capacity: Option<usize>, len: usize, rounds: u32) {
         let submit = |name: char, len: usize| {
             let (sender, completions) = (sender.clone(), Arc::clone(&completions));
             let aio = write_pattern(&raced.conn, Aio::new(), 0, len);
-            let canceller = aio.canceller();
+            let canceler = aio.canceler();
             // Half of them wait, half of them are called back.
             if round % 2 == 0 {
                 let told = move |result, _| {
@@ -485,27 +485,27 @@ fn race(family: Family, capacity: Option<usize>, len: usize, rounds: u32) {
                     let _ = sender.send((name, result));
                 };
                 drop(aio.on_complete(told));
-                (canceller, None)
+                (canceler, None)
             } else {
-                (canceller, Some(aio))
+                (canceler, Some(aio))
             }
         };
-        let (canceller, a) = submit('A', len);
+        let (canceler, a) = submit('A', len);
         let (_, b) = submit('B', 5);
         let magnitude = dice.below(12);
         let turns = dice.below(64 << magnitude);
         match round % 4 {
             0 | 1 => {
-                let _ = other.send((canceller, turns));
+                let _ = other.send((canceler, turns));
             }
             2 => {
                 spin(turns);
-                canceller.cancel();
+                canceler.cancel();
             }
             _ => {
-                let _ = other.send((canceller.clone(), turns));
+                let _ = other.send((canceler.clone(), turns));
                 spin(turns);
-                canceller.cancel();
+                canceler.cancel();
             }
         }
         let (a, b) = match (a, b) {
@@ -536,7 +536,7 @@ fn race(family: Family, capacity: Option<usize>, len: usize, rounds: u32) {
         match &b {
             Ok(written) => assert_eq!(written.count(), 5),
             Err(error) => {
-                assert!(a.is_err(), "round {round}: only A was cancelled");
+                assert!(a.is_err(), "round {round}: only A was canceled");
                 let error = (error.kind(), error.count());
                 assert_eq!(error, (ErrorKind::Closed, 0), "round {round}");
             }
@@ -609,13 +609,13 @@ fn race_at_every_byte() {
         counts[usize::try_from(count(&a)).expect("small")] += 1;
     }
     let hit = counts.iter().filter(|n| **n > 0).count();
-    assert!(hit > 10, "cancelled at {hit} places only: {counts:?}");
+    assert!(hit > 10, "canceled at {hit} places only: {counts:?}");
 }
 
-/// nng's A2: two small writes to a healthy peer, the first is cancelled, the second one must not be
+/// nng's A2: two small writes to a healthy peer, the first is canceled, the second one must not be
 /// stuck. Here without a peer's help, and with nothing submitted afterwards that would unstick it.
 #[test]
-fn second_write_completes_when_the_first_is_cancelled() {
+fn second_write_completes_when_the_first_is_canceled() {
     let (conn, mut peer) = pair(Family::Tcp);
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);
@@ -633,7 +633,7 @@ fn second_write_completes_when_the_first_is_cancelled() {
         let a = settle(a);
         match &a {
             Ok(written) => assert_eq!(written.count(), 4),
-            // The peer reads: it was cancelled in the queue, or it was written.
+            // The peer reads: it was canceled in the queue, or it was written.
             Err(error) => assert_eq!((error.kind(), error.count()), (ErrorKind::Canceled, 0)),
         }
         assert_eq!(settle(b).expect("nobody cancels it").count(), 4);
@@ -658,18 +658,18 @@ fn storm() {
                 let completions = Arc::clone(&completions);
                 thread::spawn(move || {
                     let mut dice = Dice(0xabcd + seed);
-                    let mut cancellers: Vec<Canceller> = Vec::new();
+                    let mut cancelers: Vec<Canceler> = Vec::new();
                     for _ in 0..100 {
                         let len = dice.below(3000) as usize;
                         let (sum, completions) = (Arc::clone(&sum), Arc::clone(&completions));
                         let aio = write_pattern(&conn, Aio::new(), 0, len);
-                        cancellers.push(aio.on_complete(move |result, _| {
+                        cancelers.push(aio.on_complete(move |result, _| {
                             sum.fetch_add(count(&result), Ordering::Relaxed);
                             completions.fetch_add(1, Ordering::Relaxed);
                         }));
                         if dice.below(3) == 0 {
-                            let any = dice.below(cancellers.len() as u32) as usize;
-                            cancellers[any].cancel();
+                            let any = dice.below(cancelers.len() as u32) as usize;
+                            cancelers[any].cancel();
                         }
                     }
                 })

@@ -322,9 +322,9 @@ fn last_handle_lets_submitted_writes_finish() {
     }
 }
 
-/// It can still be cancelled, and its deadline still counts.
+/// It can still be canceled, and its deadline still counts.
 #[test]
-fn last_handle_leaves_cancellers_and_deadlines() {
+fn last_handle_leaves_cancelers_and_deadlines() {
     for family in FAMILIES {
         let (conn, mut peer) = pair(family);
         let stuck = jam(&conn, Aio::new());
@@ -393,20 +393,20 @@ fn last_handle_with_a_read_in_flight() {
     assert_eq!(peer.drain().count(), 0);
 }
 
-/// Cancelled instead of answered: the connection ends without the peer's help.
+/// Canceled instead of answered: the connection ends without the peer's help.
 #[test]
-fn last_handle_with_a_cancelled_read() {
+fn last_handle_with_a_canceled_read() {
     for cancel_first in [false, true] {
         let (conn, mut peer) = pair(Family::Unix);
         let read = conn.read_all(Aio::new(), 5);
-        let canceller = read.canceller();
+        let canceler = read.canceler();
         thread::sleep(Duration::from_millis(2)); // Likely in the call by then.
         if cancel_first {
-            canceller.cancel();
+            canceler.cancel();
             drop(conn);
         } else {
             drop(conn);
-            canceller.cancel();
+            canceler.cancel();
         }
         assert_eq!(failure(settle(read)), (ErrorKind::Canceled, 0));
         assert_eq!(peer.drain().end, End::OfStream);

@@ -317,7 +317,7 @@ fn a_cancel_takes_effect_at_once() {
         for aio in [|| Aio::new(), || Aio::new().timeout(PATIENCE)] {
             in_time(|| {
                 let aio = Conn::connect(aio(), hole);
-                // Cancelled at once, and when the thread is surely connecting.
+                // Canceled at once, and when the thread is surely connecting.
                 let early = Conn::connect(Aio::new(), hole);
                 early.cancel();
                 assert_eq!(failure(settle(early)), (ErrorKind::Canceled, 0));
@@ -427,10 +427,10 @@ fn a_cancel_after_success_changes_nothing() {
     let (listener, there) = listen();
     let aio = Conn::connect(Aio::new(), there);
     wait_until("it connects", || aio.is_done());
-    let canceller = aio.canceller();
+    let canceler = aio.canceler();
     aio.cancel();
     let conn = settle(aio).unwrap();
-    canceller.cancel();
+    canceler.cancel();
     assert_connected(&conn, &listener);
 }
 
@@ -481,10 +481,10 @@ fn the_closure_runs_on_the_thread_that_has_connected() {
     assert_eq!(told.thread, "http-aio:connect");
     assert_eq!(failure(told.result).0, ErrorKind::Refused);
 
-    // No thread has it yet when it is cancelled, and that thread is gone when it is asked late.
+    // No thread has it yet when it is canceled, and that thread is gone when it is asked late.
     let (aio, let_go) = connect_when_told(there);
-    let (told, canceller) = tell(aio);
-    canceller.cancel();
+    let (told, canceler) = tell(aio);
+    canceler.cancel();
     let told = once(&told);
     assert!(is_ours(&told.thread), "{}", told.thread);
     assert_eq!(failure(told.result).0, ErrorKind::Canceled);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 use http_aio::http::Request;
-use http_aio::{Aio, Canceller, Conn, ErrorKind, InFlight};
+use http_aio::{Aio, Canceler, Conn, ErrorKind, InFlight};
 
 use crate::support::*;
 
@@ -54,8 +54,8 @@ fn shuffled<T>(mut list: Vec<T>) -> Vec<T> {
 }
 
 #[test]
-fn cancelling_what_is_queued() {
-    if !alone("costs::cancelling_what_is_queued") {
+fn canceling_what_is_queued() {
+    if !alone("costs::canceling_what_is_queued") {
         return;
     }
     costs_the_same_each("cancel of a queued write", |count| {
@@ -74,15 +74,15 @@ fn cancelling_what_is_queued() {
     });
 }
 
-/// Submits so many, cancels them in no order, and says how long the cancelling took.
+/// Submits so many, cancels them in no order, and says how long the canceling took.
 #[track_caller]
 fn cancel_each_of<T: fmt::Debug + Send + 'static>(
     count: u32,
     submit: impl Fn() -> Aio<T, InFlight>,
 ) -> Duration {
     let queued: Vec<_> = (0..count).map(|_| submit()).collect();
-    let cancellers = shuffled(queued.iter().map(Aio::canceller).collect());
-    let took = timed(|| cancellers.iter().for_each(Canceller::cancel));
+    let cancelers = shuffled(queued.iter().map(Aio::canceler).collect());
+    let took = timed(|| cancelers.iter().for_each(Canceler::cancel));
     for aio in queued {
         assert_eq!(failure(settle(aio)), (ErrorKind::Canceled, 0));
     }

@@ -517,7 +517,7 @@ fn wait_timeout_hands_the_handle_back() {
         assert!(!stuck.is_done());
     }
     assert_pattern(0, &peer.expect(MORE_THAN_FITS));
-    let written = settle(stuck).expect("nothing was cancelled");
+    let written = settle(stuck).expect("nothing was canceled");
     assert_eq!(written.count(), MORE_THAN_FITS as u64);
     let next = conn.write_all(Aio::new().iov(["next"]));
     wait_until("it is written", || next.is_done());

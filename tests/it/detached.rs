@@ -96,10 +96,10 @@ const WAYS: [(&str, Way); 7] = [
         assert!(read.wait_timeout(Duration::from_millis(20)).is_err());
     }),
     ("a read that somebody could cancel", |conn| {
-        let canceller = conn.read(Aio::new(), 1).canceller();
+        let canceler = conn.read(Aio::new(), 1).canceler();
         drop(conn);
         // It lives as long as the process.
-        std::mem::forget(canceller);
+        std::mem::forget(canceler);
     }),
     ("a read, the connection first", |conn| {
         let read = conn.read(Aio::new(), 1);
@@ -190,12 +190,12 @@ enum Stage {
     /// It has completed, and the response is dropped with it, or unread.
     Answered,
     Received,
-    /// A canceller stays.
+    /// A canceler stays.
     Cancellable,
     /// It was to be awaited.
     Awaited,
     /// It has failed.
-    Cancelled,
+    Canceled,
 }
 
 /// It has a handle of the connection, for its body; that must not keep it open when nobody can receive it.
@@ -218,7 +218,7 @@ fn a_streaming_exchange_that_nobody_can_receive_ends_with_the_last_handle() {
             Received,
             Cancellable,
             Awaited,
-            Cancelled,
+            Canceled,
         ] {
             for conn_first in [false, true] {
                 let (conn, peer) = watched(family);
@@ -253,7 +253,7 @@ fn let_go_of_streaming(stage: Stage, conn: Conn, conn_first: bool, mut peer: Pee
         | Stage::Answered
         | Stage::Received
         | Stage::Cancellable
-        | Stage::Cancelled => {
+        | Stage::Canceled => {
             assert!(!exchange.is_done(), "{what}");
             peer.head();
             peer.expect(length);
@@ -278,7 +278,7 @@ fn let_go_of_streaming(stage: Stage, conn: Conn, conn_first: bool, mut peer: Pee
             drop(response);
         }
         Stage::Cancellable => {
-            std::mem::forget(exchange.canceller());
+            std::mem::forget(exchange.canceler());
             drop(exchange);
         }
         Stage::Awaited => {
@@ -287,7 +287,7 @@ fn let_go_of_streaming(stage: Stage, conn: Conn, conn_first: bool, mut peer: Pee
             let polled = exchange.as_mut().poll(&mut context);
             assert!(polled.is_pending());
         }
-        Stage::Cancelled => {
+        Stage::Canceled => {
             exchange.cancel();
             assert_eq!(failure(settle(exchange)).0, ErrorKind::Canceled);
         }
@@ -379,7 +379,7 @@ const LET_GO: [(&str, LetGo); 5] = [
         assert!(read.as_mut().poll(&mut context).is_pending());
     }),
     ("while somebody could cancel it", |read| {
-        std::mem::forget(read.canceller());
+        std::mem::forget(read.canceler());
     }),
 ];
 
@@ -487,16 +487,16 @@ fn assert_nothing_lost(conn: &Conn) {
 }
 
 #[test]
-fn a_read_that_is_cancelled_before_anybody_serves_it_counts_what_is_there() {
+fn a_read_that_is_canceled_before_anybody_serves_it_counts_what_is_there() {
     let (conn, _peer) = with_ten();
     let read = conn.read_all(Aio::new(), 100);
     read.cancel();
     assert_eq!(failure(read.wait()), (ErrorKind::Canceled, 10));
     let read = conn.read_all(Aio::new(), 100);
-    let (told, canceller) = tell(read);
-    canceller.cancel();
-    let cancelled = receive(&told).result;
-    assert_eq!(failure(cancelled), (ErrorKind::Canceled, 10));
+    let (told, canceler) = tell(read);
+    canceler.cancel();
+    let canceled = receive(&told).result;
+    assert_eq!(failure(canceled), (ErrorKind::Canceled, 10));
     let head = conn.read_request(Aio::new());
     head.cancel();
     assert_eq!(failure(head.wait()), (ErrorKind::Canceled, 10));

@@ -10,7 +10,7 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::testing::memory::{Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
-use http_aio::{Aio, Canceller, Conn, ErrorKind, InFlight, Limits, Written};
+use http_aio::{Aio, Canceler, Conn, ErrorKind, InFlight, Limits, Written};
 
 use super::support::hooks::{Hooks, get, head, hooked_pair, say};
 use super::support::*;
@@ -112,8 +112,8 @@ fn a_held_body_that_panics_when_dropped_strands_nobody() {
     let conn = conn.limits(Limits::default().continue_wait(PATIENCE));
     let exchange = conn.transact(Aio::new(), expecting(Bytes::from_owner(Bomb)));
     head(&peer);
-    let canceller = exchange.canceller();
-    let cancels = thread::spawn(move || canceller.cancel());
+    let canceler = exchange.canceler();
+    let cancels = thread::spawn(move || canceler.cancel());
     assert!(cancels.join().is_ok(), "a panic in the thread that cancels");
     assert!(
         completes(&exchange, Duration::from_secs(2)),
@@ -258,7 +258,7 @@ fn a_cancel_ends_an_exchange_at_once_whatever_it_waits_for() {
             // In phase 0 it is queued behind a write that is stuck.
             let stuck = (phase == 0).then(|| conn.write_all(Aio::new().iov([pattern(0, 1 << 12)])));
             let exchange = conn.transact(Aio::new(), expecting(pattern(0, 1 << 14)));
-            let canceller = exchange.canceller();
+            let canceler = exchange.canceler();
             let waiter = thread::spawn(move || {
                 if waits {
                     exchange.wait()
@@ -277,7 +277,7 @@ fn a_cancel_ends_an_exchange_at_once_whatever_it_waits_for() {
                 say(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
             }
             thread::sleep(SOON / 5);
-            canceller.cancel();
+            canceler.cancel();
             let (kind, count) = failure(join(waiter));
             assert_eq!(kind, ErrorKind::Canceled, "phase {phase}");
             assert_eq!(count > 0, phase > 0, "phase {phase}");
@@ -376,7 +376,7 @@ fn mixture(seed: u64, round: u64) {
                     3 => put(300),
                     _ => expecting(pattern(0, 300)),
                 };
-                let canceller = if dice.roll(6) == 0 {
+                let canceler = if dice.roll(6) == 0 {
                     let aio = conn.read_response(bounded(&mut dice));
                     learn_of_the_end(aio, &mut dice, &ended, &mut waits)
                 } else {
@@ -384,7 +384,7 @@ fn mixture(seed: u64, round: u64) {
                     learn_of_the_end(aio, &mut dice, &ended, &mut waits)
                 };
                 match dice.roll(30) {
-                    0..5 => canceller.cancel(),
+                    0..5 => canceler.cancel(),
                     5 => conn.close(),
                     6 => thread::sleep(Duration::from_micros(dice.roll(2000))),
                     _ => {}
@@ -449,8 +449,8 @@ fn learn_of_the_end<T: Send + 'static>(
     dice: &mut Dice,
     ended: &Arc<AtomicUsize>,
     waits: &mut Vec<thread::JoinHandle<()>>,
-) -> Canceller {
-    let canceller = aio.canceller();
+) -> Canceler {
+    let canceler = aio.canceler();
     let me = thread::current().id();
     let ended = Arc::clone(ended);
     let count = move || {
@@ -483,7 +483,7 @@ fn learn_of_the_end<T: Send + 'static>(
             count();
         }
     }
-    canceller
+    canceler
 }
 
 // ------------------------------------------------------------------------- numbers across directions

@@ -283,18 +283,18 @@ fn an_end_is_queued_behind_what_was_submitted() {
     }
 }
 
-/// In the queue it is cancelled, and expires, as a write: the connection is untouched.
+/// In the queue it is canceled, and expires, as a write: the connection is untouched.
 #[test]
 fn an_end_that_is_given_up_in_the_queue_ends_nothing() {
     for family in FAMILIES {
         let (conn, mut peer) = pair(family);
         let jammed = jam(&conn, Aio::new());
-        let cancelled = conn.close_write(Aio::new());
+        let canceled = conn.close_write(Aio::new());
         let expired = conn.close_write(Aio::new().timeout(Duration::from_millis(10)));
         let past = conn.close_write(Aio::new().timeout(Duration::ZERO));
         let behind = text(&conn, "behind");
-        cancelled.cancel();
-        assert_eq!(failure(settle(cancelled)), (ErrorKind::Canceled, 0));
+        canceled.cancel();
+        assert_eq!(failure(settle(canceled)), (ErrorKind::Canceled, 0));
         assert_eq!(failure(settle(expired)), (ErrorKind::TimedOut, 0));
         assert_eq!(failure(settle(past)), (ErrorKind::TimedOut, 0));
         assert_pattern(0, &peer.expect(MORE_THAN_FITS));

@@ -86,11 +86,11 @@ fn an_exchange_whose_write_fails_without_a_thread_ends() {
     assert!(ended && again.is_ok(), "stranded: {again:?}");
 }
 
-/// The same for a caller that reads inline: what it reads is cancelled.
+/// The same for a caller that reads inline: what it reads is canceled.
 #[test]
 #[cfg(target_os = "linux")]
-fn an_exchange_that_is_cancelled_without_a_thread_ends() {
-    if !alone_with_large_threads("inline::an_exchange_that_is_cancelled_without_a_thread_ends") {
+fn an_exchange_that_is_canceled_without_a_thread_ends() {
+    if !alone_with_large_threads("inline::an_exchange_that_is_canceled_without_a_thread_ends") {
         return;
     }
     let (conn, _peer) = memory_pair(1 << 10, Faults::none());
@@ -103,14 +103,14 @@ fn an_exchange_that_is_cancelled_without_a_thread_ends() {
     let waiter = thread::spawn(move || {
         receive(&wait);
         let exchange = conn.transact(Aio::new(), get());
-        hand_over.send(exchange.canceller()).unwrap();
+        hand_over.send(exchange.canceler()).unwrap();
         exchange.wait().map(drop)
     });
     no_threads();
     go.send(()).unwrap();
-    let canceller = receive(&handed);
+    let canceler = receive(&handed);
     thread::sleep(SOON);
-    canceller.cancel();
+    canceler.cancel();
     let until = Instant::now() + Duration::from_secs(2);
     while !waiter.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(1));
@@ -255,22 +255,22 @@ fn caller_at_work(
     conn: &Conn,
     aio: Aio<Bytes>,
 ) -> (
-    http_aio::Canceller,
+    http_aio::Canceler,
     thread::JoinHandle<Result<Bytes, http_aio::Error>>,
 ) {
     let read = conn.read(aio, 1);
-    let canceller = read.canceller();
+    let canceler = read.canceler();
     let waiter = thread::spawn(move || read.wait());
     thread::sleep(SOON / 5);
-    (canceller, waiter)
+    (canceler, waiter)
 }
 
 #[test]
 fn a_caller_that_is_interrupted_ends_and_the_next_goes_on() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
-    let (canceller, waiter) = caller_at_work(&conn, Aio::new());
+    let (canceler, waiter) = caller_at_work(&conn, Aio::new());
     let (told, _) = tell(conn.read(Aio::new(), 1));
-    canceller.cancel();
+    canceler.cancel();
     assert_eq!(failure(join(waiter)), (ErrorKind::Canceled, 0));
     let (_, waiter) = caller_at_work(&conn, Aio::new().timeout(SOON));
     say(&peer, "a");
@@ -281,15 +281,15 @@ fn a_caller_that_is_interrupted_ends_and_the_next_goes_on() {
     assert_eq!(failure(join(waiter)), (ErrorKind::Closed, 0));
 }
 
-/// What expires or is cancelled behind it ends at once, and is told on a thread of the connection.
+/// What expires or is canceled behind it ends at once, and is told on a thread of the connection.
 #[test]
 fn what_is_queued_behind_a_caller_ends_in_time() {
     let (conn, peer) = memory_pair(1 << 10, Faults::none());
     let (_, waiter) = caller_at_work(&conn, Aio::new());
     let (expired, _) = tell(conn.read(Aio::new().timeout(SOON), 1));
-    let (cancelled, canceller) = tell(conn.read(Aio::new(), 1));
-    canceller.cancel();
-    let told = receive(&cancelled);
+    let (canceled, canceler) = tell(conn.read(Aio::new(), 1));
+    canceler.cancel();
+    let told = receive(&canceled);
     assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
     assert!(is_ours(&told.thread), "{}", told.thread);
     let told = receive(&expired);
@@ -415,7 +415,7 @@ fn round_of_reads(dice: &mut Dice) {
                         aio = aio.timeout(Duration::from_micros(1 + dice.roll(2000)));
                     }
                     let read = conn.read(aio, 1 + dice.roll(40) as usize);
-                    let canceller = read.canceller();
+                    let canceler = read.canceler();
                     submitted += 1;
                     let (ended, got) = (Arc::clone(&ended), Arc::clone(&got));
                     let ends = move |result: Result<Bytes, http_aio::Error>| {
@@ -426,7 +426,7 @@ fn round_of_reads(dice: &mut Dice) {
                         let pause = dice.roll(300);
                         thread::spawn(move || {
                             thread::sleep(Duration::from_micros(pause));
-                            canceller.cancel();
+                            canceler.cancel();
                         })
                     });
                     let me = thread::current().id();

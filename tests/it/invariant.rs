@@ -457,14 +457,14 @@ fn closures_are_told_in_order_when_an_upload_ends() {
             if first.count() == 0 {
                 continue; // A busy machine: the deadline has passed in the queue.
             }
-            let canceller = first.on_complete(told(0));
+            let canceler = first.on_complete(told(0));
             for i in 1..=50 {
                 let behind = write_pattern(&conn, Aio::new(), 0, i % 3);
                 let _ = behind.on_complete(told(i));
             }
             match ending {
                 Ending::Deadline => {}
-                Ending::Cancel => canceller.cancel(),
+                Ending::Cancel => canceler.cancel(),
                 Ending::Close => conn.close(),
             }
             let mut order: Vec<_> = (0..=50).map(|_| receive(&order)).collect();

@@ -197,7 +197,7 @@ fn shutting_down_behind_a_write_that_failed() {
 }
 
 #[test]
-fn shutting_down_has_a_deadline_and_can_be_cancelled() {
+fn shutting_down_has_a_deadline_and_can_be_canceled() {
     for (cancels, kind) in [(false, ErrorKind::TimedOut), (true, ErrorKind::Canceled)] {
         let (conn, mut peer) = written(Family::Tcp);
         let aio = match cancels {

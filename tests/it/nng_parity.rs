@@ -32,11 +32,11 @@ fn case_094_a_vector_has_any_number_of_segments() {
 }
 
 #[test]
-fn case_096_a_cancelled_operation_has_one_callback_with_canceled() {
+fn case_096_a_canceled_operation_has_one_callback_with_canceled() {
     let (conn, _peer) = pair(Family::Tcp);
-    let (told, canceller) = tell(conn.read(Aio::new(), 1));
-    canceller.cancel();
-    canceller.cancel();
+    let (told, canceler) = tell(conn.read(Aio::new(), 1));
+    canceler.cancel();
+    canceler.cancel();
     assert_eq!(failure(once(&told).result).0, ErrorKind::Canceled);
 }
 
@@ -121,7 +121,7 @@ fn case_103_an_aio_is_resubmitted_from_its_callback_three_times() {
     assert_eq!(end, Err(RecvTimeoutError::Disconnected));
 }
 
-/// Here a canceller knows one operation; closing the connection is what stops such a loop.
+/// Here a canceler knows one operation; closing the connection is what stops such a loop.
 #[test]
 fn case_104_a_loop_of_resubmissions_is_stopped() {
     let (conn, mut peer) = pair(Family::Tcp);
@@ -153,10 +153,10 @@ fn case_105_an_operation_is_busy_until_it_is_done() {
 #[test]
 fn case_106_a_write_that_fails_reports_what_the_peer_can_read() {
     #[track_caller]
-    fn check(aio: Aio<Written>, end: impl FnOnce(&Conn, &http_aio::Canceller), kind: ErrorKind) {
+    fn check(aio: Aio<Written>, end: impl FnOnce(&Conn, &http_aio::Canceler), kind: ErrorKind) {
         let (conn, mut peer) = pair(Family::Tcp);
         let write = jam(&conn, aio);
-        end(&conn, &write.canceller());
+        end(&conn, &write.canceler());
         let (failed, count) = failure(settle(write));
         assert_eq!(failed, kind);
         assert!(0 < count && count < MORE_THAN_FITS as u64);
@@ -167,7 +167,7 @@ fn case_106_a_write_that_fails_reports_what_the_peer_can_read() {
     }
     check(
         Aio::new(),
-        |_, canceller| canceller.cancel(),
+        |_, canceler| canceler.cancel(),
         ErrorKind::Canceled,
     );
     check(Aio::new(), |conn, _| conn.close(), ErrorKind::Closed);
@@ -228,32 +228,32 @@ fn case_109_a_cancel_that_races_with_completion_tells_the_truth() {
 fn case_110_a_cancel_after_completion_changes_nothing() {
     let (conn, mut peer) = pair(Family::Tcp);
     let aio = conn.write_all(Aio::new().iov(["hello"]));
-    let canceller = aio.canceller();
+    let canceler = aio.canceler();
     wait_until("it is done", || aio.is_done());
-    canceller.cancel();
+    canceler.cancel();
     assert_eq!(aio.count(), 5);
     let (result, aio) = settle_and_reclaim(aio);
     assert_eq!(result.unwrap().count(), 5);
     // Nor what the aio does next.
     let aio = conn.write_all(aio.iov(["again"]));
-    canceller.cancel();
+    canceler.cancel();
     assert_eq!(settle(aio).unwrap().count(), 5);
     assert_eq!(peer.expect(10), b"helloagain");
 }
 
 /// A5.
 #[test]
-fn case_111_a_write_is_resubmitted_from_the_callback_of_a_cancelled_one() {
+fn case_111_a_write_is_resubmitted_from_the_callback_of_a_canceled_one() {
     for _ in 0..50 {
         let (conn, _peer) = pair(Family::Unix);
         let write = jam_briefly(&conn);
         let (sender, again) = unbounded();
         let mine = conn.clone();
-        let canceller = write.on_complete(move |result, aio| {
+        let canceler = write.on_complete(move |result, aio| {
             assert_eq!(failure(result).0, ErrorKind::Canceled);
             let _ = sender.send(tell(mine.write_all(aio.iov(["again"]))).0);
         });
-        canceller.cancel();
+        canceler.cancel();
         // The stream is cut, so the write side has ended; that is a clean result.
         let result = once(&receive(&again)).result;
         assert_eq!(failure(result), (ErrorKind::Closed, 0));

@@ -460,7 +460,7 @@ mod in_memory {
     use crate::support::hooks::say;
 
     /// A response that goes back to the queue, and is the answer to another request once one before it was
-    /// cancelled, is admitted anew: it is not the last any more.
+    /// canceled, is admitted anew: it is not the last any more.
     #[test]
     fn a_response_that_is_no_longer_the_last_announces_nothing() {
         // A call takes one of them.

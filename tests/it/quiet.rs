@@ -29,7 +29,7 @@ fn hold() -> (Option<Hook>, Hold) {
     (Some(hook), Hold { arrived, _go: go })
 }
 
-/// A connection whose reader's thread is in a call for a read that was cancelled.
+/// A connection whose reader's thread is in a call for a read that was canceled.
 fn with_reader_held() -> (Conn, MemoryStream, Hold) {
     let (before_read, hold) = hold();
     let hooks = Hooks {
@@ -37,9 +37,9 @@ fn with_reader_held() -> (Conn, MemoryStream, Hold) {
         ..Hooks::default()
     };
     let (conn, peer, _) = hooked_pair(1 << 10, Faults::none(), hooks);
-    let (read, canceller) = tell(conn.read(Aio::new(), 1));
+    let (read, canceler) = tell(conn.read(Aio::new(), 1));
     receive(&hold.arrived);
-    canceller.cancel();
+    canceler.cancel();
     assert_eq!(failure(receive(&read).result), (ErrorKind::Canceled, 0));
     (conn, peer, hold)
 }

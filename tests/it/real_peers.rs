@@ -537,7 +537,7 @@ fn nginx_refuses_a_large_body_while_it_goes_out() {
     let sent = written(&response);
     assert!(sent > 0 && sent < body.len() as u64, "{sent}");
     assert!(!conn.is_reusable());
-    // In chunks: seen when the limit is passed. nginx reads on for a while; the write is cancelled.
+    // In chunks: seen when the limit is passed. nginx reads on for a while; the write is canceled.
     let conn = server.connect();
     let request = server
         .ask("PUT", "/small/y")

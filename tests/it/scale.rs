@@ -41,7 +41,7 @@ fn a_thousand_connections_at_once() {
     });
     assert!(operations.iter().all(|(r, w)| !r.is_done() && !w.is_done()));
 
-    // A tenth each: completed, cancelled, closed, expired in the queue, left by the peer; the others
+    // A tenth each: completed, canceled, closed, expired in the queue, left by the peer; the others
     // are dropped while in flight.
     let mut left = Vec::new();
     for (i, ((conn, mut peer), (read, write))) in pairs.into_iter().zip(operations).enumerate() {

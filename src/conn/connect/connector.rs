@@ -129,7 +129,7 @@ impl Connector {
         let last = std::mem::replace(&mut *self.phase.lock(), Phase::Over);
         drop(last);
         match result {
-            // It was cancelled meanwhile: the connection is dropped, and with it the socket.
+            // It was canceled meanwhile: the connection is dropped, and with it the socket.
             Ok(_) if !completer.commit() => Notice::None,
             result => completer.finish(result),
         }

@@ -63,19 +63,19 @@ impl Exchange {
             Action::WriteRequest,
         );
         let operation = completer.operation();
-        let canceller = write.canceller();
+        let canceler = write.canceler();
         let theirs = Arc::clone(&this);
         write.then(move |result| theirs.write_done(result));
         let parcel = Parcel::new(Content::Vector, body, Until::All);
         let job = WriteJob::new(parcel, deadline, completer).observed_by(this);
         let mut state = self.state.lock();
-        state.writes.push(canceller.clone());
+        state.writes.push(canceler.clone());
         let stopped = state.progress.is_stopped();
         drop(state);
         self.writer.submit(job, self.limits.queued, Hold::Never);
         // An interruption that came meanwhile did not find it in the queue.
         if stopped || operation.is_some_and(|operation| operation.cause().is_some()) {
-            canceller.cancel();
+            canceler.cancel();
         }
     }
 }

@@ -50,7 +50,7 @@ use super::ledger::NO_NUMBER;
 use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
 use super::write::{RequestObserver, Writer};
-use crate::aio::{Canceller, Operation, Provider, Written};
+use crate::aio::{Canceler, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
 use crate::deadline::Deadline;
@@ -89,9 +89,9 @@ struct State {
     /// Ends the wait for that.
     continue_alarm: Option<Alarm>,
     /// Writes that are submitted, finished or not: head with body, or head, then body.
-    writes: SmallVec<[Canceller; 2]>,
+    writes: SmallVec<[Canceler; 2]>,
     write_failure: Option<Error>,
-    read: Canceller,
+    read: Canceler,
     answer: Option<Result<Response<Bytes>, Error>>,
     /// What the writes that have completed count.
     written: u64,
@@ -247,7 +247,7 @@ impl Exchange {
         if steps.cancel_writes {
             // The last first: it is still untouched in the queue.
             let writes = self.state.lock().writes.clone();
-            writes.iter().rev().for_each(Canceller::cancel);
+            writes.iter().rev().for_each(Canceler::cancel);
         }
         if steps.cancel_read {
             let read = self.state.lock().read.clone();

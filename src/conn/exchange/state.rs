@@ -5,11 +5,11 @@
 //! | the head is out, and its body is held | the server is waited for |
 //! | 100 (Continue), or the timer | the body goes out |
 //! | the peer resets the write | the read goes on: an early answer may be there |
-//! | the write fails otherwise | the read is cancelled |
+//! | the write fails otherwise | the read is canceled |
 //! | an answer | a held body is not sent |
-//! | an answer that is no success, while the body goes out | the write is cancelled; the write side ends if the body is one that the caller writes |
-//! | the read fails | the write is cancelled |
-//! | the caller cancels | both are cancelled |
+//! | an answer that is no success, while the body goes out | the write is canceled; the write side ends if the body is one that the caller writes |
+//! | the read fails | the write is canceled |
+//! | the caller cancels | both are canceled |
 //! | both have ended | the exchange completes |
 
 /// How far both directions have got.
@@ -27,7 +27,7 @@ pub(super) enum Write {
     BodyHeld,
     /// This many operations are going out, and nothing is held.
     Running(u8),
-    /// They are cancelled and have not ended yet.
+    /// They are canceled and have not ended yet.
     Stopped(u8),
     Done,
 }
@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// Whether the write was cancelled here, so that its failure is not the reason of anything.
+    /// Whether the write was canceled here, so that its failure is not the reason of anything.
     pub(super) fn is_stopped(self) -> bool {
         matches!(self.write, Write::Stopped(_))
     }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::state::Progress;
 use super::{AnswerBody, Exchange, Recipient, State, ready};
 use crate::aio::habit::{Handling, Hold};
-use crate::aio::{Aio, Canceller, InFlight, Interruption, Operation, Provider};
+use crate::aio::{Aio, Canceler, InFlight, Interruption, Operation, Provider};
 use crate::conn::Conn;
 use crate::conn::ledger::NO_NUMBER;
 use crate::conn::queue::Submitted;
@@ -67,7 +67,7 @@ pub(crate) fn submit<B: AnswerBody>(
         Interruption::Finishes,
         Action::ReadResponse,
     );
-    let exchange = Exchange::new(conn, read.canceller(), request, &terms);
+    let exchange = Exchange::new(conn, read.canceler(), request, &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
@@ -138,7 +138,7 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
 }
 
 impl Exchange {
-    fn new(conn: &Conn, read: Canceller, request: &Request<Bytes>, terms: &Terms<'_>) -> Arc<Self> {
+    fn new(conn: &Conn, read: Canceler, request: &Request<Bytes>, terms: &Terms<'_>) -> Arc<Self> {
         let state = State {
             progress: Progress::begin(false),
             recipient: None,
@@ -195,7 +195,7 @@ impl Exchange {
         state.recipient = Some(recipient);
         state.deadline = deadline;
         state.held_body = held_body;
-        state.writes.push(write.canceller());
+        state.writes.push(write.canceler());
         drop(state);
         conn.handle.link.exchanges.begin();
         let theirs = Arc::clone(self);

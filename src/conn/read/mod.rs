@@ -43,7 +43,7 @@ use crate::proto::limits::Limits;
 /// body is an end, and what comes behind it belongs to the next message. On a connection where no
 /// head was read, or that was upgraded (101, or a success for CONNECT), bytes are read as they come.
 ///
-/// Reads never lose data. A read that is cancelled, expires or meets an end takes nothing: what had
+/// Reads never lose data. A read that is canceled, expires or meets an end takes nothing: what had
 /// arrived stays for the next read, [`Error::count`] says how much that is, and neither the
 /// connection nor the other direction is harmed. Dropping the aio of a read in flight cancels it.
 ///

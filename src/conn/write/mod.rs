@@ -55,7 +55,7 @@ impl Conn {
     ///
     /// # Cancellation
     ///
-    /// At once: see [`Canceller::cancel`](crate::Canceller::cancel).
+    /// At once: see [`Canceler::cancel`](crate::Canceler::cancel).
     ///
     /// # Examples
     ///

@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //!
-//! 1. The state moves when an operation completes, not when it is submitted: what was cancelled in
+//! 1. The state moves when an operation completes, not when it is submitted: what was canceled in
 //!    the queue has changed nothing.
 //! 2. Before an operation is offered it is *admitted*, against the state that holds if all before
 //!    it in the batch complete. One that must not be written fails only when it is the first,

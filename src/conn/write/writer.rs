@@ -81,7 +81,7 @@ impl Half<Writer> {
         self.expire(batch);
         let failure = self.start_batch(&mut outgoing, batch, notices);
         // Closures may take their time. What is left waits for them in the queue, where it can expire
-        // and be cancelled.
+        // and be canceled.
         let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
         let first = if wait { None } else { batch.pop_front() };
         self.requeue(batch);

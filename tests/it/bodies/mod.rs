@@ -2,7 +2,7 @@
 //! message that is cut short or contradicts itself is never taken for a whole one. What is written is
 //! what was declared, byte by byte.
 
-mod cancelled;
+mod canceled;
 mod cases;
 mod chunks;
 #[cfg(feature = "test-util")]

@@ -255,7 +255,7 @@ fn a_whole_body_that_is_given_up_loses_nothing() {
                     _ => {
                         let reading = conn.read_body(Aio::new());
                         wait_until("it has arrived", || reading.count() == 5);
-                        reading.canceller().cancel();
+                        reading.canceler().cancel();
                         drop(reading);
                     }
                 }

@@ -53,9 +53,9 @@ fn operations_behind_a_closure_that_blocks_still_end_in_time() {
             block(&conn, &mut peer, gate);
             let start = Instant::now();
             let (expires, _) = tell(queue(&conn, Aio::new().timeout(SOON)));
-            let (canceled, canceller) = tell(queue(&conn, Aio::new()));
+            let (canceled, canceler) = tell(queue(&conn, Aio::new()));
             let last = queue(&conn, Aio::new());
-            canceller.cancel();
+            canceler.cancel();
             let canceled = once(&canceled);
             assert_eq!(failure(canceled.result), (ErrorKind::Canceled, 0));
             let expires = once(&expires);
@@ -112,10 +112,10 @@ fn what_falls_due_in_a_closure_is_told_after_it() {
             let (theirs, behind) = (sender.clone(), conn.clone());
             let _ = write_pattern(&conn, Aio::new(), 0, 1).on_complete(move |_, _| {
                 let write = write_pattern(&behind, Aio::new(), 0, 1);
-                let canceller = write.on_complete(move |_, _| {
+                let canceler = write.on_complete(move |_, _| {
                     let _ = sender.send(2);
                 });
-                canceller.cancel();
+                canceler.cancel();
                 thread::sleep(Duration::from_millis(3));
                 let _ = theirs.send(1);
             });
@@ -125,20 +125,20 @@ fn what_falls_due_in_a_closure_is_told_after_it() {
     }
 }
 
-/// Cancelled while the thread is on its way from the completion of one operation to its closure,
+/// Canceled while the thread is on its way from the completion of one operation to its closure,
 /// which then blocks: what fell due in that moment must not be left waiting.
 #[test]
 fn a_closure_that_falls_due_just_before_another_blocks_does_not_wait_for_it() {
     let (conn, mut peer) = pair(Family::Tcp);
-    let (sender, canceller) = unbounded::<http_aio::Canceller>();
+    let (sender, canceler) = unbounded::<http_aio::Canceler>();
     // The thread lets go of the buffer when it is written, and that is the moment.
-    let cancel = OnDrop(move || receive(&canceller).cancel());
+    let cancel = OnDrop(move || receive(&canceler).cancel());
     let (let_go, gate) = gate();
     let first = conn.write_all(Aio::new().iov([Bytes::from_owner(Body(cancel))]));
     first.on_complete(move |_, _| receive(&gate));
     // Too long to go out together with the first.
-    let (told, canceller) = tell(write_pattern(&conn, Aio::new(), 0, 20 << 10));
-    sender.send(canceller).unwrap();
+    let (told, canceler) = tell(write_pattern(&conn, Aio::new(), 0, 20 << 10));
+    sender.send(canceler).unwrap();
     assert_eq!(peer.expect(4), b"body");
     // The gate is closed all the while; only a closure that waits for it takes so long.
     let told = told.recv_timeout(PATIENCE / 6).expect("it does not wait");

@@ -72,11 +72,11 @@ impl Inside {
             Self::StandIn => {
                 let front = conn.read(Aio::new(), 1);
                 let queued = conn.read(Aio::new(), 1);
-                let canceller = queued.on_complete(|result, _| {
+                let canceler = queued.on_complete(|result, _| {
                     assert!(result.unwrap_err().is_canceled());
                     call();
                 });
-                canceller.cancel();
+                canceler.cancel();
                 let returned = receive(&returned);
                 // Unless `f` has closed the connection.
                 let _ = peer.write_all(b"f");

@@ -57,13 +57,13 @@ fn a_closure_that_panics_hurts_nobody_else() {
         // Of operations that end one after the other, those behind the panic are told as well.
         let front = conn.read(Aio::new(), 1);
         let aios: Vec<_> = (0..10).map(|_| conn.read(Aio::new(), 1)).collect();
-        let cancellers: Vec<_> = aios
+        let cancelers: Vec<_> = aios
             .into_iter()
             .map(|aio| aio.on_complete(move |_, _| panics()))
             .collect();
-        let (told, canceller) = tell(conn.read(Aio::new(), 1));
-        cancellers.iter().for_each(http_aio::Canceller::cancel);
-        canceller.cancel();
+        let (told, canceler) = tell(conn.read(Aio::new(), 1));
+        cancelers.iter().for_each(http_aio::Canceler::cancel);
+        canceler.cancel();
         assert!(once(&told).result.unwrap_err().is_canceled());
         peer.say("f");
         settle(front).unwrap();
@@ -87,11 +87,11 @@ fn a_waker_that_panics_hurts_nobody_else() {
     // On the reader's thread, and on one that stands in for it.
     let mut read = pin!(conn.read(Aio::new(), 1));
     let queued = conn.read(Aio::new(), 1);
-    let canceller = queued.canceller();
+    let canceler = queued.canceler();
     let mut queued = pin!(queued);
     assert!(read.as_mut().poll(&mut context).is_pending());
     assert!(queued.as_mut().poll(&mut context).is_pending());
-    canceller.cancel();
+    canceler.cancel();
     wait_until("the waker is called", || {
         woken.0.load(Ordering::Relaxed) == 1
     });

@@ -122,7 +122,7 @@ fn a_closure_may_resubmit_the_aio_it_was_handed_for_ever() {
     }
 }
 
-/// The aio comes back with its options; its old canceller has nothing to do with the new operation.
+/// The aio comes back with its options; its old canceler has nothing to do with the new operation.
 #[test]
 fn a_resubmitted_aio_is_a_new_operation_with_the_old_options() {
     let (conn, mut peer) = pair(Family::Tcp);

@@ -80,7 +80,7 @@ fn submit_at_random(conn: Conn, mut dice: Dice, told: &crossbeam_channel::Sender
         ticket: u64,
         told: &crossbeam_channel::Sender<u64>,
         start: impl FnOnce(Aio<T>) -> Aio<T, InFlight>,
-    ) -> http_aio::Canceller {
+    ) -> http_aio::Canceler {
         let aio = match dice.roll(4) {
             0 => Aio::new().timeout(Duration::from_micros(dice.roll(3000))),
             _ => Aio::new(),
@@ -99,14 +99,14 @@ fn submit_at_random(conn: Conn, mut dice: Dice, told: &crossbeam_channel::Sender
         })
     }
     let mut tickets = Vec::new();
-    let mut cancellers = Vec::new();
+    let mut cancelers = Vec::new();
     let closes = dice.roll(3) == 0;
     for turn in 0..40 {
         let ticket = dice.roll(u64::MAX);
         tickets.push(ticket);
         let len = [0, 5, 9_000, 200_000][dice.roll(4) as usize];
         let offset = dice.roll(1000);
-        cancellers.push(match dice.roll(6) {
+        cancelers.push(match dice.roll(6) {
             0 | 1 => submit(&mut dice, ticket, told, |aio| {
                 conn.write_all(aio.iov([pattern(offset, len)]))
             }),
@@ -118,8 +118,8 @@ fn submit_at_random(conn: Conn, mut dice: Dice, told: &crossbeam_channel::Sender
             _ => submit(&mut dice, ticket, told, |aio| conn.read_request(aio)),
         });
         if dice.roll(2) == 0 {
-            let which = dice.roll(cancellers.len() as u64) as usize;
-            cancellers[which].cancel();
+            let which = dice.roll(cancelers.len() as u64) as usize;
+            cancelers[which].cancel();
         }
         if closes && turn == 30 {
             conn.close();

@@ -23,17 +23,17 @@ fn a_closure_may_use_the_whole_connection() {
             );
             let written = mine.write_all(Aio::new().iov(["from inside"]));
             let read = mine.read(Aio::new(), 100);
-            let (told, canceller) = {
+            let (told, canceler) = {
                 let _ = (
                     read.is_done(),
                     read.count(),
                     format!("{read:?}"),
-                    read.canceller(),
+                    read.canceler(),
                 );
                 tell(read)
             };
-            canceller.cancel();
-            let _ = format!("{canceller:?}");
+            canceler.cancel();
+            let _ = format!("{canceler:?}");
             (tell(written).0, told)
         });
         assert_eq!(once(&written).result.unwrap().count(), 11);
@@ -70,12 +70,12 @@ fn a_closure_may_drop_the_last_handle() {
         assert_eq!(peer.drain().end, End::OfStream);
 
         // On a thread that stands in, while the other one waits: that read is nobody's any more
-        // once it is cancelled.
+        // once it is canceled.
         let (conn, mut peer) = pair(family);
         let front = conn.read(Aio::new(), 1);
         let queued = Conn::clone(&conn).read(Aio::new(), 1);
-        let canceller = queued.on_complete(move |_, _| drop(conn));
-        canceller.cancel();
+        let canceler = queued.on_complete(move |_, _| drop(conn));
+        canceler.cancel();
         front.cancel();
         assert_eq!(peer.drain().end, End::OfStream);
     }
@@ -93,7 +93,7 @@ fn what_a_closure_owns_may_submit_when_it_is_dropped() {
     }
 }
 
-/// Wherever the library lets go of a buffer: the thread that wrote it, that cancelled it, or that
+/// Wherever the library lets go of a buffer: the thread that wrote it, that canceled it, or that
 /// found it expired.
 #[test]
 fn what_a_vector_owns_may_submit_when_it_is_dropped() {

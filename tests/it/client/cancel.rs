@@ -1,4 +1,4 @@
-//! Calls that are cancelled, in any phase.
+//! Calls that are canceled, in any phase.
 
 use std::thread;
 use std::time::Instant;
@@ -55,11 +55,11 @@ fn a_cancel_ends_a_call_in_any_phase() {
                     _ => site.get("/"),
                 };
                 let call = client.transact(Aio::new(), request);
-                let canceller = call.canceller();
+                let canceler = call.canceler();
                 let waiting = thread::spawn(move || way(call));
                 site.wait_until_asked(before + if phase.ends_with("hop") { 2 } else { 1 });
                 let start = Instant::now();
-                canceller.cancel();
+                canceler.cancel();
                 let (kind, count) = failure(join(waiting));
                 assert!(
                     start.elapsed() < PATIENCE / 6,
@@ -82,17 +82,17 @@ fn a_cancel_or_a_deadline_ends_a_connect() {
     let client = Client::new();
     for way in WAYS {
         let call = client.transact(Aio::new(), hole.get());
-        let canceller = call.canceller();
+        let canceler = call.canceler();
         let waiting = thread::spawn(move || way(call));
         thread::sleep(SOON / 4);
-        canceller.cancel();
+        canceler.cancel();
         assert_eq!(failure(join(waiting)), (ErrorKind::Canceled, 0));
         let call = client.transact(Aio::new().timeout(SOON), hole.get());
         assert_eq!(failure(way(call)), (ErrorKind::TimedOut, 0));
     }
 }
 
-/// Submitted and cancelled at any moment: one outcome each, and it is true.
+/// Submitted and canceled at any moment: one outcome each, and it is true.
 #[test]
 fn a_cancel_that_races_with_anything_tells_the_truth() {
     let site = Site::listen(|visit| {
@@ -109,12 +109,12 @@ fn a_cancel_that_races_with_anything_tells_the_truth() {
             Aio::new(),
             site.ask(Method::POST, &format!("/hop/hop/{round}"), "x"),
         );
-        let canceller = call.canceller();
+        let canceler = call.canceler();
         let (told, _) = tell(call);
         for _ in 0..round * 20 {
             std::hint::spin_loop();
         }
-        canceller.cancel();
+        canceler.cancel();
         match receive(&told).result {
             Ok(response) => assert_eq!(response.body(), "fine"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Canceled),

@@ -117,7 +117,7 @@ fn a_write_that_is_reset() {
 }
 
 #[test]
-fn cancelling() {
+fn canceling() {
     let (conn, _peer, whom) = conn();
     let (stuck, queued) = (
         jam(&conn, Aio::new()),

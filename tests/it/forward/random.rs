@@ -11,7 +11,7 @@ use std::time::Duration;
 use http_aio::http::Request;
 use http_aio::testing::memory::{Fault, Faults, MemoryStream};
 use http_aio::transport::{Transport, Wait};
-use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight, Written};
+use http_aio::{Aio, Canceler, Conn, Error, ErrorKind, InFlight, Written};
 
 use super::received::{Asked, Received, Whole, take_message};
 use super::{GET, HEAD, OLD_GET, prompt};
@@ -273,8 +273,8 @@ fn pass(plan: &Plan, dice: &mut Dice, from: &Conn, to: &Conn) -> Option<Result<W
         }
     };
     if let Wrong::Canceled(micros) = plan.wrong {
-        let canceller: Canceller = passing.canceller();
-        later(micros, move || canceller.cancel());
+        let canceler: Canceler = passing.canceler();
+        later(micros, move || canceler.cancel());
     }
     Some(wait_somehow(dice, passing))
 }

@@ -147,11 +147,11 @@ fn a_cancel_in_the_queue_loses_nothing() {
     gate.permit();
     assert!(gate.arrived().may_block);
     say(&sender, "second");
-    let (passing, canceller) = tell(from.forward_stream(Aio::new(), &to));
+    let (passing, canceler) = tell(from.forward_stream(Aio::new(), &to));
     let probe = from.read(Aio::new(), 1);
     say(&sender, "!"); // There is room for it once the piece is read.
     assert_eq!(settle(probe).unwrap(), "!");
-    canceller.cancel();
+    canceler.cancel();
     let told = once(&passing);
     assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
     let received = drain_in_background(receiver);

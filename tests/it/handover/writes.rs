@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use http_aio::testing::memory::Faults;
-use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight, Written};
+use http_aio::{Aio, Canceler, Conn, Error, ErrorKind, InFlight, Written};
 
 use super::{ROUNDS, SOON, at_once, calls};
 use crate::support::hooks::{Hooks, hooked_pair};
@@ -141,15 +141,15 @@ fn a_write_that_is_held_goes_out_soon_and_those_after_it_at_once() {
 fn jam_by_waiting(
     conn: &Conn,
     aio: Aio<Written>,
-) -> (Canceller, thread::JoinHandle<Result<Written, Error>>) {
+) -> (Canceler, thread::JoinHandle<Result<Written, Error>>) {
     for _ in 0..100 {
         let write = conn.write_all(Aio::new().iov(["w"]));
         write.wait().expect("there is room");
     }
     let write = write_pattern(conn, aio, 0, MORE_THAN_FITS);
-    let canceller = write.canceller();
+    let canceler = write.canceler();
     let waiter = thread::spawn(move || write.wait());
-    (canceller, waiter)
+    (canceler, waiter)
 }
 
 /// Whoever waits for a write to a peer that does not read can be interrupted, with the exact count.
@@ -165,13 +165,13 @@ fn a_write_whose_waiter_does_it_can_be_ended() {
                     ErrorKind::TimedOut => Aio::new().timeout(TIMEOUT),
                     _ => Aio::new(),
                 };
-                let (canceller, waiter) = jam_by_waiting(&conn, aio);
+                let (canceler, waiter) = jam_by_waiting(&conn, aio);
                 wait_until("it has begun", || peer.has_input());
                 let (kind_found, count) = match kind {
                     ErrorKind::TimedOut => failure(join(waiter)),
                     ErrorKind::Canceled => {
                         thread::sleep(TIMEOUT); // It is stuck by then.
-                        canceller.cancel();
+                        canceler.cancel();
                         failure(join(waiter))
                     }
                     _ => {

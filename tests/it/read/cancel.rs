@@ -14,7 +14,7 @@ use super::{SOON, assert_alive, expect, let_it_block, pair_with_unread};
 use crate::support::*;
 
 #[test]
-fn cancelling_a_blocked_read_takes_effect_at_once_and_shuts_nothing_down() {
+fn canceling_a_blocked_read_takes_effect_at_once_and_shuts_nothing_down() {
     for family in FAMILIES {
         in_time(|| {
             let (conn, mut peer) = pair(family);
@@ -201,7 +201,7 @@ fn a_cancel_that_races_with_the_arrival_loses_nothing() {
 #[test]
 fn a_stale_call_does_not_keep_a_dropped_connection_open() {
     for family in FAMILIES {
-        // Cancelled, then dropped.
+        // Canceled, then dropped.
         let (conn, mut peer) = pair(family);
         let aio = conn.read(Aio::new(), 1);
         let_it_block(&aio, 0);
@@ -209,7 +209,7 @@ fn a_stale_call_does_not_keep_a_dropped_connection_open() {
         drop(conn);
         assert_eq!(peer.drain().end, End::OfStream);
 
-        // Dropped, then cancelled.
+        // Dropped, then canceled.
         let (conn, mut peer) = pair(family);
         let aio = conn.read(Aio::new(), 1);
         let_it_block(&aio, 0);
@@ -232,15 +232,15 @@ fn a_stale_call_does_not_keep_a_dropped_connection_open() {
 }
 
 #[test]
-fn a_connection_that_is_dropped_while_its_read_is_cancelled_closes() {
+fn a_connection_that_is_dropped_while_its_read_is_canceled_closes() {
     for round in 0..500 {
         let (conn, mut peer) = pair(Family::Unix);
         let aio = conn.read(Aio::new(), 1);
-        let canceller = aio.canceller();
+        let canceler = aio.canceler();
         for _ in 0..round * 20 {
             std::hint::spin_loop();
         }
-        let cancel = thread::spawn(move || canceller.cancel());
+        let cancel = thread::spawn(move || canceler.cancel());
         drop(conn);
         join(cancel);
         assert_eq!(failure(settle(aio)), (ErrorKind::Canceled, 0));

@@ -113,9 +113,9 @@ fn a_read_that_fails_counts_what_was_there_before_it() {
     check("GET / HTTP/1.1\r\n", |conn, aio| conn.read_request(aio));
 }
 
-/// A cancelled read leaves its system call behind. What is in the buffer does not need the call.
+/// A canceled read leaves its system call behind. What is in the buffer does not need the call.
 #[test]
-fn what_a_cancelled_read_left_is_read_at_once_although_its_call_still_blocks() {
+fn what_a_canceled_read_left_is_read_at_once_although_its_call_still_blocks() {
     let head = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
     let (conn, mut peer) = pair_with_unread(Family::Tcp, &format!("{head}abc"));
     let stale = conn.read_all(Aio::new(), 1000);

@@ -148,7 +148,7 @@ fn a_connection_in_use_is_handed_back_whole() {
 
 /// Its call may take a moment to notice; until then the connection is handed back, and in use.
 #[test]
-fn a_connection_whose_read_was_cancelled_can_be_taken_apart() {
+fn a_connection_whose_read_was_canceled_can_be_taken_apart() {
     for family in FAMILIES {
         let (conn, mut peer) = pair_with_unread(family, "abc");
         let aio = conn.read_all(Aio::new(), 9);

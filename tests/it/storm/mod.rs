@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use http_aio::{Aio, Canceller, Conn, Error, ErrorKind, InFlight};
+use http_aio::{Aio, Canceler, Conn, Error, ErrorKind, InFlight};
 
 use crate::support::*;
 
@@ -66,7 +66,7 @@ impl End {
 /// How rough it is.
 #[derive(Clone, Copy)]
 struct Weather {
-    /// One operation of so many is cancelled, and one of so many has little time.
+    /// One operation of so many is canceled, and one of so many has little time.
     odds: u64,
     /// What the others have, where all have deadlines.
     patience: Duration,
@@ -146,7 +146,7 @@ impl Tally {
 struct Worker {
     dice: Dice,
     tally: Arc<Tally>,
-    meddler: Sender<(Canceller, Duration)>,
+    meddler: Sender<(Canceler, Duration)>,
     weather: Weather,
     /// All operations have a deadline.
     bounded: bool,
@@ -176,7 +176,7 @@ impl Worker {
         self.tally.submitted.fetch_add(1, Ordering::SeqCst);
         if self.dice.roll(self.weather.odds) == 0 {
             let after = Duration::from_micros(self.dice.roll(500));
-            let _ = self.meddler.send((aio.canceller(), after));
+            let _ = self.meddler.send((aio.canceler(), after));
         }
         let tally = Arc::clone(&self.tally);
         match self.dice.roll(8) {
@@ -256,10 +256,10 @@ impl Crew {
     }
 }
 
-fn meddle(cancels: &Receiver<(Canceller, Duration)>) {
-    for (canceller, after) in cancels {
+fn meddle(cancels: &Receiver<(Canceler, Duration)>) {
+    for (canceler, after) in cancels {
         thread::sleep(after);
-        canceller.cancel();
+        canceler.cancel();
     }
 }
 

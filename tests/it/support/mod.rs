@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use http_aio::http::Response;
-use http_aio::{Aio, Canceller, Error, ErrorKind, InFlight, Interim, Written};
+use http_aio::{Aio, Canceler, Error, ErrorKind, InFlight, Interim, Written};
 
 pub(crate) use self::data::*;
 #[cfg(feature = "test-util")]
@@ -134,16 +134,16 @@ pub(crate) struct Told<T> {
 
 /// Attaches a closure that sends what it is told. A second call of it would be seen as a second
 /// message; when the closure is gone the channel is closed.
-pub(crate) fn tell<T: Send + 'static>(aio: Aio<T, InFlight>) -> (Receiver<Told<T>>, Canceller) {
+pub(crate) fn tell<T: Send + 'static>(aio: Aio<T, InFlight>) -> (Receiver<Told<T>>, Canceler) {
     let (sender, receiver) = unbounded();
-    let canceller = aio.on_complete(move |result, _| {
+    let canceler = aio.on_complete(move |result, _| {
         let _ = sender.send(Told {
             result,
             thread: thread_name(),
             at: Instant::now(),
         });
     });
-    (receiver, canceller)
+    (receiver, canceler)
 }
 
 /// The one message, after which the sender is gone: the closure was called once, and is dropped.

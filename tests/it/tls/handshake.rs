@@ -53,7 +53,7 @@ fn connect_tls_connects() {
 }
 
 #[test]
-fn a_stalled_handshake_is_cancelled_at_once() {
+fn a_stalled_handshake_is_canceled_at_once() {
     for is_server in [false, true] {
         in_time(|| {
             let (near, far) = tcp_pair();
@@ -62,10 +62,10 @@ fn a_stalled_handshake_is_cancelled_at_once() {
             } else {
                 Conn::tls_client(Aio::new(), near, localhost(), client_config())
             };
-            let (told, canceller) = tell(conn);
+            let (told, canceler) = tell(conn);
             thread::sleep(Duration::from_millis(10)); // It waits for the peer by then, or not.
             let begun = Instant::now();
-            canceller.cancel();
+            canceler.cancel();
             let told = receive(&told);
             assert_eq!(failure(told.result), (ErrorKind::Canceled, 0));
             Peer::from(far).drain();

@@ -164,7 +164,7 @@ fn check(what: &str, results: &[Result<Written, Error>], (received, ending): (Ve
     );
     // Promised is the above; as it is built, there is no difference at all.
     assert_eq!(sum, received_bytes, "{what}");
-    // The first may have been cancelled before it was begun.
+    // The first may have been canceled before it was begun.
     let offset = if count(&results[0]) == 0 {
         OPERATION
     } else {
@@ -297,7 +297,7 @@ fn closing_with_something_queued_has_no_close_notify() {
 
 /// A part of its record is out: nothing can follow it.
 #[test]
-fn cancelling_in_the_middle_of_a_record_ends_the_write_side() {
+fn canceling_in_the_middle_of_a_record_ends_the_write_side() {
     let (conn, peer) = memory_and_raw(50, Faults::none(), &TLS13);
     let stuck = write_pattern(&conn, Aio::new(), 0, 100);
     let behind = write_pattern(&conn, Aio::new(), 100, 100);
@@ -313,7 +313,7 @@ fn cancelling_in_the_middle_of_a_record_ends_the_write_side() {
 
 /// The same while it is back in the queue, because a closure is due before it goes on.
 #[test]
-fn cancelling_a_record_in_the_queue_ends_the_write_side() {
+fn canceling_a_record_in_the_queue_ends_the_write_side() {
     for expires in [false, true] {
         let (conn, peer) = memory_and_raw(100, Faults::none(), &TLS13);
         let ((go, waits), (done, is_done)) = (gate(), gate());
@@ -356,7 +356,7 @@ fn cancelling_a_record_in_the_queue_ends_the_write_side() {
 
 /// What was not encrypted yet is gone without a trace.
 #[test]
-fn cancelling_in_the_queue_harms_nothing() {
+fn canceling_in_the_queue_harms_nothing() {
     let (conn, peer) = memory_and_raw(50, Faults::none(), &TLS13);
     let stuck = write_pattern(&conn, Aio::new(), 0, 100);
     let queued = conn.write_all(Aio::new().iov(["never"]));

@@ -194,7 +194,7 @@ fn the_answer_to_a_detached_exchange_is_left_to_the_connection() {
     }
 }
 
-/// A cancelled or expired exchange lets the connection go as well.
+/// A canceled or expired exchange lets the connection go as well.
 #[test]
 fn an_exchange_that_fails_keeps_no_handle() {
     for cancels in [false, true] {

@@ -21,8 +21,8 @@ fn an_exchange_is_called_back_on_a_thread_of_the_connection() {
         "called twice, or never dropped"
     );
     // It fails.
-    let (told, canceller) = tell(conn.transact(Aio::new(), server.get("/slow")));
-    canceller.cancel();
+    let (told, canceler) = tell(conn.transact(Aio::new(), server.get("/slow")));
+    canceler.cancel();
     assert_eq!(failure(receive(&told).result).0, ErrorKind::Canceled);
     // After the fact.
     let conn = server.connect();

@@ -214,7 +214,7 @@ fn giving_up_what_is_queued_touches_nothing() {
         for (n, queued) in queued.iter().enumerate() {
             if n % 2 == 0 {
                 queued.cancel();
-                wait_until("it is cancelled", || queued.is_done());
+                wait_until("it is canceled", || queued.is_done());
             }
         }
         assert_eq!(failure(settle(late)), (ErrorKind::TimedOut, 0));

@@ -316,14 +316,14 @@ fn exchanges_that_are_waited_for_can_be_given_up_from_elsewhere() {
     for round in 0..50 {
         let (conn, mut peer) = pair(FAMILIES[round % 2]);
         let exchange = conn.transact(Aio::new(), get("/"));
-        let canceller = exchange.canceller();
+        let canceler = exchange.canceler();
         let waiting = thread::spawn(move || exchange.wait());
         let taken = peer.head().len() as u64;
         if round % 3 == 0 {
             peer.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
         }
         let expected = if round % 2 == 0 {
-            canceller.cancel();
+            canceler.cancel();
             ErrorKind::Canceled
         } else {
             conn.close();

@@ -7,12 +7,12 @@ use super::run::{check, join, waits};
 use crate::error::ErrorKind;
 
 #[test]
-fn a_caller_whose_read_is_cancelled_and_the_read_behind_it() {
+fn a_caller_whose_read_is_canceled_and_the_read_behind_it() {
     check(|| {
         let half = Half::new(0);
         let (first, _) = half.hold_back();
-        let canceller = first.canceller();
-        let cancels = thread::spawn(move || canceller.cancel());
+        let canceler = first.canceler();
+        let cancels = thread::spawn(move || canceler.cancel());
         let first = waits(first);
         let second = half.submit();
         half.change(|input| input.there += 2);
@@ -29,7 +29,7 @@ fn a_caller_whose_read_is_cancelled_and_the_read_behind_it() {
 
 /// The job lies in the queue, or the thread has it or is blocked for it: whoever knows its count settles it.
 #[test]
-fn what_is_cancelled_says_its_count() {
+fn what_is_canceled_says_its_count() {
     check(|| {
         let half = Half::new(0);
         let first = half.submit();
@@ -42,12 +42,12 @@ fn what_is_cancelled_says_its_count() {
 
 /// The job lies in the queue, or the waiter or the thread has it, or is blocked for it.
 #[test]
-fn what_a_waiter_takes_back_is_cancelled() {
+fn what_a_waiter_takes_back_is_canceled() {
     check(|| {
         let half = Half::new(0);
         let first = half.submit();
-        let canceller = first.canceller();
-        let cancels = thread::spawn(move || canceller.cancel());
+        let canceler = first.canceler();
+        let cancels = thread::spawn(move || canceler.cancel());
         assert_eq!(first.wait().unwrap_err().kind(), ErrorKind::Canceled);
         join(cancels);
         half.arrive();

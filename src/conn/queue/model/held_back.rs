@@ -28,10 +28,10 @@ fn nobody_waits_and_the_timer_comes() {
         let half = Half::new(1);
         let (aio, kick) = half.hold_back();
         assert!(kick);
-        let canceller = aio.canceller();
+        let canceler = aio.canceler();
         drop(aio);
         let timer = spawn(&half, Half::kick);
-        let cancels = thread::spawn(move || canceller.cancel());
+        let cancels = thread::spawn(move || canceler.cancel());
         join(timer);
         join(cancels);
         half.end();

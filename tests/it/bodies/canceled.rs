@@ -1,4 +1,4 @@
-//! Writes of a body that are cancelled in the queue, and bodies in both directions at once.
+//! Writes of a body that are canceled in the queue, and bodies in both directions at once.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{decoded, put, refused, text};
 use crate::support::*;
 
 #[test]
-fn cancelling_what_is_queued_leaves_the_framing_alone() {
+fn canceling_what_is_queued_leaves_the_framing_alone() {
     for chunked in [false, true] {
         let (conn, mut peer) = pair(Family::Tcp);
         let length = MORE_THAN_FITS + 15;
@@ -63,7 +63,7 @@ fn cancelling_what_is_queued_leaves_the_framing_alone() {
 
 /// The head behind it must not go out then: the peer would take it for the rest of the body.
 #[test]
-fn cancelling_a_part_of_a_body_holds_back_the_next_head() {
+fn canceling_a_part_of_a_body_holds_back_the_next_head() {
     let (conn, mut peer) = pair(Family::Unix);
     let length = (MORE_THAN_FITS + 10).to_string();
     settle(conn.write_request(Aio::new(), put("Content-Length", &length))).unwrap();
@@ -91,7 +91,7 @@ fn cancelling_a_part_of_a_body_holds_back_the_next_head() {
 
 /// A head that never went out declares nothing.
 #[test]
-fn cancelling_a_queued_head_leaves_no_declaration_behind() {
+fn canceling_a_queued_head_leaves_no_declaration_behind() {
     let (conn, mut peer) = pair(Family::Tcp);
     let length = MORE_THAN_FITS.to_string();
     settle(conn.write_request(Aio::new(), put("Content-Length", &length))).unwrap();

@@ -22,18 +22,18 @@ use crate::error::ErrorKind;
 /// let conn = Conn::from(TcpStream::connect(listener.local_addr()?)?);
 ///
 /// let read = conn.read(Aio::new(), 1024); // The peer says nothing.
-/// let canceller = read.canceller();
-/// std::thread::spawn(move || canceller.cancel());
+/// let canceler = read.canceler();
+/// std::thread::spawn(move || canceler.cancel());
 /// assert_eq!(read.wait().unwrap_err().kind(), ErrorKind::Canceled);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Canceller {
+pub struct Canceler {
     operation: Arc<dyn Operation>,
 }
 
-impl Canceller {
+impl Canceler {
     pub(super) fn new(operation: Arc<dyn Operation>) -> Self {
         Self { operation }
     }
@@ -65,9 +65,9 @@ impl Canceller {
     }
 }
 
-impl fmt::Debug for Canceller {
+impl fmt::Debug for Canceler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Canceller")
+        f.debug_struct("Canceler")
             .field("completed", &self.operation.is_settled())
             .finish()
     }
