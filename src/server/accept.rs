@@ -18,8 +18,11 @@ use rustix::io::Errno;
 
 use super::deliver::error_page;
 use super::event::ServerEvent;
-use super::serve::{Stay, serve};
+use super::lifecycle::Lifecycle;
+use super::serve::serve;
 use super::shared::Shared;
+use super::spare::Work;
+use super::stay::Stay;
 use crate::aio::Aio;
 use crate::conn::Conn;
 use crate::meter::{Meter, Pace};
@@ -110,14 +113,14 @@ pub(super) struct Acceptor {
 
 /// While there is one, the server accepts.
 struct Presence {
-    shared: Arc<Shared>,
+    lifecycle: Arc<Lifecycle>,
     waker: Arc<Waker>,
 }
 
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>, listener: Listener, waker: Arc<Waker>) -> Self {
         let presence = Presence {
-            shared: Arc::clone(&shared),
+            lifecycle: Arc::clone(&shared.lifecycle),
             waker: Arc::clone(&waker),
         };
         Self {
@@ -132,14 +135,14 @@ impl Acceptor {
 
     /// Accepts until the server stops.
     pub(super) fn run(mut self) {
-        while !self.shared.is_stopping() {
+        while !self.shared.lifecycle.is_stopping() {
             self.sleep(true, None);
             if !self.accept_all() {
                 break;
             }
         }
         // Closing the listener would reset those that are in its queue.
-        if !self.shared.is_closed() {
+        if !self.shared.lifecycle.is_closed() {
             self.accept_all();
         }
     }
@@ -179,10 +182,11 @@ impl Acceptor {
         self.shared
             .observer
             .tell(|| ServerEvent::Accepted { peer: &peer });
-        let stay = Stay::begin(&self.shared, &conn);
+        let stay = Stay::begin(&self.shared.lifecycle, &conn);
         let unserved = conn.clone();
-        let work = Box::new(move || serve(stay, conn));
-        if let Err(error) = self.shared.spares.run(work) {
+        let shared = Arc::clone(&self.shared);
+        let work: Work = Box::new(move || serve(&shared, stay, conn));
+        if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.tell(&error, 1);
             refuse(&unserved);
             self.sleep(false, Some(self.pause));
@@ -193,12 +197,13 @@ impl Acceptor {
     fn make_room(&self) -> bool {
         const LOOK_AGAIN: Duration = Duration::from_millis(100);
         while self.shared.is_full() {
-            if self.shared.is_closed() {
+            if self.shared.lifecycle.is_closed() {
                 return false;
             }
-            self.shared.places.shed();
+            self.shared.lifecycle.places.shed();
             let until = Instant::now() + LOOK_AGAIN;
             self.shared
+                .lifecycle
                 .places
                 .wait_for_room(self.shared.limits.connections, until);
         }
@@ -241,11 +246,11 @@ impl Acceptor {
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
                 }
-                if !self.shared.places.shed() || self.failures > 1 {
+                if !self.shared.lifecycle.places.shed() || self.failures > 1 {
                     self.sleep(false, Some(self.pause));
                     self.pause = (2 * self.pause).min(LONGEST_PAUSE);
                 }
-                !self.shared.is_stopping()
+                !self.shared.lifecycle.is_stopping()
             }
             _ => {
                 self.tell(error, 1);
@@ -279,6 +284,6 @@ fn refuse(conn: &Conn) {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.shared.acceptor_ended(&self.waker);
+        self.lifecycle.acceptor_ended(&self.waker);
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::limits::ServerLimits;
 use super::routing::{Params, Rest};
-use super::serve::Stay;
+use super::stay::Stay;
 use crate::conn::Conn;
 use crate::meter::Meter;
 use crate::proto::body::BodyFraming;

@@ -2,7 +2,8 @@
 //!
 //! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
 //! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
-//! `places` knows the connections, `refusal` what is said to nonsense, `stop` who waits for the end.
+//! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
+//! who waits for its end.
 
 mod accept;
 mod answer;
@@ -13,6 +14,7 @@ mod deliver;
 mod event;
 mod exchange;
 mod handler;
+mod lifecycle;
 mod limits;
 mod places;
 mod refusal;
@@ -21,6 +23,7 @@ mod routing;
 mod serve;
 mod shared;
 mod spare;
+mod stay;
 mod stop;
 mod writer;
 
@@ -29,7 +32,6 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::Builder;
 
 use self::accept::{Acceptor, Listener};
@@ -39,11 +41,13 @@ pub use self::event::ServerEvent;
 pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
+use self::lifecycle::Phase;
 pub use self::limits::ServerLimits;
 pub use self::request_body::RequestBody;
 use self::routing::{Route as Pattern, Router};
-use self::serve::{Stay, serve};
-use self::shared::{Phase, Shared};
+use self::serve::serve;
+use self::shared::Shared;
+use self::stay::Stay;
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
@@ -214,10 +218,9 @@ impl Server {
         listener.set_nonblocking()?;
         let address = listener.local_addr()?;
         let waker = Arc::new(Waker::new()?);
-        shared.wakers.lock().push(Arc::clone(&waker));
-        shared.acceptors.fetch_add(1, Ordering::SeqCst);
+        shared.lifecycle.acceptor_begins(&waker);
         let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
-        if shared.is_stopping() {
+        if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
         }
@@ -241,8 +244,9 @@ impl Server {
     /// Serves one connection on the current thread, until it ends: for tests in memory, for programs that are
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
-        let stay = Stay::begin(&self.handle.shared, &conn);
-        drop(serve(stay, conn));
+        let shared = &self.handle.shared;
+        let stay = Stay::begin(&shared.lifecycle, &conn);
+        drop(serve(shared, stay, conn));
     }
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have
@@ -257,7 +261,7 @@ impl Server {
     #[doc(alias = "shutdown")]
     #[doc(alias = "nng_http_server_stop")]
     pub fn drain(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.stop(Phase::Draining);
+        self.handle.shared.lifecycle.stop(Phase::Draining);
         self.join(aio)
     }
 
@@ -265,7 +269,7 @@ impl Server {
     /// [hijacked](Exchange::hijack); what handlers read and write fails with [`Closed`](ErrorKind::Closed).
     /// [`join`](Self::join) tells when the last handler has returned that has not hijacked its connection.
     pub fn close(&self) {
-        self.handle.shared.stop(Phase::Closed);
+        self.handle.shared.lifecycle.stop(Phase::Closed);
     }
 
     /// Completes when the server has stopped, by whomever it was told to, and its last connection has ended.
@@ -274,12 +278,12 @@ impl Server {
     ///
     /// Those of [`drain`](Self::drain).
     pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.waiters.add(&self.handle.shared, aio)
+        self.handle.shared.lifecycle.join(aio)
     }
 
     /// Connections that it has at the moment.
     pub fn connections(&self) -> usize {
-        self.handle.shared.places.count()
+        self.handle.shared.lifecycle.places.count()
     }
 }
 
@@ -302,7 +306,7 @@ impl Default for Server {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.stop(Phase::Draining);
+        self.shared.lifecycle.stop(Phase::Draining);
     }
 }
 
@@ -311,8 +315,8 @@ impl fmt::Debug for Server {
         let shared = &self.handle.shared;
         f.debug_struct("Server")
             .field("addresses", &*shared.addresses.lock())
-            .field("phase", &shared.phase())
-            .field("connections", &shared.places.count())
+            .field("phase", &shared.lifecycle.phase())
+            .field("connections", &shared.lifecycle.places.count())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 //! 2. A wait that begins after somebody has asked ends at once: `ask` and `wait` share a lock.
 //! 3. No lock is held while a wait is ended: that may run anywhere.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,11 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::aio::Canceler;
 use crate::conn::Conn;
+
+thread_local! {
+    /// The server's connections among which is the one that this thread serves.
+    static SERVES: Cell<usize> = const { Cell::new(0) };
+}
 
 #[derive(Default)]
 pub(super) struct Places {
@@ -110,6 +116,18 @@ impl Places {
             }
         }
         true
+    }
+
+    /// Runs what serves one of these connections. It may serve another server's meanwhile.
+    pub(super) fn while_serving(&self, work: impl FnOnce()) {
+        let last = SERVES.replace(std::ptr::from_ref(self).addr());
+        work();
+        SERVES.set(last);
+    }
+
+    /// Whether the current thread serves one of these connections.
+    pub(super) fn serves_here(&self) -> bool {
+        SERVES.get() == std::ptr::from_ref(self).addr()
     }
 
     fn all(&self) -> Vec<Arc<Place>> {

@@ -15,7 +15,6 @@
 //!    answer taken for another's, or a part of one for the whole.
 //! 2. Who asks a connection to end ends its wait, no more: what has arrived by then is served.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +30,7 @@ use super::places::Place;
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
+use super::stay::Stay;
 use crate::aio::Aio;
 use crate::conn::{Conn, HeadClock};
 use crate::error::{Error, ErrorKind};
@@ -40,51 +40,8 @@ use crate::transport::Addr;
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
-/// A connection's time with its server, which ends when this is dropped.
-pub(super) struct Stay {
-    shared: Arc<Shared>,
-    place: Arc<Place>,
-}
-
-impl Stay {
-    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Arc<Self> {
-        let place = shared.places.add(conn);
-        // Whoever closes the server has seen it among the others, or is seen here.
-        if shared.is_closed() {
-            conn.close();
-        }
-        Arc::new(Self {
-            shared: Arc::clone(shared),
-            place,
-        })
-    }
-
-    /// Whether the next answer is the last one.
-    pub(super) fn is_ending(&self) -> bool {
-        self.shared.is_stopping()
-    }
-
-    /// The connection is no longer the server's.
-    pub(super) fn end(&self) {
-        self.shared.leave(&self.place);
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl fmt::Debug for Stay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stay")
-    }
-}
-
 /// Serves a connection until it ends. Its stay is over when what is returned is dropped.
-pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
-    let shared = &stay.shared;
+pub(super) fn serve(shared: &Shared, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
     let mut service = Service {
         shared,
         stay: &stay,
@@ -95,7 +52,7 @@ pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
         aio: Aio::new(),
         meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
     };
-    shared.while_serving(|| service.run());
+    shared.lifecycle.places.while_serving(|| service.run());
     let (peer, requests) = (&service.peer, service.served);
     shared
         .observer
@@ -105,7 +62,7 @@ pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
 }
 
 struct Service<'a> {
-    shared: &'a Arc<Shared>,
+    shared: &'a Shared,
     stay: &'a Arc<Stay>,
     conn: Conn,
     place: &'a Place,
@@ -131,7 +88,7 @@ impl Service<'_> {
         let limits = &self.shared.limits;
         loop {
             let patience = match self.served {
-                _ if self.shared.is_stopping() => match self.has_begun() {
+                _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
                     true => LAST_LOOK,
                     false => return None,
                 },

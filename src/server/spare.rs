@@ -5,6 +5,7 @@
 //! 1. There are never fewer threads that wait, or are about to, than `idle` says and works are queued.
 //! 2. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,13 +15,11 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
-use super::serve::Stay;
-
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves a connection, and gives back its stay, which is then over.
-type Work = Box<dyn FnOnce() -> Arc<Stay> + Send>;
+/// Serves a connection, and returns its place, which is free when that is dropped.
+pub(super) type Work = Box<dyn FnOnce() -> Arc<dyn Any + Send + Sync> + Send>;
 
 #[derive(Debug)]
 pub(super) struct Spares {
@@ -75,9 +74,9 @@ impl Spares {
 fn run(first: Work, next: &Receiver<Work>, idle: &AtomicUsize) {
     let mut work = first;
     loop {
-        let stay = work();
+        let place = work();
         idle.fetch_add(1, Ordering::SeqCst);
-        drop(stay);
+        drop(place);
         work = loop {
             match next.recv_timeout(PATIENCE) {
                 Ok(work) => break work,

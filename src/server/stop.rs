@@ -1,10 +1,10 @@
-//! Stopping: who waits for the end of a server, and when that has come.
+//! Those who wait for the end of a server.
 
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::shared::{Phase, Shared};
+use super::places::Places;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::error::{Action, Error, ErrorKind};
@@ -18,7 +18,9 @@ pub(super) struct Waiters {
 
 /// One who waits for the end.
 struct Waiter {
-    shared: Weak<Shared>,
+    /// Who else waits.
+    waiters: Weak<Waiters>,
+    places: Weak<Places>,
     state: Mutex<State>,
 }
 
@@ -29,9 +31,11 @@ struct State {
 }
 
 impl Waiters {
-    pub(super) fn add(&self, shared: &Arc<Shared>, aio: Aio<()>) -> Aio<(), InFlight> {
+    /// Has `aio` complete at the end, or fail with the number of `places` that are taken.
+    pub(super) fn add(self: &Arc<Self>, places: &Arc<Places>, aio: Aio<()>) -> Aio<(), InFlight> {
         let waiter = Arc::new(Waiter {
-            shared: Arc::downgrade(shared),
+            waiters: Arc::downgrade(self),
+            places: Arc::downgrade(places),
             state: Mutex::default(),
         });
         let weak = Arc::downgrade(&waiter);
@@ -45,8 +49,7 @@ impl Waiters {
                 Err(error) => waiter.finish(Err(Error::no_thread().with_cause(error))),
             }
         }
-        shared.look_for_end();
-        aio.registered()
+        aio
     }
 
     /// The end has come.
@@ -69,6 +72,12 @@ impl Waiters {
 }
 
 impl Waiter {
+    fn withdraw(&self) {
+        if let Some(waiters) = self.waiters.upgrade() {
+            waiters.remove(self);
+        }
+    }
+
     fn finish(&self, result: Result<(), Error>) {
         let mut state = self.state.lock();
         let (completer, alarm) = (state.completer.take(), state.alarm.take());
@@ -82,9 +91,7 @@ impl Waiter {
 
 impl Provider for Waiter {
     fn interrupted(&self, _: &dyn Operation) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.waiters.remove(self);
-        }
+        self.withdraw();
         let mut state = self.state.lock();
         let gone = (state.completer.take(), state.alarm.take());
         drop(state);
@@ -97,32 +104,20 @@ impl Provider for Waiter {
 
     /// A handler waits for its own end.
     fn owns_current_thread(&self) -> bool {
-        self.shared
+        self.places
             .upgrade()
-            .is_some_and(|shared| shared.serves_here())
+            .is_some_and(|places| places.serves_here())
     }
 }
 
 impl Expire for Waiter {
     fn expire(&self) {
-        let left = self.shared.upgrade().map_or(0, |shared| {
-            shared.waiters.remove(self);
-            shared.places.count()
-        });
+        self.withdraw();
+        let left = self.places.upgrade().map_or(0, |places| places.count());
         self.finish(Err(Error::new(ErrorKind::TimedOut).with_count(left as u64)));
     }
 
     fn release(self: Arc<Self>) {
         background::release(self);
-    }
-}
-
-impl Shared {
-    /// Tells those who wait, if the end has come.
-    pub(super) fn look_for_end(&self) {
-        if self.phase() != Phase::Open && !self.is_accepting() && self.places.count() == 0 {
-            self.spares.end();
-            self.waiters.tell_all();
-        }
     }
 }
