@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use super::answering::last_answer;
 use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
@@ -23,7 +24,6 @@ use super::serve::serve;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
-use crate::aio::Aio;
 use crate::conn::Conn;
 use crate::meter::{Meter, Pace};
 use crate::sys::waker::Waker;
@@ -270,7 +270,6 @@ impl Acceptor {
 fn refuse(conn: &Conn) {
     let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
     let headers = page.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     let pace = Pace {
         grace: PAUSE,
@@ -279,7 +278,7 @@ fn refuse(conn: &Conn) {
     };
     let meter = Arc::new(Mutex::new(Meter::new(pace)));
     // Nobody is left to be told if this fails, too.
-    let _ = conn.write_response_inline(Aio::new(), page, &meter);
+    let _ = conn.write_response_inline(page, &last_answer(), &meter);
 }
 
 impl Drop for Presence {
