@@ -168,7 +168,7 @@ impl Exchange {
         }
     }
 
-    fn expect_unanswered(&self) -> Result<(), Error> {
+    pub(super) fn expect_unanswered(&self) -> Result<(), Error> {
         match self.given {
             Given::Nothing => Ok(()),
             _ => {

@@ -13,6 +13,7 @@ mod date;
 mod deliver;
 mod event;
 mod exchange;
+mod forward;
 mod handler;
 mod lifecycle;
 mod limits;
