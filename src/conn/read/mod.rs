@@ -3,7 +3,6 @@
 mod answer;
 mod attempt;
 mod beginning;
-mod body;
 mod incoming;
 mod incoming_body;
 mod input;
@@ -18,8 +17,6 @@ use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
 pub(super) use self::beginning::Beginning;
-pub use self::body::Body;
-pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
