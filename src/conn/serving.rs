@@ -81,7 +81,7 @@ impl Conn {
             Action::WriteResponse,
         );
         let job = WriteJob::new(Parcel::vector(content), deadline, completer);
-        let job = job.metered_by(Arc::clone(meter));
+        let job = job.observed_by(Arc::<Mutex<Meter>>::clone(meter));
         let handling = self
             .handle
             .writer
@@ -110,7 +110,8 @@ impl Conn {
             aio.start(&self.handle.writes, Interruption::Recorded, action);
         match parcel {
             Ok(parcel) => {
-                let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));
+                let job = WriteJob::new(parcel, deadline, completer)
+                    .observed_by(Arc::<Mutex<Meter>>::clone(meter));
                 self.handle.writer.write_or_submit(job, self.limits.queued);
             }
             Err(error) => completer.refuse(error),

@@ -47,7 +47,7 @@ use super::close;
 use super::ledger::NO_NUMBER;
 use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
-use super::write::{RequestObserver, Writer};
+use super::write::{WriteObserver, Writer};
 use crate::aio::{Canceler, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
@@ -132,13 +132,13 @@ impl<B: AnswerBody> Provider for Exchange<B> {
     }
 }
 
-impl<B: AnswerBody> RequestObserver for Exchange<B> {
+impl<B: AnswerBody> WriteObserver for Exchange<B> {
     fn set_number(&self, number: Option<u64>) {
         self.number
             .store(number.unwrap_or(NO_NUMBER), Ordering::Release);
     }
 
-    fn progress(&self, count: u64) {
+    fn progress(&self, count: u64, _: usize) {
         let state = self.state.lock();
         self.report_progress(&state, state.written + count);
     }

@@ -11,7 +11,7 @@ mod writer;
 
 use http::{HeaderMap, Request, Response};
 
-pub(super) use self::job::{RequestObserver, WriteJob};
+pub(super) use self::job::{WriteJob, WriteObserver};
 pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;
