@@ -115,9 +115,11 @@ impl WriteJob {
         }
     }
 
-    pub(crate) fn succeed(self) -> Notice<Written> {
+    /// Returns who is to be told, unless that is nobody or a waiter.
+    pub(crate) fn succeed(self) -> Option<Notice<Written>> {
         let written = Written::new(self.parcel.counted());
-        self.completer.finish(Ok(written))
+        let notice = self.completer.finish(Ok(written));
+        (!notice.is_none()).then_some(notice)
     }
 }
 
