@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 
 use super::Conn;
 use super::queue::EndReason;
-use super::read::{HeadClock, ReadJob, Want};
+use super::read::{HeadClock, ReadJob, Want, Watch};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
 use crate::aio::{Aio, Canceler, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
 use crate::error::{Action, Error};
 use crate::meter::Meter;
+use crate::transport::Departure;
 
 impl Conn {
     /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
@@ -33,6 +34,28 @@ impl Conn {
         );
         let job = ReadJob {
             want: Want::Request(completer, clock),
+            limits: self.limits,
+            deadline,
+        };
+        begun(aio.canceler());
+        self.handle.reader.serve_or_submit(job, self.limits.queued);
+        aio.reclaim()
+    }
+
+    /// Waits until the peer has gone. Whoever is told of `begun` may cancel that.
+    pub(crate) fn await_departure_inline(
+        &self,
+        aio: Aio<()>,
+        what: Departure,
+        begun: impl FnOnce(Canceler),
+    ) -> (Result<(), Error>, Aio<()>) {
+        let (aio, completer, deadline) = aio.start(
+            &self.handle.reads,
+            Interruption::Finishes,
+            Action::AwaitDeparture,
+        );
+        let job = ReadJob {
+            want: Want::Departure(Watch::new(what), completer),
             limits: self.limits,
             deadline,
         };
@@ -108,6 +131,7 @@ impl Conn {
     ) -> (Result<Written, Error>, Aio<Written>) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.writes, Interruption::Recorded, action);
+        let aio = aio.registered();
         match parcel {
             Ok(parcel) => {
                 let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));

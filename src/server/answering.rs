@@ -75,9 +75,9 @@ impl Exchange {
         }
         self.complete_head(status, headers);
         let head = head.map(|()| Bytes::new());
-        let (result, _) = self
-            .conn
-            .write_response_inline(Aio::new(), head, &self.meter);
+        let (result, _) =
+            self.conn
+                .write_response_inline(Aio::with(self.options.clone()), head, &self.meter);
         result?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
@@ -87,6 +87,7 @@ impl Exchange {
             Arc::clone(&self.meter),
             is_finished,
             is_head,
+            self.options.clone(),
         ))
     }
 
@@ -163,7 +164,7 @@ impl Exchange {
         }
     }
 
-    fn expect_unanswered(&self) -> Result<(), Error> {
+    pub(super) fn expect_unanswered(&self) -> Result<(), Error> {
         match self.given {
             Given::Nothing => Ok(()),
             _ => {

@@ -13,6 +13,7 @@ use http::{Method, Response, StatusCode};
 use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
+use super::late::{Coming, Late, Promise};
 use super::shared::Shared;
 use crate::aio::{Aio, Written};
 use crate::error::{Error, ErrorKind};
@@ -39,7 +40,7 @@ pub(super) fn deliver(shared: &Shared, exchange: &mut Exchange, answer: Answer) 
         tell_failure(shared, exchange, &text);
         let status = match exchange.given {
             Given::Head(status, _) | Given::Hijacked(status) => status,
-            Given::Nothing => StatusCode::INTERNAL_SERVER_ERROR,
+            Given::Nothing | Given::Later(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error =
             Error::new(ErrorKind::Abandoned).with_detail("the content of the answer panicked");
@@ -77,6 +78,22 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             let error = Error::new(ErrorKind::Abandoned).with_detail(detail);
             cut_off(shared, exchange, status, error)
         }
+        (Given::Later(late), reply) => {
+            exchange.given = Given::Nothing;
+            match reply {
+                Reply::Failed(text) => {
+                    late.give_up();
+                    exchange.is_last = true;
+                    tell_failure(shared, exchange, &text);
+                    write_whole(
+                        shared,
+                        exchange,
+                        error_page(StatusCode::INTERNAL_SERVER_ERROR),
+                    )
+                }
+                _ => give_later(shared, exchange, &late),
+            }
+        }
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
@@ -92,6 +109,35 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         }
         (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
     }
+}
+
+/// Waits for a late answer, and writes it.
+fn give_later(shared: &Shared, exchange: &mut Exchange, late: &Late) -> Delivery {
+    match late.wait(&exchange.conn) {
+        Coming::Answer(promise) if promise.is_void() => {
+            promise.refuse();
+            fail(shared, exchange, "the late answer was given up")
+        }
+        Coming::Answer(promise) => write_late(shared, exchange, late, *promise),
+        Coming::Nothing(reason) => fail(shared, exchange, reason),
+        Coming::Lost(error) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            cut_off(shared, exchange, status, error)
+        }
+    }
+}
+
+/// Writes a late answer, and tells whoever has given it.
+fn write_late(shared: &Shared, exchange: &mut Exchange, late: &Late, promise: Promise) -> Delivery {
+    exchange.options = late.options(&promise);
+    let (answer, fulfilment) = promise.into_parts();
+    let delivery = give(shared, exchange, answer);
+    let count = exchange.meter.lock().bytes();
+    fulfilment.tell(match exchange.trouble.take() {
+        Some(error) => Err(error),
+        None => Ok(Written::new(count)),
+    });
+    delivery
 }
 
 /// The answer of a server that has nothing better to say.
@@ -132,7 +178,7 @@ fn write_whole(
     }
     declare_length(&mut response);
     exchange.complete_head(status, response.headers_mut());
-    let aio = Aio::new();
+    let aio = Aio::with(exchange.options.clone());
     let (result, _) = exchange
         .conn
         .write_response_inline(aio, response, &exchange.meter);
@@ -176,15 +222,22 @@ fn conclude(
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) if error.kind() == ErrorKind::InvalidInput && error.count() == 0 => {
-            fail(shared, exchange, &error.to_string())
+            fail_with(shared, exchange, error)
         }
         Err(error) => cut_off(shared, exchange, status, error),
     }
 }
 
 /// Says 500, because nothing was said yet.
-fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
-    tell_failure(shared, exchange, text);
+fn fail(shared: &Shared, exchange: &mut Exchange, text: &'static str) -> Delivery {
+    let error = Error::new(ErrorKind::InvalidInput).with_detail(text);
+    fail_with(shared, exchange, error)
+}
+
+/// As `fail`.
+fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery {
+    tell_failure(shared, exchange, &error.to_string());
+    exchange.trouble = Some(error);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let mut page = error_page(status);
@@ -250,13 +303,14 @@ fn copy(
     }
 }
 
-fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: Error) -> Delivery {
+fn cut_off(shared: &Shared, exchange: &mut Exchange, status: StatusCode, error: Error) -> Delivery {
     let uri = exchange.uri();
-    let error = &error.with_count(exchange.meter.lock().bytes());
+    let error = error.with_count(exchange.meter.lock().bytes());
     shared
         .observer
-        .tell(|| ServerEvent::AnswerFailed { uri, error });
+        .tell(|| ServerEvent::AnswerFailed { uri, error: &error });
     exchange.conn.abort();
+    exchange.trouble.get_or_insert(error);
     Delivery::CutOff(status)
 }
 

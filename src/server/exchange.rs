@@ -7,10 +7,13 @@ use std::sync::atomic::AtomicBool;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
 use parking_lot::Mutex;
 
+use super::late::Late;
 use super::limits::ServerLimits;
 use super::routing::{Params, Rest};
 use super::stay::Stay;
+use crate::aio::Options;
 use crate::conn::Conn;
+use crate::error::Error;
 use crate::meter::Meter;
 use crate::proto::body::BodyFraming;
 use crate::proto::framing;
@@ -52,6 +55,10 @@ pub struct Exchange {
     /// What the failure of the body says to the client, if the handler gives up because of it.
     pub(super) fault: Option<StatusCode>,
     pub(super) given: Given,
+    /// Bounds of an answer that is late.
+    pub(super) options: Options,
+    /// Why the answer is not what was asked for.
+    pub(super) trouble: Option<Error>,
     /// The answer must say that it is the last.
     pub(super) is_last: bool,
     /// How slow the client may be in taking the answer.
@@ -84,6 +91,8 @@ pub(super) enum Given {
     Nothing,
     /// The head is out, and more is written with a `ResponseWriter`, which tells when it has finished.
     Head(StatusCode, Arc<AtomicBool>),
+    /// A `Responder` answers.
+    Later(Arc<Late>),
     /// The connection is the handler's.
     Hijacked(StatusCode),
 }
@@ -116,6 +125,8 @@ impl Exchange {
             read: 0,
             fault: None,
             given: Given::default(),
+            options: Options::NONE,
+            trouble: None,
             is_last,
             meter,
             reading: Meter::new(limits.pace),

@@ -1,8 +1,9 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
 //! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
-//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
-//! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
+//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
+//! when a `responder` has it (`late`).
+//! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `waiters`
 //! who waits for its end.
 
 mod accept;
@@ -14,17 +15,19 @@ mod deliver;
 mod event;
 mod exchange;
 mod handler;
+mod late;
 mod lifecycle;
 mod limits;
 mod places;
 mod refusal;
 mod request_body;
+mod responder;
 mod routing;
 mod serve;
 mod shared;
 mod spare;
 mod stay;
-mod stop;
+mod waiters;
 mod writer;
 
 use std::fmt;
@@ -44,6 +47,7 @@ pub use self::handler::{Route, any, delete, get, head, on, options, patch, post,
 use self::lifecycle::Phase;
 pub use self::limits::ServerLimits;
 pub use self::request_body::RequestBody;
+pub use self::responder::Responder;
 use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;

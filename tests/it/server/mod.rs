@@ -6,6 +6,7 @@ mod duties;
 mod example;
 mod faults;
 mod hijack;
+mod late;
 mod limits;
 mod routes;
 mod slow;
