@@ -98,6 +98,17 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }
+        (Given::Nothing, Reply::Static(content)) => {
+            let length = content.unsatisfied();
+            let response = content.answer(exchange).unwrap_or_else(|status| {
+                let mut page = error_page(status);
+                let length = length.filter(|_| status == StatusCode::RANGE_NOT_SATISFIABLE);
+                let length = length.map(|length| (header::CONTENT_RANGE, length));
+                page.headers_mut().extend(length);
+                page
+            });
+            write_whole(shared, exchange, response)
+        }
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
                 exchange.is_last = true;

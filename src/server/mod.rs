@@ -26,6 +26,7 @@ mod routing;
 mod serve;
 mod shared;
 mod spare;
+mod static_content;
 mod stay;
 mod waiters;
 mod writer;
@@ -51,6 +52,7 @@ pub use self::responder::Responder;
 use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;
+pub use self::static_content::StaticContent;
 use self::stay::Stay;
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
@@ -128,8 +130,8 @@ impl Server {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if there is a handler for the same path and method already,
     /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
     #[doc(alias = "nng_http_server_add_handler")]
-    pub fn route(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::new)?;
+    pub fn route(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::new)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
     }
@@ -140,8 +142,8 @@ impl Server {
     ///
     /// Those of [`route`](Self::route).
     #[doc(alias = "nng_http_handler_set_tree")]
-    pub fn tree(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::tree)?;
+    pub fn tree(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::tree)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
     }

@@ -10,6 +10,7 @@ mod late;
 mod limits;
 mod routes;
 mod slow;
+mod static_content;
 mod stop;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
