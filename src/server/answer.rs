@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::redirect::Redirect;
 use super::static_content::StaticContent;
 use crate::into_body::IntoBody;
 
@@ -50,6 +51,8 @@ pub(super) enum Reply {
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
     /// As much as the request asks for.
     Static(Box<StaticContent>),
+    /// To somewhere else, with what belongs to the request.
+    Redirect(Box<Redirect>),
     /// The exchange knows what was answered already.
     Given,
     /// What the error says.
@@ -78,6 +81,7 @@ impl fmt::Debug for Answer {
             Reply::Whole(_) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
             Reply::Static(_) => "Answer(static)",
+            Reply::Redirect(_) => "Answer(redirect)",
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",
         })

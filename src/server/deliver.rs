@@ -109,6 +109,10 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             });
             write_whole(shared, exchange, response)
         }
+        (Given::Nothing, Reply::Redirect(redirect)) => {
+            let response = redirect.answer(exchange);
+            write_whole(shared, exchange, response)
+        }
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
                 exchange.is_last = true;

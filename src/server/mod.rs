@@ -19,6 +19,7 @@ mod late;
 mod lifecycle;
 mod limits;
 mod places;
+mod redirect;
 mod refusal;
 mod request_body;
 mod responder;
@@ -47,6 +48,7 @@ use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::lifecycle::Phase;
 pub use self::limits::ServerLimits;
+pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
 pub use self::responder::Responder;
 use self::routing::{Route as Pattern, Router};
@@ -146,6 +148,17 @@ impl Server {
         let (pattern, route) = (pattern(path, Pattern::tree)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
+    }
+
+    /// Redirects requests for `path` to `target`, temporarily (307): a [`Redirect`] as a [`route`](Self::route). For
+    /// trees, and with other statuses, it is made by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Redirect::new`] and [`route`](Self::route).
+    #[doc(alias = "nng_http_handler_alloc_redirect")]
+    pub fn redirect(&self, path: &str, target: &str) -> Result<&Self, Error> {
+        self.route(path, Redirect::new(target)?)
     }
 
     /// Takes the route for exactly this path out, with all its methods; requests under way keep their handler.

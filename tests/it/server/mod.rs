@@ -8,6 +8,7 @@ mod faults;
 mod hijack;
 mod late;
 mod limits;
+mod redirects;
 mod routes;
 mod slow;
 mod static_content;
