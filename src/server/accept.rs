@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
 use super::serve::serve;
@@ -182,13 +181,13 @@ impl Acceptor {
         self.shared
             .observer
             .tell(|| ServerEvent::Accepted { peer: &peer });
-        let stay = Stay::begin(&self.shared.lifecycle, &conn);
+        let stay = Stay::begin(&self.shared, &conn);
         let unserved = conn.clone();
         let shared = Arc::clone(&self.shared);
         let work: Work = Box::new(move || serve(&shared, stay, conn));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.tell(&error, 1);
-            refuse(&unserved);
+            refuse(&self.shared, &unserved);
             self.sleep(false, Some(self.pause));
         }
     }
@@ -267,8 +266,9 @@ impl Acceptor {
 }
 
 /// Says that there is no thread. The answer is so short that it fits into any socket that is new.
-fn refuse(conn: &Conn) {
-    let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
+fn refuse(shared: &Shared, conn: &Conn) {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut page = shared.pages.page(status, None);
     let headers = page.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

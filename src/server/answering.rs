@@ -178,7 +178,8 @@ impl Exchange {
     }
 }
 
-fn add_date(status: StatusCode, headers: &mut HeaderMap) {
+/// RFC 9110 section 6.6.1.
+pub(super) fn add_date(status: StatusCode, headers: &mut HeaderMap) {
     if headers.contains_key(header::DATE) || status.is_informational() {
         return;
     }

@@ -1,9 +1,13 @@
 //! Making a server: its settings.
 
+use http::{Request, Response, StatusCode};
+
 use super::Server;
+use super::error_pages::PageMaker;
 use super::event::{Observer, ServerEvent};
 use super::limits::ServerLimits;
 use super::shared::Shared;
+use crate::into_body::IntoBody;
 
 /// Makes a [`Server`]; from [`Server::builder`].
 #[derive(Clone, Debug, Default)]
@@ -11,6 +15,7 @@ use super::shared::Shared;
 pub struct ServerBuilder {
     limits: ServerLimits,
     observer: Observer,
+    maker: PageMaker,
 }
 
 impl ServerBuilder {
@@ -45,8 +50,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Has `make` make the pages of the errors that the server answers with: see
+    /// [`Server::on_error`].
+    pub fn on_error<F, B>(mut self, make: F) -> Self
+    where
+        F: Fn(StatusCode, Option<&Request<()>>) -> Response<B> + Send + Sync + 'static,
+        B: IntoBody,
+    {
+        self.maker = PageMaker::new(make);
+        self
+    }
+
     /// Makes the server. It listens nowhere yet.
     pub fn build(self) -> Server {
-        Server::from_shared(Shared::new(self.limits, self.observer))
+        Server::from_shared(Shared::new(self.limits, self.observer, self.maker))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderValue};
+use http::header;
 use http::{Method, Response, StatusCode};
 
 use super::answer::{Answer, Reply};
@@ -85,11 +85,7 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
                     late.give_up();
                     exchange.is_last = true;
                     tell_failure(shared, exchange, &text);
-                    write_whole(
-                        shared,
-                        exchange,
-                        error_page(StatusCode::INTERNAL_SERVER_ERROR),
-                    )
+                    write_page(shared, exchange, StatusCode::INTERNAL_SERVER_ERROR)
                 }
                 _ => give_later(shared, exchange, &late),
             }
@@ -101,7 +97,7 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Static(content)) => {
             let length = content.unsatisfied();
             let response = content.answer(exchange).unwrap_or_else(|status| {
-                let mut page = error_page(status);
+                let mut page = shared.pages.page(status, Some(exchange.request()));
                 let length = length.filter(|_| status == StatusCode::RANGE_NOT_SATISFIABLE);
                 let length = length.map(|length| (header::CONTENT_RANGE, length));
                 page.headers_mut().extend(length);
@@ -120,7 +116,7 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             }
             let status = exchange.fault;
             let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            write_whole(shared, exchange, error_page(status))
+            write_page(shared, exchange, status)
         }
         (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
     }
@@ -155,23 +151,9 @@ fn write_late(shared: &Shared, exchange: &mut Exchange, late: &Late, promise: Pr
     delivery
 }
 
-/// The answer of a server that has nothing better to say.
-pub(super) fn error_page(status: StatusCode) -> Response<Bytes> {
-    let has_text = status.is_client_error() || status.is_server_error();
-    let text = match has_text {
-        true => Bytes::from(format!("{status}\n")),
-        false => Bytes::new(),
-    };
-    let mut page = Response::new(text);
-    *page.status_mut() = status;
-    if has_text {
-        let headers = page.headers_mut();
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, plain);
-        let nosniff = HeaderValue::from_static("nosniff");
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    }
-    page
+fn write_page(shared: &Shared, exchange: &mut Exchange, status: StatusCode) -> Delivery {
+    let page = shared.pages.page(status, Some(exchange.request()));
+    write_whole(shared, exchange, page)
 }
 
 fn write_whole(
@@ -255,7 +237,7 @@ fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery
     exchange.trouble = Some(error);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let mut page = error_page(status);
+    let mut page = shared.pages.page(status, Some(exchange.request()));
     declare_length(&mut page);
     exchange.complete_head(status, page.headers_mut());
     let (result, _) = exchange

@@ -23,7 +23,8 @@ use http::{Request, StatusCode, Version, header};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
-use super::deliver::{Delivery, deliver, error_page, text_of};
+use super::answering::add_date;
+use super::deliver::{Delivery, deliver, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
 use super::places::Place;
@@ -148,9 +149,10 @@ impl Service<'_> {
             status,
             error,
         });
-        let mut page = error_page(status);
+        let mut page = self.shared.pages.page(status, None);
         let close = header::HeaderValue::from_static("close");
         page.headers_mut().insert(header::CONNECTION, close);
+        add_date(status, page.headers_mut());
         // Nobody is left to be told if this fails, too.
         let _ = self
             .conn
@@ -178,7 +180,7 @@ impl Service<'_> {
         );
         let answer = match handler {
             Ok(handler) => self.handle(&mut exchange, &*handler),
-            Err((status, allow)) => page(status, allow),
+            Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
         let delivery = deliver(self.shared, &mut exchange, answer);
         if let Some(start) = start {
@@ -208,6 +210,20 @@ impl Service<'_> {
             Ok(answer) => answer,
             Err(payload) => Answer(Reply::Failed(text_of(payload))),
         }
+    }
+
+    /// What the server says by itself.
+    fn page(
+        &self,
+        request: &Request<()>,
+        status: StatusCode,
+        allow: Option<header::HeaderValue>,
+    ) -> Answer {
+        let mut page = self.shared.pages.page(status, Some(request));
+        if let Some(allow) = allow {
+            page.headers_mut().insert(header::ALLOW, allow);
+        }
+        Answer(Reply::Whole(page))
     }
 
     fn route(&self, request: &Request<()>) -> Route {
@@ -251,14 +267,6 @@ enum Route {
 
 fn value(allow: &Allow) -> Option<header::HeaderValue> {
     header::HeaderValue::try_from(allow.to_string()).ok()
-}
-
-fn page(status: StatusCode, allow: Option<header::HeaderValue>) -> Answer {
-    let mut page = error_page(status);
-    if let Some(allow) = allow {
-        page.headers_mut().insert(header::ALLOW, allow);
-    }
-    Answer(Reply::Whole(page))
 }
 
 /// RFC 9110 section 10.1.1: there is one expectation.

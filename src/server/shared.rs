@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::error_pages::{ErrorPages, PageMaker};
 use super::event::Observer;
 use super::handler::Handler;
 use super::lifecycle::Lifecycle;
@@ -15,6 +16,7 @@ use crate::transport::Addr;
 pub(crate) struct Shared {
     pub(super) limits: ServerLimits,
     pub(super) observer: Observer,
+    pub(super) pages: ErrorPages,
     pub(super) router: RwLock<Arc<Router<Handler>>>,
     /// Held while a changed router is made.
     pub(super) editing: Mutex<()>,
@@ -23,10 +25,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: ServerLimits, observer: Observer) -> Self {
+    pub(super) fn new(limits: ServerLimits, observer: Observer, maker: PageMaker) -> Self {
         Self {
             limits,
             observer,
+            pages: ErrorPages::new(maker),
             router: RwLock::new(Arc::new(Router::new())),
             editing: Mutex::default(),
             addresses: Mutex::default(),

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod duties;
+mod error_pages;
 mod example;
 mod faults;
 mod hijack;
