@@ -175,8 +175,8 @@ pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
 pub use self::server::{
     Answer, Answered, Exchange, IntoAnswer, Redirect, RequestBody, Responder, ResponseWriter,
-    Route, Server, ServerBuilder, ServerEvent, ServerLimits, StaticContent, any, delete, get, head,
-    on, options, patch, post, put,
+    Route, Server, ServerBuilder, ServerEvent, ServerLimits, ServerStats, StaticContent, any,
+    delete, get, head, on, options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

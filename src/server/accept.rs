@@ -186,6 +186,7 @@ impl Acceptor {
         let shared = Arc::clone(&self.shared);
         let work: Work = Box::new(move || serve(&shared, stay, conn));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
+            self.shared.counters.accept_failures.add(1);
             self.tell(&error, 1);
             refuse(&self.shared, &unserved);
             self.sleep(false, Some(self.pause));
@@ -241,6 +242,7 @@ impl Acceptor {
             ) => true,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
+                self.shared.counters.accept_failures.add(1);
                 // Once a streak, and then ever more seldom.
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
@@ -252,6 +254,7 @@ impl Acceptor {
                 !self.shared.lifecycle.is_stopping()
             }
             _ => {
+                self.shared.counters.accept_failures.add(1);
                 self.tell(error, 1);
                 false
             }

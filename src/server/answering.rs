@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 
 use super::answer::Answered;
 use super::date;
+use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
 use super::writer::ResponseWriter;
 use crate::aio::{Aio, Written};
@@ -129,6 +130,10 @@ impl Exchange {
 
     fn give_away(&mut self, status: StatusCode) -> (Conn, Answered) {
         self.conn.release_from_http();
+        let shared = &self.stay.shared;
+        shared.counters.hijacked.add(1);
+        let (peer, uri) = (&self.conn.peer_addr(), self.request.uri());
+        shared.observer.tell(|| ServerEvent::Hijacked { peer, uri });
         self.stay.end();
         self.given = Given::Hijacked(status);
         (self.conn.clone(), Answered(()))

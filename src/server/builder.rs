@@ -1,5 +1,7 @@
 //! Making a server: its settings.
 
+use std::time::Duration;
+
 use http::{Request, Response, StatusCode};
 
 use super::Server;
@@ -16,6 +18,7 @@ pub struct ServerBuilder {
     limits: ServerLimits,
     observer: Observer,
     maker: PageMaker,
+    slow_after: Option<Duration>,
 }
 
 impl ServerBuilder {
@@ -61,8 +64,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Has the [observer](Self::observe) told of handlers that run for so long, while they do. Without it, nobody is
+    /// told, and handlers have as much time as they take.
+    pub fn slow_handlers(mut self, after: Duration) -> Self {
+        self.slow_after = Some(after);
+        self
+    }
+
     /// Makes the server. It listens nowhere yet.
     pub fn build(self) -> Server {
-        Server::from_shared(Shared::new(self.limits, self.observer, self.maker))
+        Server::from_shared(Shared::new(
+            self.limits,
+            self.observer,
+            self.maker,
+            self.slow_after,
+        ))
     }
 }

@@ -124,7 +124,10 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
 
 /// Waits for a late answer, and writes it.
 fn give_later(shared: &Shared, exchange: &mut Exchange, late: &Late) -> Delivery {
-    match late.wait(&exchange.conn) {
+    shared.counters.late.add(1);
+    let coming = late.wait(&exchange.conn);
+    shared.counters.late.sub(1);
+    match coming {
         Coming::Answer(promise) if promise.is_void() => {
             promise.refuse();
             fail(shared, exchange, "the late answer was given up")

@@ -48,8 +48,9 @@ impl Lifecycle {
         self.phase() == Phase::Closed
     }
 
-    pub(super) fn stop(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
+    /// False if it was told so before.
+    pub(super) fn stop(&self, phase: Phase) -> bool {
+        let last = self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         for waker in &*self.wakers.lock() {
             waker.wake();
         }
@@ -58,6 +59,7 @@ impl Lifecycle {
         }
         self.places.ask_all();
         self.look_for_end();
+        last < phase as u8
     }
 
     /// A thread that accepts is about to begin, and is woken when the server stops.

@@ -27,8 +27,10 @@ mod responder;
 mod routing;
 mod serve;
 mod shared;
+mod slow;
 mod spare;
 mod static_content;
+mod stats;
 mod stay;
 mod waiters;
 mod writer;
@@ -60,6 +62,7 @@ use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;
 pub use self::static_content::StaticContent;
+pub use self::stats::ServerStats;
 use self::stay::Stay;
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
@@ -341,7 +344,7 @@ impl Server {
     #[doc(alias = "shutdown")]
     #[doc(alias = "nng_http_server_stop")]
     pub fn drain(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.lifecycle.stop(Phase::Draining);
+        self.handle.shared.stop(Phase::Draining);
         self.join(aio)
     }
 
@@ -349,7 +352,7 @@ impl Server {
     /// [hijacked](Exchange::hijack); what handlers read and write fails with [`Closed`](ErrorKind::Closed).
     /// [`join`](Self::join) tells when the last handler has returned that has not hijacked its connection.
     pub fn close(&self) {
-        self.handle.shared.lifecycle.stop(Phase::Closed);
+        self.handle.shared.stop(Phase::Closed);
     }
 
     /// Completes when the server has stopped, by whomever it was told to, and its last connection has ended.
@@ -359,6 +362,30 @@ impl Server {
     /// Those of [`drain`](Self::drain).
     pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
         self.handle.shared.lifecycle.join(aio)
+    }
+
+    /// What it has done so far, in numbers. The order of a few memory accesses: it can be asked often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Client, Server, get};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new();
+    /// server.route("/", get(|_| "hello"))?;
+    /// let url = format!("http://{}/", server.bind("127.0.0.1:0")?);
+    /// Client::new().get(Aio::new(), url).wait()?;
+    /// server.drain(Aio::new()).wait()?;
+    /// let stats = server.stats();
+    /// assert_eq!((stats.accepted, stats.requests, stats.successes), (1, 1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "metrics")]
+    #[doc(alias = "nng_stats_get")]
+    pub fn stats(&self) -> ServerStats {
+        self.handle.shared.counters.stats(self.connections())
     }
 
     /// Connections that it has at the moment.
@@ -386,7 +413,7 @@ impl Default for Server {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.lifecycle.stop(Phase::Draining);
+        self.shared.stop(Phase::Draining);
     }
 }
 

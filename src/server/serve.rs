@@ -31,6 +31,7 @@ use super::places::Place;
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
+use super::slow::watch;
 use super::stay::Stay;
 use crate::aio::Aio;
 use crate::conn::{Conn, HeadClock};
@@ -78,6 +79,7 @@ impl Service<'_> {
     fn run(&mut self) {
         while let Some(request) = self.wait() {
             self.served += 1;
+            self.shared.counters.requests.add(1);
             if !self.answer(request) {
                 return;
             }
@@ -143,6 +145,7 @@ impl Service<'_> {
             .conn
             .with_unread(|unread| refusal::status(error, unread));
         let Some(status) = status else { return };
+        self.shared.counters.refused.add(1);
         let peer = &self.peer;
         self.shared.observer.tell(|| ServerEvent::Refused {
             peer,
@@ -153,10 +156,13 @@ impl Service<'_> {
         let close = header::HeaderValue::from_static("close");
         page.headers_mut().insert(header::CONNECTION, close);
         add_date(status, page.headers_mut());
+        self.meter.lock().restart(self.shared.limits.pace);
         // Nobody is left to be told if this fails, too.
         let _ = self
             .conn
             .write_response_inline(Aio::new(), page, &self.meter);
+        let written = self.meter.lock().bytes();
+        self.shared.counters.written.add(written);
     }
 
     /// Answers a request. False: the connection is to end.
@@ -183,11 +189,12 @@ impl Service<'_> {
             Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
         let delivery = deliver(self.shared, &mut exchange, answer);
+        let written = self.meter.lock().bytes();
+        self.count(delivery, written);
         if let Some(start) = start {
             let (Delivery::Done(status) | Delivery::CutOff(status) | Delivery::Hijacked(status)) =
                 delivery;
             let (peer, after) = (&self.peer, start.elapsed());
-            let written = self.meter.lock().bytes();
             self.shared.observer.tell(|| ServerEvent::Answered {
                 peer,
                 method: exchange.method(),
@@ -197,7 +204,21 @@ impl Service<'_> {
                 after,
             });
         }
-        matches!(delivery, Delivery::Done(_)) && exchange.discard_rest() && self.conn.persists()
+        let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
+        if exchange.read > 0 {
+            self.shared.counters.read.add(exchange.read);
+        }
+        goes_on && self.conn.persists()
+    }
+
+    fn count(&self, delivery: Delivery, written: u64) {
+        let counters = &self.shared.counters;
+        match delivery {
+            Delivery::Done(status) => counters.answered(status),
+            Delivery::CutOff(_) => counters.failed.add(1),
+            Delivery::Hijacked(_) => {}
+        }
+        counters.written.add(written);
     }
 
     /// Runs the handler. One that panics has failed.
@@ -206,7 +227,11 @@ impl Service<'_> {
         exchange: &mut Exchange,
         handler: &(dyn Fn(&mut Exchange) -> Answer + Send + Sync),
     ) -> Answer {
-        match catch_unwind(AssertUnwindSafe(|| handler(exchange))) {
+        let slow_after = self.shared.slow_after;
+        let watched = slow_after.map(|after| watch(&self.shared.observer, exchange, after));
+        let handled = catch_unwind(AssertUnwindSafe(|| handler(exchange)));
+        drop(watched);
+        match handled {
             Ok(answer) => answer,
             Err(payload) => Answer(Reply::Failed(text_of(payload))),
         }

@@ -15,6 +15,7 @@ pub(super) struct Stay {
 
 impl Stay {
     pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Arc<Self> {
+        shared.counters.accepted.add(1);
         let place = shared.lifecycle.places.add(conn);
         // Whoever closes the server has seen it among the others, or is seen here.
         if shared.lifecycle.is_closed() {

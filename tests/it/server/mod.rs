@@ -13,6 +13,7 @@ mod redirects;
 mod routes;
 mod slow;
 mod static_content;
+mod stats;
 mod stop;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
@@ -43,9 +44,13 @@ pub(crate) enum Event {
     Answered(String, u16, u64),
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
+    HandlerSlow(String),
+    Hijacked(String),
     AnswerFailed(String, ErrorKind, u64),
     AcceptFailed,
     Ended(u64),
+    Draining,
+    Closed,
 }
 
 impl From<&ServerEvent<'_>> for Event {
@@ -70,6 +75,12 @@ impl From<&ServerEvent<'_>> for Event {
             }
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
+            ServerEvent::HandlerSlow { method, uri, .. } => {
+                Self::HandlerSlow(format!("{method} {uri}"))
+            }
+            ServerEvent::Hijacked { uri, .. } => Self::Hijacked(uri.to_string()),
+            ServerEvent::Draining { .. } => Self::Draining,
+            ServerEvent::Closed { .. } => Self::Closed,
             other => panic!("a new event: {other:?}"),
         }
     }
