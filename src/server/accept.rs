@@ -16,13 +16,14 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use super::answering::last_answer;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
 use super::serve::serve;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
-use crate::aio::Aio;
+use crate::aio::Options;
 use crate::conn::Conn;
 use crate::meter::{Meter, Pace};
 use crate::sys::waker::Waker;
@@ -273,7 +274,6 @@ fn refuse(shared: &Shared, conn: &Conn) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let mut page = shared.pages.page(status, None);
     let headers = page.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     let pace = Pace {
         grace: PAUSE,
@@ -282,7 +282,7 @@ fn refuse(shared: &Shared, conn: &Conn) {
     };
     let meter = Arc::new(Mutex::new(Meter::new(pace)));
     // Nobody is left to be told if this fails, too.
-    let _ = conn.write_response_inline(Aio::new(), page, &meter);
+    let _ = conn.write_response_inline(page, &last_answer(), &Options::NONE, &meter);
 }
 
 impl Drop for Presence {

@@ -1,35 +1,27 @@
 //! The `Date` of responses (RFC 9110 section 6.6.1), made once a second for each thread.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::time::SystemTime;
 
-use http::HeaderValue;
-
 use crate::proto::conditions::HttpDate;
-
-struct Cached {
-    date: HttpDate,
-    value: HeaderValue,
-}
+use crate::proto::encode::Date;
 
 thread_local! {
-    static LAST: RefCell<Option<Cached>> = const { RefCell::new(None) };
+    /// The last second for which there was one.
+    static LAST: Cell<Option<(HttpDate, Date)>> = const { Cell::new(None) };
 }
 
 /// Now, as a date. None if the clock stands at a time that has none.
-pub(crate) fn now() -> Option<HeaderValue> {
-    let date = HttpDate::new(SystemTime::now())?;
-    LAST.with_borrow_mut(|last| match last {
-        Some(cached) if cached.date == date => Some(cached.value.clone()),
+pub(crate) fn now() -> Option<Date> {
+    let now = HttpDate::new(SystemTime::now())?;
+    match LAST.get() {
+        Some((last, date)) if last == now => Some(date),
         _ => {
-            let value = date.to_value()?;
-            *last = Some(Cached {
-                date,
-                value: value.clone(),
-            });
-            Some(value)
+            let date = now.text()?;
+            LAST.set(Some((now, date)));
+            Some(date)
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -41,8 +33,8 @@ mod tests {
     #[test]
     fn is_a_date_of_now() {
         let date = now().unwrap();
-        let parsed = httpdate::parse_http_date(date.to_str().unwrap()).unwrap();
+        let parsed = httpdate::parse_http_date(std::str::from_utf8(&date).unwrap()).unwrap();
         assert!(SystemTime::now().duration_since(parsed).unwrap() < Duration::from_secs(2));
-        assert_eq!(now().unwrap().len(), 29);
+        assert_eq!(now().unwrap()[25..], *b" GMT");
     }
 }

@@ -149,14 +149,14 @@ impl Awaited for Places {
 }
 
 impl Place {
-    /// The connection waits for a request. `canceler` ends that.
-    pub(super) fn wait(&self, canceler: Canceler) {
+    /// The connection waits for a request, and has done so since then. `canceler` ends that.
+    pub(super) fn wait(&self, since: Instant, canceler: Canceler) {
         let mut presence = self.presence.lock();
         if presence.asked {
             drop(presence);
             canceler.cancel();
         } else {
-            presence.waiting = Some((Instant::now(), canceler));
+            presence.waiting = Some((since, canceler));
         }
     }
 

@@ -63,10 +63,8 @@ impl ResponseWriter {
         if self.is_head {
             return Ok(Written::new(content.remaining()));
         }
-        let (result, _) =
-            self.conn
-                .write_content_inline(Aio::with(self.options.clone()), content, &self.meter);
-        result
+        self.conn
+            .write_content_inline(content, &self.options, &self.meter)
     }
 
     /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline,
@@ -99,10 +97,8 @@ impl ResponseWriter {
     /// Those of [`Conn::finish_with_trailers`].
     pub fn finish_with_trailers(self, trailers: &HeaderMap) -> Result<Answered, Error> {
         if !self.is_head {
-            let (result, _) =
-                self.conn
-                    .finish_inline(Aio::with(self.options.clone()), trailers, &self.meter);
-            result?;
+            self.conn
+                .finish_inline(trailers, &self.options, &self.meter)?;
         }
         self.is_finished.store(true, Ordering::Release);
         Ok(Answered(()))

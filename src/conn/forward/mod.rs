@@ -16,6 +16,7 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::proto::body::BodyFraming;
+use crate::proto::encode::Additions;
 use crate::proto::forward::{self, Options};
 use crate::proto::framing;
 
@@ -152,12 +153,15 @@ impl Conn {
     ) -> Aio<Written, InFlight> {
         let is_interim = framing::is_interim(response.status());
         if is_interim || self.handle.link.ledger.upgraded.is_set() {
-            let head = Parcel::response(forward::head_alone(response));
+            let head = Parcel::response(forward::head_alone(response), &Additions::default());
             return Forwarding::submit(self, to, aio, Progress::of_head(head));
         }
         self.forward_message(aio, to, |framing| {
             let passed = forward::response(response, framing)?;
-            Ok((Parcel::response(passed.head)?, passed.options))
+            Ok((
+                Parcel::response(passed.head, &Additions::default())?,
+                passed.options,
+            ))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Submitting writes.
 
+mod at_once;
 mod call;
 mod in_flight;
 mod job;
@@ -21,6 +22,7 @@ use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::error::{Action, Error, ErrorKind};
 use crate::into_body::IntoBody;
+use crate::proto::encode::Additions;
 
 /// Writing.
 ///
@@ -168,7 +170,7 @@ impl Conn {
         aio: Aio<Written>,
         response: Response<B>,
     ) -> Aio<Written, InFlight> {
-        let parcel = Parcel::response(response.map(B::into_bytes));
+        let parcel = Parcel::response(response.map(B::into_bytes), &Additions::default());
         self.submit_write(aio, Action::WriteResponse, parcel)
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
+
+use crate::proto::encode::Date;
 
 /// A date of HTTP, from 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +39,9 @@ impl HttpDate {
         }
     }
 
-    /// As the value of a field.
-    pub(crate) fn to_value(self) -> Option<HeaderValue> {
+    /// As it is written.
+    pub(crate) fn text(self) -> Option<Date> {
         let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.seconds))?;
-        HeaderValue::try_from(httpdate::fmt_http_date(time)).ok()
+        httpdate::fmt_http_date(time).as_bytes().try_into().ok()
     }
 }
