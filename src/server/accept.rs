@@ -17,13 +17,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::answering::last_answer;
-use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
 use super::serve::serve;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
+use crate::aio::Options;
 use crate::conn::Conn;
 use crate::meter::{Meter, Pace};
 use crate::sys::waker::Waker;
@@ -182,13 +182,14 @@ impl Acceptor {
         self.shared
             .observer
             .tell(|| ServerEvent::Accepted { peer: &peer });
-        let stay = Stay::begin(&self.shared.lifecycle, &conn);
+        let stay = Stay::begin(&self.shared, &conn);
         let unserved = conn.clone();
         let shared = Arc::clone(&self.shared);
         let work: Work = Box::new(move || serve(&shared, stay, conn));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
+            self.shared.counters.accept_failures.add(1);
             self.tell(&error, 1);
-            refuse(&unserved);
+            refuse(&self.shared, &unserved);
             self.sleep(false, Some(self.pause));
         }
     }
@@ -242,6 +243,7 @@ impl Acceptor {
             ) => true,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
+                self.shared.counters.accept_failures.add(1);
                 // Once a streak, and then ever more seldom.
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
@@ -253,6 +255,7 @@ impl Acceptor {
                 !self.shared.lifecycle.is_stopping()
             }
             _ => {
+                self.shared.counters.accept_failures.add(1);
                 self.tell(error, 1);
                 false
             }
@@ -267,8 +270,9 @@ impl Acceptor {
 }
 
 /// Says that there is no thread. The answer is so short that it fits into any socket that is new.
-fn refuse(conn: &Conn) {
-    let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
+fn refuse(shared: &Shared, conn: &Conn) {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut page = shared.pages.page(status, None);
     let headers = page.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     let pace = Pace {
@@ -278,7 +282,7 @@ fn refuse(conn: &Conn) {
     };
     let meter = Arc::new(Mutex::new(Meter::new(pace)));
     // Nobody is left to be told if this fails, too.
-    let _ = conn.write_response_inline(page, &last_answer(), &meter);
+    let _ = conn.write_response_inline(page, &last_answer(), &Options::NONE, &meter);
 }
 
 impl Drop for Presence {

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::waiters::Awaited;
 use crate::aio::Canceler;
 use crate::conn::Conn;
 
@@ -135,6 +136,18 @@ impl Places {
     }
 }
 
+/// A server ends with its last connection.
+impl Awaited for Places {
+    fn left(&self) -> u64 {
+        self.count() as u64
+    }
+
+    /// A handler waits for its own end.
+    fn needs_current_thread(&self) -> bool {
+        self.serves_here()
+    }
+}
+
 impl Place {
     /// The connection waits for a request, and has done so since then. `canceler` ends that.
     pub(super) fn wait(&self, since: Instant, canceler: Canceler) {
@@ -154,6 +167,12 @@ impl Place {
         let waiting = presence.waiting.take();
         drop(presence);
         drop(waiting);
+    }
+
+    /// Whether the client has gone, or the connection is not the server's any more.
+    pub(super) fn has_lost_peer(&self) -> bool {
+        let conn = self.conn.lock().clone();
+        conn.is_none_or(|conn| conn.has_lost_peer())
     }
 
     fn ask(&self) {

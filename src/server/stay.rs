@@ -3,37 +3,38 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::lifecycle::Lifecycle;
 use super::places::Place;
+use super::shared::Shared;
 use crate::conn::Conn;
 
 /// A connection's time with its server, which ends when this is dropped.
 pub(super) struct Stay {
-    lifecycle: Arc<Lifecycle>,
+    pub(super) shared: Arc<Shared>,
     pub(super) place: Arc<Place>,
 }
 
 impl Stay {
-    pub(super) fn begin(lifecycle: &Arc<Lifecycle>, conn: &Conn) -> Arc<Self> {
-        let place = lifecycle.places.add(conn);
+    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Arc<Self> {
+        shared.counters.accepted.add(1);
+        let place = shared.lifecycle.places.add(conn);
         // Whoever closes the server has seen it among the others, or is seen here.
-        if lifecycle.is_closed() {
+        if shared.lifecycle.is_closed() {
             conn.close();
         }
         Arc::new(Self {
-            lifecycle: Arc::clone(lifecycle),
+            shared: Arc::clone(shared),
             place,
         })
     }
 
     /// Whether the next answer is the last one.
     pub(super) fn is_ending(&self) -> bool {
-        self.lifecycle.is_stopping()
+        self.shared.lifecycle.is_stopping()
     }
 
     /// The connection is no longer the server's.
     pub(super) fn end(&self) {
-        self.lifecycle.leave(&self.place);
+        self.shared.lifecycle.leave(&self.place);
     }
 }
 

@@ -3,13 +3,18 @@
 
 mod bodies;
 mod duties;
+mod error_pages;
 mod example;
 mod faults;
 mod forward;
 mod hijack;
+mod late;
 mod limits;
+mod redirects;
 mod routes;
 mod slow;
+mod static_content;
+mod stats;
 mod stop;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
@@ -40,9 +45,13 @@ pub(crate) enum Event {
     Answered(String, u16, u64),
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
+    HandlerSlow(String),
+    Hijacked(String),
     AnswerFailed(String, ErrorKind, u64),
     AcceptFailed,
     Ended(u64),
+    Draining,
+    Closed,
 }
 
 impl From<&ServerEvent<'_>> for Event {
@@ -67,6 +76,12 @@ impl From<&ServerEvent<'_>> for Event {
             }
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
+            ServerEvent::HandlerSlow { method, uri, .. } => {
+                Self::HandlerSlow(format!("{method} {uri}"))
+            }
+            ServerEvent::Hijacked { uri, .. } => Self::Hijacked(uri.to_string()),
+            ServerEvent::Draining { .. } => Self::Draining,
+            ServerEvent::Closed { .. } => Self::Closed,
             other => panic!("a new event: {other:?}"),
         }
     }
