@@ -149,7 +149,8 @@ impl Asked {
             _ => 1 + dice.roll(100) as usize,
         };
         let is_plain = body == 0 && !matches!(act, Act::Hijack | Act::Upgrade);
-        let is_old = is_plain && !answering.cuts() && dice.roll(12) == 0;
+        // What ends with the connection is cut off unseen.
+        let is_old = is_plain && !answering.cuts() && !sky.cuts() && dice.roll(12) == 0;
         Self {
             id,
             act,

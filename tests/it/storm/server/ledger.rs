@@ -122,12 +122,16 @@ impl Ledger {
         sum.bytes += pages.answered.values().map(|(_, bytes)| bytes).sum::<u64>();
     }
 
-    /// Nothing more comes.
-    pub(super) fn check(&self, sky: Sky, stats: Option<ServerStats>) {
+    pub(super) fn wait_for_end(&self) {
         wait_until("every connection ends", || {
             let pages = self.0.lock().expect("no panic");
             pages.ended == pages.accepted
         });
+    }
+
+    /// Nothing more comes.
+    pub(super) fn check(&self, sky: Sky, stats: Option<ServerStats>) {
+        self.wait_for_end();
         let pages = self.0.lock().expect("no panic");
         assert!(pages.wrong.is_empty(), "{sky:?}: {:#?}", pages.wrong);
         for seen in &pages.seen {

@@ -129,14 +129,14 @@ fn round(dice: &mut Dice, sum: &mut Sum) {
         // The length of this round.
         thread::sleep(Duration::from_micros(dice.roll(40_000)));
     }
-    let stats = end(sky, server, || guests.into_iter().for_each(join));
+    let stats = end(sky, server, &ledger, || guests.into_iter().for_each(join));
     stage.close();
     ledger.check(sky, stats);
     ledger.add_to(sum);
 }
 
 /// Stops the server, and sees the guests off. Nothing of it is left afterwards but its numbers.
-fn end(sky: Sky, server: Server, guests: impl FnOnce()) -> Option<ServerStats> {
+fn end(sky: Sky, server: Server, ledger: &Ledger, guests: impl FnOnce()) -> Option<ServerStats> {
     match sky.stop {
         Stop::Late => guests(),
         Stop::Drain => {
@@ -154,14 +154,16 @@ fn end(sky: Sky, server: Server, guests: impl FnOnce()) -> Option<ServerStats> {
             return None;
         }
     }
-    Some(drained(&server))
+    Some(drained(&server, ledger))
 }
 
-fn drained(server: &Server) -> ServerStats {
+fn drained(server: &Server, ledger: &Ledger) -> ServerStats {
     let drained = settle(server.drain(Aio::new().timeout(PATIENCE)));
     if let Err(error) = drained {
         panic!("{} connections are left: {error}", error.count());
     }
     assert_eq!(server.connections(), 0);
+    // Those that were hijacked are not waited for, and are counted at their end.
+    ledger.wait_for_end();
     server.stats()
 }
