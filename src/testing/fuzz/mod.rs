@@ -3,6 +3,7 @@
 //! `tests/fuzz/corpus`. Outside the semver promise.
 
 mod chunked;
+mod conversation;
 mod exchange;
 mod framing;
 mod head;
@@ -10,6 +11,7 @@ mod limits;
 mod random;
 
 pub use self::chunked::chunked;
+pub use self::conversation::conversation;
 pub use self::exchange::exchange;
 pub use self::framing::framing;
 pub use self::head::head;
