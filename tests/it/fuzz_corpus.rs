@@ -102,15 +102,13 @@ fn spoilt(files: &[(String, Vec<u8>)], dice: &mut Dice) -> Vec<u8> {
     let mut data = Vec::new();
     for _ in 0..1 + dice.roll(3) {
         let (_, file) = &files[dice.roll(files.len() as u64) as usize];
-        let start = if dice.roll(4) == 0 {
-            dice.roll(file.len() as u64)
-        } else {
-            0
-        };
-        data.extend_from_slice(&file[start as usize..]);
+        data.extend_from_slice(file);
     }
     data.truncate(3_000);
     for _ in 0..dice.roll(5) {
+        if data.is_empty() {
+            break;
+        }
         let at = dice.roll(data.len() as u64) as usize;
         let some = 1 + dice.roll(12) as usize;
         let piece = data[at..(at + some).min(data.len())].to_vec();

@@ -470,10 +470,13 @@ impl Answer {
             line.map(|line| String::from_utf8_lossy(line.value).into_owned())
         };
         let length = field("content-length").map(|length| length.parse::<usize>().unwrap());
+        let id = field("x-id").and_then(|id| id.parse().ok());
+        // What is said to half a head knows nothing of its method.
+        let is_head = one.is_head && id.is_some();
         let closes = field("connection").as_deref() == Some("close");
         let content = &final_one[size..];
         let (content, framed) = match length {
-            _ if one.is_head || matches!(status, 204 | 304) => (Vec::new(), 0),
+            _ if is_head || matches!(status, 204 | 304) => (Vec::new(), 0),
             _ if status == 101 => (Vec::new(), content.len()),
             Some(length) if content.len() >= length => (content[..length].to_vec(), length),
             Some(_) => return part,
@@ -489,7 +492,7 @@ impl Answer {
         }
         let answer = Self {
             status,
-            id: field("x-id").and_then(|id| id.parse().ok()),
+            id,
             closes: closes || status == 101,
             has_continued,
             content,
