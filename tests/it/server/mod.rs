@@ -2,6 +2,8 @@
 //! observer, and that nothing is left of it.
 
 mod bodies;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod duties;
 mod error_pages;
 mod example;
