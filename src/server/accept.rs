@@ -2,7 +2,8 @@
 //!
 //! It sleeps in `poll` on the listener and on a waker, so it can be stopped without a connection to itself, and
 //! without resetting those that are in the listener's queue: they are accepted and served before it ends. When
-//! there is no room for another connection, it does not poll the listener: new clients wait in its queue.
+//! there is no room for another connection, it sleeps on the waker alone, which `places` rings when that may have
+//! changed: new clients wait in the listener's queue.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::deliver::error_page;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
+use super::places::Room;
 use super::serve::serve;
 use super::shared::Shared;
 use super::spare::Work;
@@ -117,6 +119,33 @@ struct Presence {
     waker: Arc<Waker>,
 }
 
+/// What came of accepting.
+enum Outcome {
+    /// Nobody waits to be accepted.
+    Empty,
+    /// Somebody does, and there is no room yet.
+    Full(For),
+    /// It is to be tried again later.
+    Failed,
+    /// There is nothing to accept from any more.
+    Gone,
+}
+
+/// What a sleep is for. Being woken ends any.
+#[derive(Clone, Copy)]
+enum For {
+    Connections,
+    Waker,
+    Until(Instant),
+}
+
+/// What a failure to accept asks for.
+enum Recovery {
+    Next,
+    Rest,
+    Gone,
+}
+
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>, listener: Listener, waker: Arc<Waker>) -> Self {
         let presence = Presence {
@@ -135,24 +164,41 @@ impl Acceptor {
 
     /// Accepts until the server stops.
     pub(super) fn run(mut self) {
-        while !self.shared.lifecycle.is_stopping() {
-            self.sleep(true, None);
-            if !self.accept_all() {
+        loop {
+            let stopping = self.shared.lifecycle.is_stopping();
+            let outcome = self.accept_all();
+            // Closing the listener resets those that are in its queue: only a close does that.
+            if self.shared.lifecycle.is_closed() {
                 break;
             }
+            match outcome {
+                Outcome::Empty if stopping => break,
+                Outcome::Empty => self.sleep(For::Connections),
+                Outcome::Full(room) => self.sleep(room),
+                Outcome::Failed if !stopping => self.rest(),
+                Outcome::Failed | Outcome::Gone => break,
+            }
         }
-        // Closing the listener would reset those that are in its queue.
-        if !self.shared.lifecycle.is_closed() {
-            self.accept_all();
-        }
+        self.shared.lifecycle.places.withdraw_claim(&self.waker);
     }
 
-    /// Accepts all that have come, as far as there is room. False: the listener is of no use any more.
-    fn accept_all(&mut self) -> bool {
+    /// Accepts all that have come, as far as there is room.
+    fn accept_all(&mut self) -> Outcome {
         loop {
-            // Nobody makes room before somebody waits for it.
-            if self.shared.is_full() && !(self.has_queue() && self.make_room()) {
-                return true;
+            if self.shared.lifecycle.is_closed() {
+                return Outcome::Gone;
+            }
+            if self.shared.is_full() {
+                // Nobody makes room before somebody waits for it.
+                if !self.has_queue() {
+                    self.shared.lifecycle.places.withdraw_claim(&self.waker);
+                    return Outcome::Empty;
+                }
+                match self.claim() {
+                    Room::Free => {}
+                    Room::From(at) => return Outcome::Full(For::Until(at)),
+                    Room::Soon | Room::None => return Outcome::Full(For::Waker),
+                }
             }
             match self.listener.accept() {
                 Ok(conn) => {
@@ -160,20 +206,28 @@ impl Acceptor {
                     self.pause = PAUSE;
                     self.start(conn);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => {
-                    if !self.recover(&error) {
-                        return false;
-                    }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.shared.lifecycle.places.withdraw_claim(&self.waker);
+                    return Outcome::Empty;
                 }
+                Err(error) => match self.recover(&error) {
+                    Recovery::Next => {}
+                    Recovery::Rest => return Outcome::Failed,
+                    Recovery::Gone => return Outcome::Gone,
+                },
             }
         }
+    }
+
+    fn claim(&self) -> Room {
+        let most = self.shared.limits.connections;
+        self.shared.lifecycle.places.claim(most, &self.waker)
     }
 
     /// Whether somebody waits to be accepted.
     fn has_queue(&self) -> bool {
         let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
-        let now = rustix::event::Timespec::default();
+        let now = Timespec::default();
         matches!(poll(&mut listener, Some(&now)), Ok(1..))
     }
 
@@ -189,42 +243,37 @@ impl Acceptor {
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.tell(&error, 1);
             refuse(&unserved);
-            self.sleep(false, Some(self.pause));
+            self.sleep(For::Until(Instant::now() + self.pause));
         }
     }
 
-    /// Waits until there is room for another connection. False if the server stops meanwhile.
-    fn make_room(&self) -> bool {
-        const LOOK_AGAIN: Duration = Duration::from_millis(100);
-        while self.shared.is_full() {
-            if self.shared.lifecycle.is_closed() {
-                return false;
-            }
-            self.shared.lifecycle.places.shed();
-            let until = Instant::now() + LOOK_AGAIN;
-            self.shared
-                .lifecycle
-                .places
-                .wait_for_room(self.shared.limits.connections, until);
-        }
-        true
-    }
-
-    /// Sleeps until there is a connection, if that matters, until it is woken, or for so long.
-    fn sleep(&self, for_connections: bool, at_most: Option<Duration>) {
-        let timeout = at_most.and_then(|time| rustix::event::Timespec::try_from(time).ok());
-        let waker = PollFd::new(&*self.waker, PollFlags::IN);
-        let _ = match for_connections {
-            true => poll(
-                &mut [waker, PollFd::new(&self.listener, PollFlags::IN)],
-                timeout.as_ref(),
-            ),
-            false => poll(&mut [waker], timeout.as_ref()),
+    /// Sleeps until it is woken, or until there is what it waits for.
+    fn sleep(&self, what: For) {
+        let timeout = match what {
+            For::Until(at) => Some(at.saturating_duration_since(Instant::now())),
+            For::Connections | For::Waker => None,
         };
+        let timeout = timeout.and_then(|time| Timespec::try_from(time).ok());
+        let waker = PollFd::new(&*self.waker, PollFlags::IN);
+        let mut both = [waker, PollFd::new(&self.listener, PollFlags::IN)];
+        let polled = match what {
+            For::Connections => &mut both[..],
+            For::Waker | For::Until(_) => &mut both[..1],
+        };
+        let _ = poll(polled, timeout.as_ref());
+        if !both[0].revents().is_empty() {
+            self.waker.reset(); // Whoever has woken it has noted before why.
+        }
     }
 
-    /// What a failure to accept asks for. False: the listener is gone.
-    fn recover(&mut self, error: &io::Error) -> bool {
+    /// Sleeps after a failure, longer each time.
+    fn rest(&mut self) {
+        self.sleep(For::Until(Instant::now() + self.pause));
+        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+    }
+
+    /// What a failure to accept asks for.
+    fn recover(&mut self, error: &io::Error) -> Recovery {
         match Errno::from_io_error(error) {
             // That connection is gone, or a thing of the network: the next may be there.
             Some(
@@ -239,22 +288,20 @@ impl Acceptor {
                 | Errno::HOSTUNREACH
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH,
-            ) => true,
+            ) => Recovery::Next,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
                 // Once a streak, and then ever more seldom.
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
                 }
-                if !self.shared.lifecycle.places.shed() || self.failures > 1 {
-                    self.sleep(false, Some(self.pause));
-                    self.pause = (2 * self.pause).min(LONGEST_PAUSE);
-                }
-                !self.shared.lifecycle.is_stopping()
+                // The sleep ends when a connection has.
+                self.shared.lifecycle.places.shed(&self.waker);
+                Recovery::Rest
             }
             _ => {
                 self.tell(error, 1);
-                false
+                Recovery::Gone
             }
         }
     }

@@ -1,20 +1,38 @@
 //! The connections of a server: how many there are, which of them wait, and who is to be woken.
 //!
+//! When there are as many as there may be, an acceptor whose listener has somebody in its queue *claims* room:
+//!
+//! 1. It is noted among those who want room, and the connection that has been idle longest is asked to leave.
+//! 2. It sleeps in its `poll`, on its waker and not on the listener.
+//! 3. It is woken when a connection has ended, when one that was asked to leave goes on after all because a
+//!    request has come, and when one begins to wait, which may then be asked. Then it claims again.
+//!
+//! No more are asked than are to leave: those that are on their way count. One that was just accepted has a moment
+//! of *grace* for its first request. The moment is halved whenever it has cost somebody the place, so that a crowd
+//! of silent clients holds nobody up for more than a second, and is whole again when nobody is in the queue.
+//!
 //! Invariants:
 //!
 //! 1. A connection's own thread decides what becomes of it: others only ask, by ending its wait.
-//! 2. A wait that begins after somebody has asked ends at once: `ask` and `wait` share a lock.
-//! 3. No lock is held while a wait is ended: that may run anywhere.
+//! 2. A wait that begins after somebody has asked ends at once: all that is known is under one lock.
+//! 3. No lock is held while a wait is ended, a connection dropped or an acceptor woken: that may run anywhere.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::aio::Canceler;
 use crate::conn::Conn;
+use crate::sys::waker::Waker;
+
+/// How long a connection that was just accepted is not asked to leave, at first. Halved again and again, it
+/// comes to twice as much.
+const GRACE: Duration = Duration::from_millis(500);
+/// Less than this is nothing.
+const LEAST_GRACE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The server's connections among which is the one that this thread serves.
@@ -24,28 +42,77 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Places {
     state: Mutex<State>,
-    /// A connection has ended.
-    freed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    places: HashMap<u64, Arc<Place>>,
+    places: HashMap<u64, Entry>,
     next: u64,
+    /// Those that wait for another request, and for their first one.
+    idle: Waiting,
+    fresh: Waiting,
+    /// Those that were asked to make room and have not answered yet.
+    leaving: usize,
+    grace: Duration,
+    /// Who wants room.
+    claimants: Vec<Arc<Waker>>,
 }
 
-/// Where a connection stands, as others see it.
+/// By the moment at which the wait began: the first has waited longest.
+type Waiting = BTreeMap<(Instant, u64), Canceler>;
+
+struct Entry {
+    /// Gone just before the entry itself.
+    conn: Option<Conn>,
+    presence: Presence,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Working,
+    Waiting(Wait, Instant),
+    /// Its wait has ended to make room.
+    Leaving,
+    /// Its next wait is to end at once, because the server stops.
+    Asked,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    First,
+    Next,
+}
+
+/// What a claim of room comes to. Unless there is some, the claimant is woken when that may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Free,
+    /// Somebody is on the way out.
+    Soon,
+    /// Somebody can be asked from then on.
+    From(Instant),
+    /// All are busy.
+    None,
+}
+
+/// A connection among the others.
 pub(super) struct Place {
+    places: Arc<Places>,
     key: u64,
-    conn: Mutex<Option<Conn>>,
-    presence: Mutex<Presence>,
 }
 
-#[derive(Default)]
-struct Presence {
-    waiting: Option<(Instant, Canceler)>,
-    /// Its wait is to end: to make room, or because the server stops.
-    asked: bool,
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            places: HashMap::new(),
+            next: 0,
+            idle: Waiting::new(),
+            fresh: Waiting::new(),
+            leaving: 0,
+            grace: GRACE,
+            claimants: Vec::new(),
+        }
+    }
 }
 
 impl Places {
@@ -53,69 +120,101 @@ impl Places {
         self.state.lock().places.len()
     }
 
-    pub(super) fn add(&self, conn: &Conn) -> Arc<Place> {
+    pub(super) fn add(self: &Arc<Self>, conn: &Conn) -> Place {
         let mut state = self.state.lock();
         let key = state.next;
         state.next += 1;
-        let place = Arc::new(Place {
-            key,
-            conn: Mutex::new(Some(conn.clone())),
-            presence: Mutex::default(),
-        });
-        state.places.insert(key, Arc::clone(&place));
-        place
+        let entry = Entry {
+            conn: Some(conn.clone()),
+            presence: Presence::Working,
+        };
+        state.places.insert(key, entry);
+        let places = Arc::clone(self);
+        Place { places, key }
     }
 
     /// The connection is no longer the server's.
     pub(super) fn remove(&self, place: &Place) {
+        let mut state = self.state.lock();
+        let canceler = state.rest(place.key);
+        let entry = state.places.get_mut(&place.key);
+        let conn = entry.and_then(|entry| entry.conn.take());
+        drop(state);
         // Before it is counted off, so that who counts finds nothing open.
-        let conn = place.conn.lock().take();
-        drop(conn);
-        let removed = self.state.lock().places.remove(&place.key);
+        drop((conn, canceler));
+        let mut state = self.state.lock();
+        let removed = state.places.remove(&place.key);
+        let claimants = state.claimants.clone();
+        drop(state);
         if removed.is_some() {
-            self.freed.notify_all();
+            wake(&claimants);
         }
     }
 
-    /// Asks the connection that has waited longest to make room. False if none waits.
-    pub(super) fn shed(&self) -> bool {
-        let places = self.all();
-        let waiting = places
-            .iter()
-            .filter_map(|place| place.waiting_since().map(|since| (since, place)));
-        match waiting.min_by_key(|(since, _)| *since) {
-            Some((_, place)) => {
-                place.ask();
-                true
+    /// Makes room for one more, if there are `most`, for the acceptor with this waker.
+    pub(super) fn claim(&self, most: usize, waker: &Arc<Waker>) -> Room {
+        let mut state = self.state.lock();
+        if state.places.len() < most {
+            return Room::Free;
+        }
+        state.note_claimant(waker);
+        if state.places.len() - state.leaving < most {
+            return Room::Soon;
+        }
+        let now = Instant::now();
+        match state.shed(now) {
+            Some(canceler) => {
+                drop(state);
+                canceler.cancel();
+                Room::Soon
             }
-            None => false,
+            None => state.next_grace().map_or(Room::None, Room::From),
+        }
+    }
+
+    /// Asks the connection that has been idle longest to leave, because descriptors have run out. False if there
+    /// is none. The acceptor with this waker is woken when that may have changed.
+    pub(super) fn shed(&self, waker: &Arc<Waker>) -> bool {
+        let mut state = self.state.lock();
+        state.note_claimant(waker);
+        let canceler = state.shed(Instant::now());
+        drop(state);
+        canceler.map(|canceler| canceler.cancel()).is_some()
+    }
+
+    /// The acceptor with this waker has what it wants.
+    pub(super) fn withdraw_claim(&self, waker: &Arc<Waker>) {
+        let mut state = self.state.lock();
+        let others = |other: &Arc<Waker>| !Arc::ptr_eq(other, waker);
+        state.claimants.retain(others);
+        if state.claimants.is_empty() {
+            state.grace = GRACE;
         }
     }
 
     /// Ends all waits, those to come included.
     pub(super) fn ask_all(&self) {
-        self.all().iter().for_each(|place| place.ask());
+        let mut state = self.state.lock();
+        let waits = std::mem::take(&mut state.idle);
+        let first_waits = std::mem::take(&mut state.fresh);
+        for entry in state.places.values_mut() {
+            entry.presence = Presence::Asked;
+        }
+        state.leaving = 0;
+        drop(state);
+        for canceler in waits.values().chain(first_waits.values()) {
+            canceler.cancel();
+        }
     }
 
     /// Closes all connections.
     pub(super) fn close_all(&self) {
-        for place in self.all() {
-            let conn = place.conn.lock().clone();
-            if let Some(conn) = conn {
-                conn.close();
-            }
-        }
-    }
-
-    /// Waits until there are fewer than `most`, or until `until`.
-    pub(super) fn wait_for_room(&self, most: usize, until: Instant) -> bool {
-        let mut state = self.state.lock();
-        while state.places.len() >= most {
-            if self.freed.wait_until(&mut state, until).timed_out() {
-                return state.places.len() < most;
-            }
-        }
-        true
+        let conns: Vec<_> = {
+            let state = self.state.lock();
+            let conns = state.places.values().filter_map(|entry| entry.conn.clone());
+            conns.collect()
+        };
+        conns.iter().for_each(Conn::close);
     }
 
     /// Runs what serves one of these connections. It may serve another server's meanwhile.
@@ -129,45 +228,105 @@ impl Places {
     pub(super) fn serves_here(&self) -> bool {
         SERVES.get() == std::ptr::from_ref(self).addr()
     }
-
-    fn all(&self) -> Vec<Arc<Place>> {
-        self.state.lock().places.values().cloned().collect()
-    }
 }
 
 impl Place {
     /// The connection waits for a request. `canceler` ends that.
-    pub(super) fn wait(&self, canceler: Canceler) {
-        let mut presence = self.presence.lock();
-        if presence.asked {
-            drop(presence);
+    pub(super) fn wait(&self, wait: Wait, canceler: Canceler) {
+        let mut state = self.places.state.lock();
+        let Some(entry) = state.places.get_mut(&self.key) else {
+            return; // It is no longer the server's, so nobody asks it for anything.
+        };
+        if entry.presence == Presence::Asked {
+            drop(state);
             canceler.cancel();
-        } else {
-            presence.waiting = Some((Instant::now(), canceler));
+            return;
         }
+        let since = Instant::now();
+        entry.presence = Presence::Waiting(wait, since);
+        state.waiting(wait).insert((since, self.key), canceler);
+        let claimants = state.claimants.clone();
+        drop(state);
+        wake(&claimants);
     }
 
     /// It has something to do. What it was asked for is forgotten: it looks for itself.
     pub(super) fn work(&self) {
-        let mut presence = self.presence.lock();
-        presence.asked = false;
-        let waiting = presence.waiting.take();
-        drop(presence);
-        drop(waiting);
+        let mut state = self.places.state.lock();
+        let leaving = state.leaving;
+        let canceler = state.rest(self.key);
+        let claimants = match state.leaving < leaving {
+            true => state.claimants.clone(),
+            false => Vec::new(),
+        };
+        drop(state);
+        drop(canceler);
+        wake(&claimants);
     }
+}
 
-    fn ask(&self) {
-        let mut presence = self.presence.lock();
-        presence.asked = true;
-        let waiting = presence.waiting.take();
-        drop(presence);
-        if let Some((_, canceler)) = waiting {
-            canceler.cancel();
+impl State {
+    fn waiting(&mut self, wait: Wait) -> &mut Waiting {
+        match wait {
+            Wait::First => &mut self.fresh,
+            Wait::Next => &mut self.idle,
         }
     }
 
-    fn waiting_since(&self) -> Option<Instant> {
-        let presence = self.presence.lock();
-        presence.waiting.as_ref().map(|(since, _)| *since)
+    /// The connection does not wait any more, and its canceler is of no use.
+    fn rest(&mut self, key: u64) -> Option<Canceler> {
+        let entry = self.places.get_mut(&key)?;
+        match std::mem::replace(&mut entry.presence, Presence::Working) {
+            Presence::Waiting(wait, since) => self.waiting(wait).remove(&(since, key)),
+            Presence::Leaving => {
+                self.leaving -= 1;
+                None
+            }
+            Presence::Working | Presence::Asked => None,
+        }
     }
+
+    /// Has the one leave that has waited longest, and returns what ends its wait.
+    fn shed(&mut self, now: Instant) -> Option<Canceler> {
+        let idle = self.idle.first_key_value().map(|(&(since, _), _)| since);
+        let fresh = self.fresh.first_key_value().map(|(&(since, _), _)| since);
+        let fresh = fresh.filter(|&since| since + self.grace <= now);
+        let wait = match (idle, fresh) {
+            (Some(idle), Some(fresh)) if fresh < idle => Wait::First,
+            (None, Some(_)) => Wait::First,
+            (Some(_), _) => Wait::Next,
+            (None, None) => return None,
+        };
+        if wait == Wait::First {
+            let half = self.grace / 2;
+            self.grace = if half < LEAST_GRACE {
+                Duration::ZERO
+            } else {
+                half
+            };
+        }
+        let ((_, key), canceler) = self.waiting(wait).pop_first()?;
+        if let Some(entry) = self.places.get_mut(&key) {
+            entry.presence = Presence::Leaving;
+            self.leaving += 1;
+        }
+        Some(canceler)
+    }
+
+    /// When the next one can be asked that has its grace yet.
+    fn next_grace(&self) -> Option<Instant> {
+        let first = self.fresh.first_key_value();
+        first.map(|(&(since, _), _)| since + self.grace)
+    }
+
+    fn note_claimant(&mut self, waker: &Arc<Waker>) {
+        let is_noted = self.claimants.iter().any(|other| Arc::ptr_eq(other, waker));
+        if !is_noted {
+            self.claimants.push(Arc::clone(waker));
+        }
+    }
+}
+
+fn wake(claimants: &[Arc<Waker>]) {
+    claimants.iter().for_each(|waker| waker.wake());
 }

@@ -26,7 +26,7 @@ use super::answer::{Answer, Reply};
 use super::deliver::{Delivery, deliver, error_page, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
-use super::places::Place;
+use super::places::{Place, Wait};
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
@@ -98,19 +98,25 @@ impl Service<'_> {
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::waiting(limits.head);
             let place = self.place;
+            let wait = match self.served {
+                0 => Wait::First,
+                _ => Wait::Next,
+            };
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(canceler);
+                    place.wait(wait, canceler);
                 }
             });
             self.aio = aio;
-            self.place.work();
             match result {
-                Ok(request) => return Some(request),
+                Ok(request) => {
+                    self.place.work();
+                    return Some(request);
+                }
                 // What has arrived meanwhile is served all the same.
-                Err(error) if self.is_untimely(&error) => {}
+                Err(error) if self.is_untimely(&error) => self.place.work(),
                 Err(error) => {
                     self.refuse(&error);
                     return None;

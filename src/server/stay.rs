@@ -10,7 +10,7 @@ use crate::conn::Conn;
 /// A connection's time with its server, which ends when this is dropped.
 pub(super) struct Stay {
     lifecycle: Arc<Lifecycle>,
-    pub(super) place: Arc<Place>,
+    pub(super) place: Place,
 }
 
 impl Stay {

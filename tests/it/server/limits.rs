@@ -71,6 +71,44 @@ fn the_one_that_is_idle_longest_makes_room() {
 }
 
 #[test]
+fn one_that_was_just_accepted_has_a_moment_for_its_request() {
+    let (host, _go) = crowded(ServerLimits::default().connections(1));
+    let start = Instant::now();
+    let mut silent = host.visit();
+    host.wait_for_connections(1);
+    let mut second = host.visit();
+    second.ask("GET", "/");
+    let after = silent.ends_after(start);
+    assert!(after >= Duration::from_millis(500), "{after:?}");
+    assert_eq!(second.reply().text(), "hello");
+    host.stop();
+}
+
+#[test]
+fn those_that_are_asked_to_leave_are_no_more_than_those_that_come() {
+    let (host, _go) = crowded(ServerLimits::default().connections(8));
+    let mut idle: Vec<_> = (0..8).map(|_| host.visit()).collect();
+    for visitor in &mut idle {
+        assert_eq!(visitor.get("/").text(), "hello");
+    }
+    for _ in 0..3 {
+        let mut visitor = host.visit();
+        assert_eq!(visitor.get("/").text(), "hello");
+        idle.push(visitor);
+    }
+    host.wait_for_connections(8);
+    // One for each, and no more.
+    let mut stay = idle;
+    stay.retain_mut(Visitor::is_quiet);
+    assert_eq!(stay.len(), 8);
+    for visitor in &mut stay {
+        assert_eq!(visitor.get("/").text(), "hello");
+    }
+    host.stop();
+    assert_eq!(host.told.count(|event| *event == Event::Accepted), 11);
+}
+
+#[test]
 fn half_a_head_is_not_shed() {
     let (host, _go) = crowded(ServerLimits::default().connections(2));
     let mut half = host.visit();
