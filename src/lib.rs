@@ -174,7 +174,7 @@ pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
 pub use self::server::{
-    Answer, Answered, Exchange, IntoAnswer, RequestBody, ResponseWriter, Route, Server,
+    Answer, Answered, Endpoint, Exchange, IntoAnswer, RequestBody, ResponseWriter, Route, Server,
     ServerBuilder, ServerEvent, ServerLimits, any, delete, get, head, on, options, patch, post,
     put,
 };

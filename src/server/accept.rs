@@ -6,106 +6,36 @@
 //! changed: new clients wait in the listener's queue.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixListener;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::deliver::error_page;
+use super::admission::admit;
+use super::endpoint::Options;
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
-use super::places::Room;
-use super::serve::serve;
+use super::listener::{Accept, Listener};
+use super::places::{Held, Room};
+use super::refusal::say_unavailable;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
-use crate::aio::Aio;
-use crate::conn::Conn;
-use crate::meter::{Meter, Pace};
 use crate::sys::waker::Waker;
-use crate::transport::Addr;
+use crate::transport::Transport;
+use crate::transport::socket::SocketTransport;
 
 /// How long it waits after a failure that it cannot mend, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where connections come from.
-#[derive(Debug)]
-pub(super) enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Listener {
-    fn accept(&self) -> io::Result<Conn> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept()?;
-                let _ = stream.set_nodelay(true); // Slower without it, and no worse.
-                Ok(Conn::from(stream))
-            }
-            Self::Unix(listener) => Ok(Conn::from(listener.accept()?.0)),
-        }
-    }
-
-    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(listener) => listener.set_nonblocking(true),
-            Self::Unix(listener) => listener.set_nonblocking(true),
-        }
-    }
-
-    pub(super) fn local_addr(&self) -> io::Result<Addr> {
-        Ok(match self {
-            Self::Tcp(listener) => Addr::Ip(listener.local_addr()?),
-            Self::Unix(listener) => {
-                let address = listener.local_addr()?;
-                Addr::Unix(address.as_pathname().map(Into::into))
-            }
-        })
-    }
-}
-
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        }
-    }
-}
-
-/// A listener with a queue that does not overflow in a burst.
-///
-/// # Errors
-///
-/// As the operating system reports them.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    /// The kernel caps it.
-    const BACKLOG: i32 = 4096;
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // As std does: a server that is started again finds its port free.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
 /// A thread that accepts.
-pub(super) struct Acceptor {
+pub(super) struct Acceptor<L = Listener> {
     shared: Arc<Shared>,
-    listener: Listener,
+    listener: L,
+    options: Arc<Options>,
     waker: Arc<Waker>,
     failures: u64,
     pause: Duration,
@@ -146,8 +76,13 @@ enum Recovery {
     Gone,
 }
 
-impl Acceptor {
-    pub(super) fn new(shared: Arc<Shared>, listener: Listener, waker: Arc<Waker>) -> Self {
+impl<L: Accept> Acceptor<L> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        listener: L,
+        options: Options,
+        waker: Arc<Waker>,
+    ) -> Self {
         let presence = Presence {
             lifecycle: Arc::clone(&shared.lifecycle),
             waker: Arc::clone(&waker),
@@ -155,6 +90,7 @@ impl Acceptor {
         Self {
             shared,
             listener,
+            options: Arc::new(options),
             waker,
             failures: 0,
             pause: PAUSE,
@@ -231,20 +167,34 @@ impl Acceptor {
         matches!(poll(&mut listener, Some(&now)), Ok(1..))
     }
 
-    fn start(&self, conn: Conn) {
-        let peer = conn.peer_addr();
+    fn start(&self, transport: SocketTransport) {
+        let peer = transport.peer_addr();
         self.shared
             .observer
             .tell(|| ServerEvent::Accepted { peer: &peer });
-        let stay = Stay::begin(&self.shared.lifecycle, &conn);
-        let unserved = conn.clone();
         let shared = Arc::clone(&self.shared);
-        let work: Work = Box::new(move || serve(&shared, stay, conn));
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        let unserved = Arc::clone(&transport);
+        let stay = Stay::begin(
+            &self.shared.lifecycle,
+            Held::Transport(Arc::clone(&transport)),
+        );
+        let options = Arc::clone(&self.options);
+        let work: Work = Box::new(move || admit(&shared, &options, stay, transport));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.tell(&error, 1);
-            refuse(&unserved);
+            self.turn_away(&*unserved);
             self.sleep(For::Until(Instant::now() + self.pause));
         }
+    }
+
+    /// Ends a connection that cannot be served, with a word where it can be understood.
+    fn turn_away(&self, transport: &dyn Transport) {
+        if self.options.begins_with_http() {
+            say_unavailable(transport);
+        }
+        let _ = transport.shutdown(Shutdown::Write); // Fails when the peer is gone already.
+        transport.linger();
     }
 
     /// Sleeps until it is woken, or until there is what it waits for.
@@ -311,22 +261,6 @@ impl Acceptor {
             .observer
             .tell(|| ServerEvent::AcceptFailed { error, times });
     }
-}
-
-/// Says that there is no thread. The answer is so short that it fits into any socket that is new.
-fn refuse(conn: &Conn) {
-    let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = page.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    let pace = Pace {
-        grace: PAUSE,
-        rate: 1,
-        stall: PAUSE,
-    };
-    let meter = Arc::new(Mutex::new(Meter::new(pace)));
-    // Nobody is left to be told if this fails, too.
-    let _ = conn.write_response_inline(Aio::new(), page, &meter);
 }
 
 impl Drop for Presence {

@@ -21,6 +21,14 @@ pub enum ServerEvent<'a> {
         /// Whose it is.
         peer: &'a Addr,
     },
+    /// A connection did not begin as its endpoint wants it, and has ended: the TLS handshake failed.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Why.
+        error: &'a Error,
+    },
     /// A request was answered, or its answer was given up.
     #[non_exhaustive]
     Answered {

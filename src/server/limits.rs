@@ -19,6 +19,7 @@ use crate::proto::limits::Limits;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
+    pub(crate) handshake: Duration,
     pub(crate) silence: Duration,
     pub(crate) head: Duration,
     pub(crate) idle: Duration,
@@ -34,6 +35,7 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(75),
@@ -61,7 +63,15 @@ fn most_connections() -> usize {
 }
 
 impl ServerLimits {
-    /// From the accept to the first byte of the first request; then the connection is closed without a
+    /// From the accept to the end of the TLS handshake, where there is one; then the connection is closed without
+    /// a word. Default: 10 seconds.
+    #[must_use]
+    pub fn handshake(mut self, after: Duration) -> Self {
+        self.handshake = after;
+        self
+    }
+
+    /// From the accept, or the end of the TLS handshake, to the first byte of the first request; then the connection is closed without a
     /// word. Default: 30 seconds.
     #[must_use]
     pub fn silence(mut self, after: Duration) -> Self {

@@ -1,21 +1,26 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
-//! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
+//! `accept` takes connections in at an `endpoint`, which has a `listener`, and gives each to a thread (`spare`), which
+//! makes the handshake (`admission`) and serves it to its end (`serve`):
 //! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
 //! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
 //! who waits for its end.
 
 mod accept;
+mod admission;
 mod answer;
 mod answering;
+mod arrival;
 mod builder;
 mod date;
 mod deliver;
+mod endpoint;
 mod event;
 mod exchange;
 mod handler;
 mod lifecycle;
 mod limits;
+mod listener;
 mod places;
 mod refusal;
 mod request_body;
@@ -28,21 +33,21 @@ mod stop;
 mod writer;
 
 use std::fmt;
-use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
-use std::os::unix::net::UnixListener;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread::Builder;
 
-use self::accept::{Acceptor, Listener};
+use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
+pub use self::endpoint::Endpoint;
 pub use self::event::ServerEvent;
 pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::lifecycle::Phase;
 pub use self::limits::ServerLimits;
+use self::places::Held;
 pub use self::request_body::RequestBody;
 use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
@@ -181,45 +186,31 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As the operating system reports them; [`Closed`](ErrorKind::Closed) if the server stops.
+    /// Those of [`Endpoint::bind`] and of [`listen`](Self::listen).
     #[doc(alias = "nng_http_server_start")]
     pub fn bind(&self, address: impl ToSocketAddrs) -> Result<Addr, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in address.to_socket_addrs()? {
-            match accept::listen(address) {
-                Ok(listener) => return self.listen(listener),
-                Err(error) => last = error,
-            }
-        }
-        Err(last.into())
+        self.listen(Endpoint::bind(address)?)
     }
 
-    /// Serves what comes on a listener.
+    /// Serves what comes at an endpoint: a [`TcpListener`](std::net::TcpListener), a
+    /// [`UnixListener`](std::os::unix::net::UnixListener), or either with options, such as TLS. A server can have
+    /// any number of them.
+    ///
+    /// A listener of TCP on which keep-alive is not set gets it, after 60 seconds of silence.
     ///
     /// # Errors
     ///
     /// [`NoMemory`](ErrorKind::NoMemory) if there is no thread for it, [`Closed`](ErrorKind::Closed) if the
-    /// server stops.
-    pub fn listen(&self, listener: TcpListener) -> Result<Addr, Error> {
-        self.start(Listener::Tcp(listener))
-    }
-
-    /// Serves what comes on a Unix socket, as [`listen`](Self::listen).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`listen`](Self::listen).
-    pub fn listen_unix(&self, listener: UnixListener) -> Result<Addr, Error> {
-        self.start(Listener::Unix(listener))
-    }
-
-    fn start(&self, listener: Listener) -> Result<Addr, Error> {
+    /// server stops, [`Io`](ErrorKind::Io). The listener is closed then.
+    #[doc(alias = "nng_http_server_set_tls")]
+    pub fn listen(&self, endpoint: impl Into<Endpoint>) -> Result<Addr, Error> {
+        let Endpoint { listener, options } = endpoint.into();
         let shared = &self.handle.shared;
-        listener.set_nonblocking()?;
+        listener.prepare()?;
         let address = listener.local_addr()?;
         let waker = Arc::new(Waker::new()?);
         shared.lifecycle.acceptor_begins(&waker);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, waker);
         if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
@@ -245,7 +236,7 @@ impl Server {
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
-        let stay = Stay::begin(&shared.lifecycle, &conn);
+        let stay = Stay::begin(&shared.lifecycle, Held::Conn(conn.clone()));
         drop(serve(shared, stay, conn));
     }
 

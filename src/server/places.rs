@@ -19,6 +19,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use parking_lot::Mutex;
 use crate::aio::Canceler;
 use crate::conn::Conn;
 use crate::sys::waker::Waker;
+use crate::transport::Transport;
 
 /// How long a connection that was just accepted is not asked to leave, at first. Halved again and again, it
 /// comes to twice as much.
@@ -62,8 +64,16 @@ type Waiting = BTreeMap<(Instant, u64), Canceler>;
 
 struct Entry {
     /// Gone just before the entry itself.
-    conn: Option<Conn>,
+    held: Option<Held>,
     presence: Presence,
+}
+
+/// What a close ends.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// The handshake is under way.
+    Transport(Arc<dyn Transport>),
+    Conn(Conn),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,12 +130,12 @@ impl Places {
         self.state.lock().places.len()
     }
 
-    pub(super) fn add(self: &Arc<Self>, conn: &Conn) -> Place {
+    pub(super) fn add(self: &Arc<Self>, held: Held) -> Place {
         let mut state = self.state.lock();
         let key = state.next;
         state.next += 1;
         let entry = Entry {
-            conn: Some(conn.clone()),
+            held: Some(held),
             presence: Presence::Working,
         };
         state.places.insert(key, entry);
@@ -138,10 +148,10 @@ impl Places {
         let mut state = self.state.lock();
         let canceler = state.rest(place.key);
         let entry = state.places.get_mut(&place.key);
-        let conn = entry.and_then(|entry| entry.conn.take());
+        let held = entry.and_then(|entry| entry.held.take());
         drop(state);
         // Before it is counted off, so that who counts finds nothing open.
-        drop((conn, canceler));
+        drop((held, canceler));
         let mut state = self.state.lock();
         let removed = state.places.remove(&place.key);
         let claimants = state.claimants.clone();
@@ -209,12 +219,12 @@ impl Places {
 
     /// Closes all connections.
     pub(super) fn close_all(&self) {
-        let conns: Vec<_> = {
+        let all: Vec<_> = {
             let state = self.state.lock();
-            let conns = state.places.values().filter_map(|entry| entry.conn.clone());
-            conns.collect()
+            let all = state.places.values().filter_map(|entry| entry.held.clone());
+            all.collect()
         };
-        conns.iter().for_each(Conn::close);
+        all.iter().for_each(Held::close);
     }
 
     /// Runs what serves one of these connections. It may serve another server's meanwhile.
@@ -230,7 +240,36 @@ impl Places {
     }
 }
 
+impl Held {
+    fn close(&self) {
+        match self {
+            // Fails when the peer is gone already. Whoever has it sees the end of the stream.
+            Self::Transport(transport) => drop(transport.shutdown(Shutdown::Both)),
+            Self::Conn(conn) => conn.close(),
+        }
+    }
+}
+
 impl Place {
+    /// What a close is to end from now on.
+    pub(super) fn hold(&self, held: Held) {
+        let mut state = self.places.state.lock();
+        let entry = state.places.get_mut(&self.key);
+        let last = entry.and_then(|entry| entry.held.replace(held));
+        drop(state);
+        drop(last);
+    }
+
+    pub(super) fn close(&self) {
+        let state = self.places.state.lock();
+        let held = state.places.get(&self.key);
+        let held = held.and_then(|entry| entry.held.clone());
+        drop(state);
+        if let Some(held) = held {
+            held.close();
+        }
+    }
+
     /// The connection waits for a request. `canceler` ends that.
     pub(super) fn wait(&self, wait: Wait, canceler: Canceler) {
         let mut state = self.places.state.lock();

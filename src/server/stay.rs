@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
-use super::places::Place;
+use super::places::{Held, Place};
 use crate::conn::Conn;
 
 /// A connection's time with its server, which ends when this is dropped.
@@ -14,16 +14,26 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    pub(super) fn begin(lifecycle: &Arc<Lifecycle>, conn: &Conn) -> Arc<Self> {
-        let place = lifecycle.places.add(conn);
-        // Whoever closes the server has seen it among the others, or is seen here.
-        if lifecycle.is_closed() {
-            conn.close();
-        }
-        Arc::new(Self {
+    pub(super) fn begin(lifecycle: &Arc<Lifecycle>, held: Held) -> Arc<Self> {
+        let stay = Self {
             lifecycle: Arc::clone(lifecycle),
-            place,
-        })
+            place: lifecycle.places.add(held),
+        };
+        stay.look_for_close();
+        Arc::new(stay)
+    }
+
+    /// The connection has begun as its endpoint wants it.
+    pub(super) fn hold(&self, conn: &Conn) {
+        self.place.hold(Held::Conn(conn.clone()));
+        self.look_for_close();
+    }
+
+    /// Whoever closes the server has seen the connection among the others, or is seen here.
+    fn look_for_close(&self) {
+        if self.lifecycle.is_closed() {
+            self.place.close();
+        }
     }
 
     /// Whether the next answer is the last one.

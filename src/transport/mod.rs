@@ -127,6 +127,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Our own address.
     fn local_addr(&self) -> Addr;
 
+    /// What the TLS handshake has come to, if there was one.
+    #[cfg(feature = "tls")]
+    fn negotiated(&self) -> Option<crate::tls::Negotiated> {
+        None
+    }
+
     /// Another handle of the stream, blocking and without timeouts.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use rustls::Connection;
 use super::inbox::Inbox;
 use super::session::Session;
 use super::shared::Shared;
+use crate::tls::Negotiated;
 use crate::transport::{Addr, Transport, Wait};
 
 pub(crate) struct TlsTransport(Arc<Shared>);
@@ -94,6 +95,10 @@ impl Transport for TlsTransport {
             io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
             _ => error,
         })
+    }
+
+    fn negotiated(&self) -> Option<Negotiated> {
+        Some(self.0.session.lock().negotiated())
     }
 
     fn linger(&self) {

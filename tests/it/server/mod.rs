@@ -10,6 +10,8 @@ mod limits;
 mod routes;
 mod slow;
 mod stop;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -40,6 +42,7 @@ pub(crate) enum Event {
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
     AnswerFailed(String, ErrorKind, u64),
+    HandshakeFailed(ErrorKind),
     AcceptFailed,
     Ended(u64),
 }
@@ -64,6 +67,7 @@ impl From<&ServerEvent<'_>> for Event {
             ServerEvent::AnswerFailed { uri, error, .. } => {
                 Self::AnswerFailed(uri.to_string(), error.kind(), error.count())
             }
+            ServerEvent::HandshakeFailed { error, .. } => Self::HandshakeFailed(error.kind()),
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
             other => panic!("a new event: {other:?}"),
