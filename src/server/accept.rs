@@ -14,7 +14,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::admission::admit;
-use super::endpoint::Options;
+use super::control::Control;
+use super::endpoint::{Endpoint, Options};
 use super::event::ServerEvent;
 use super::lifecycle::Lifecycle;
 use super::listener::{Accept, Listener};
@@ -23,7 +24,6 @@ use super::refusal::say_unavailable;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
-use crate::sys::waker::Waker;
 use crate::transport::Transport;
 use crate::transport::socket::SocketTransport;
 
@@ -36,17 +36,16 @@ pub(super) struct Acceptor<L = Listener> {
     shared: Arc<Shared>,
     listener: L,
     options: Arc<Options>,
-    waker: Arc<Waker>,
+    control: Arc<Control>,
     failures: u64,
     pause: Duration,
-    /// Last, so that who learns of the end finds the listener closed.
-    _presence: Presence,
+    presence: Presence,
 }
 
 /// While there is one, the server accepts.
 struct Presence {
     lifecycle: Arc<Lifecycle>,
-    waker: Arc<Waker>,
+    control: Arc<Control>,
 }
 
 /// What came of accepting.
@@ -76,37 +75,57 @@ enum Recovery {
     Gone,
 }
 
+impl Acceptor {
+    /// The work of its thread.
+    pub(super) fn run(mut self) {
+        self.accept_until_the_end();
+        let Self {
+            listener,
+            options,
+            control,
+            presence,
+            ..
+        } = self;
+        match control.end() {
+            Some(give) => {
+                let options = Options::clone(&options);
+                // Nobody waits any more if it fails, and the listener is closed.
+                let _ = give.send(Endpoint { listener, options });
+            }
+            None => drop(listener),
+        }
+        drop(presence); // Last, so that who learns of the end finds the listener closed, or given back.
+    }
+}
+
 impl<L: Accept> Acceptor<L> {
     pub(super) fn new(
         shared: Arc<Shared>,
         listener: L,
         options: Options,
-        waker: Arc<Waker>,
+        control: Arc<Control>,
     ) -> Self {
         let presence = Presence {
             lifecycle: Arc::clone(&shared.lifecycle),
-            waker: Arc::clone(&waker),
+            control: Arc::clone(&control),
         };
         Self {
             shared,
             listener,
             options: Arc::new(options),
-            waker,
+            control,
             failures: 0,
             pause: PAUSE,
-            _presence: presence,
+            presence,
         }
     }
 
-    /// Accepts until the server stops.
-    pub(super) fn run(mut self) {
+    /// Accepts until the server stops, or the listener is wanted back.
+    fn accept_until_the_end(&mut self) {
+        self.control.enter();
         loop {
             let stopping = self.shared.lifecycle.is_stopping();
             let outcome = self.accept_all();
-            // Closing the listener resets those that are in its queue: only a close does that.
-            if self.shared.lifecycle.is_closed() {
-                break;
-            }
             match outcome {
                 Outcome::Empty if stopping => break,
                 Outcome::Empty => self.sleep(For::Connections),
@@ -115,19 +134,20 @@ impl<L: Accept> Acceptor<L> {
                 Outcome::Failed | Outcome::Gone => break,
             }
         }
-        self.shared.lifecycle.places.withdraw_claim(&self.waker);
+        self.withdraw_claim();
     }
 
     /// Accepts all that have come, as far as there is room.
     fn accept_all(&mut self) -> Outcome {
         loop {
-            if self.shared.lifecycle.is_closed() {
+            // Closing the listener resets those that are in its queue: only a close of the server does that.
+            if self.shared.lifecycle.is_closed() || self.control.is_asked() {
                 return Outcome::Gone;
             }
             if self.shared.is_full() {
                 // Nobody makes room before somebody waits for it.
                 if !self.has_queue() {
-                    self.shared.lifecycle.places.withdraw_claim(&self.waker);
+                    self.withdraw_claim();
                     return Outcome::Empty;
                 }
                 match self.claim() {
@@ -143,7 +163,7 @@ impl<L: Accept> Acceptor<L> {
                     self.start(conn);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.shared.lifecycle.places.withdraw_claim(&self.waker);
+                    self.withdraw_claim();
                     return Outcome::Empty;
                 }
                 Err(error) => match self.recover(&error) {
@@ -157,7 +177,13 @@ impl<L: Accept> Acceptor<L> {
 
     fn claim(&self) -> Room {
         let most = self.shared.limits.connections;
-        self.shared.lifecycle.places.claim(most, &self.waker)
+        let waker = &self.control.waker;
+        self.shared.lifecycle.places.claim(most, waker)
+    }
+
+    fn withdraw_claim(&self) {
+        let waker = &self.control.waker;
+        self.shared.lifecycle.places.withdraw_claim(waker);
     }
 
     /// Whether somebody waits to be accepted.
@@ -204,7 +230,7 @@ impl<L: Accept> Acceptor<L> {
             For::Connections | For::Waker => None,
         };
         let timeout = timeout.and_then(|time| Timespec::try_from(time).ok());
-        let waker = PollFd::new(&*self.waker, PollFlags::IN);
+        let waker = PollFd::new(&*self.control.waker, PollFlags::IN);
         let mut both = [waker, PollFd::new(&self.listener, PollFlags::IN)];
         let polled = match what {
             For::Connections => &mut both[..],
@@ -212,7 +238,7 @@ impl<L: Accept> Acceptor<L> {
         };
         let _ = poll(polled, timeout.as_ref());
         if !both[0].revents().is_empty() {
-            self.waker.reset(); // Whoever has woken it has noted before why.
+            self.control.waker.reset(); // Whoever has woken it has noted before why.
         }
     }
 
@@ -246,7 +272,7 @@ impl<L: Accept> Acceptor<L> {
                     self.tell(error, self.failures);
                 }
                 // The sleep ends when a connection has.
-                self.shared.lifecycle.places.shed(&self.waker);
+                self.shared.lifecycle.places.shed(&self.control.waker);
                 Recovery::Rest
             }
             _ => {
@@ -265,6 +291,6 @@ impl<L: Accept> Acceptor<L> {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.lifecycle.acceptor_ended(&self.waker);
+        self.lifecycle.acceptor_ended(&self.control);
     }
 }

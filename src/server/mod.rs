@@ -12,6 +12,7 @@ mod answer;
 mod answering;
 mod arrival;
 mod builder;
+mod control;
 mod date;
 mod deliver;
 mod endpoint;
@@ -40,6 +41,7 @@ use std::thread::Builder;
 use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
+use self::control::Control;
 pub use self::endpoint::Endpoint;
 pub use self::event::ServerEvent;
 pub use self::exchange::Exchange;
@@ -57,7 +59,6 @@ pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
-use crate::sys::waker::Waker;
 use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
@@ -208,9 +209,9 @@ impl Server {
         let shared = &self.handle.shared;
         listener.prepare()?;
         let address = listener.local_addr()?;
-        let waker = Arc::new(Waker::new()?);
-        shared.lifecycle.acceptor_begins(&waker);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, waker);
+        let control = Control::new()?;
+        shared.lifecycle.acceptor_begins(&control);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, control);
         if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
@@ -224,6 +225,53 @@ impl Server {
             }
             Err(error) => Err(Error::no_thread().with_cause(error)),
         }
+    }
+
+    /// Stops accepting, and gives the listeners back with their options; for a restart without a gap.
+    ///
+    /// Clients that wait to be accepted go on waiting, for whoever listens there next: another server, which is
+    /// given the endpoints, or another process, which inherits the descriptors. Then [`drain`](Self::drain) this
+    /// one; its connections are served as before. When this returns, the server accepts nothing more from them.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a closure that [observes](ServerBuilder::observe) an accept:
+    /// the thread that accepts would wait for itself. Nothing has changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Server, get};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), http_aio::Error> {
+    /// let old = Server::new();
+    /// let address = old.bind("127.0.0.1:0")?;
+    ///
+    /// let new = Server::new();
+    /// new.route("/", get(|_| "the new version"))?;
+    /// for endpoint in old.release_listeners()? {
+    ///     assert_eq!(endpoint.local_addr()?, address);
+    ///     new.listen(endpoint)?;
+    /// }
+    /// old.drain(Aio::new().timeout(Duration::from_secs(60))).wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn release_listeners(&self) -> Result<Vec<Endpoint>, Error> {
+        let acceptors = self.handle.shared.lifecycle.acceptors();
+        if acceptors
+            .iter()
+            .any(|acceptor| acceptor.owns_current_thread())
+        {
+            return Err(ErrorKind::WouldDeadlock.into());
+        }
+        let (give, given) = crossbeam_channel::unbounded();
+        for acceptor in &acceptors {
+            acceptor.ask(give.clone());
+        }
+        drop(give);
+        Ok(given.iter().collect())
     }
 
     /// Where it listens, or has listened.

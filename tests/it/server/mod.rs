@@ -7,6 +7,7 @@ mod example;
 mod faults;
 mod hijack;
 mod limits;
+mod listeners;
 mod routes;
 mod slow;
 mod stop;
@@ -14,7 +15,7 @@ mod stop;
 mod tls;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
