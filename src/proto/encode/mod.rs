@@ -84,7 +84,9 @@ fn put_length(
         Declared::Coded => Ok(Framing::UntilEnd),
         Declared::Length(_) | Declared::Nothing => match declared {
             None if length > 0 || needs_length => {
-                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
+                head.put_slice(b"content-length: ");
+                put_decimal(head, length);
+                head.put_slice(b"\r\n");
                 Ok(Framing::None)
             }
             None | Some(0) if length == 0 => Ok(Framing::None),
@@ -100,13 +102,29 @@ fn put_length(
     }
 }
 
+fn put_decimal(head: &mut BytesMut, number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut rest = number;
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return head.put_slice(&digits[first..]);
+        }
+    }
+}
+
 /// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about
 /// the rest.
 fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut declared = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
-        let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
+        // Digits alone, and no zero in front of others.
+        let is_plain = matches!(value.as_bytes(), b"0" | [b'1'..=b'9', ..]);
+        let length = length.filter(|_| is_plain);
         let length = length.ok_or_else(|| {
             unusable().with_detail_about("Content-Length is not a length", value.as_bytes())
         })?;
