@@ -147,6 +147,11 @@ impl Conn {
         self.handle.link.ledger.upgraded.set(true);
     }
 
+    /// Has the kernel throw away what it has not delivered yet, once the last handle goes.
+    pub(crate) fn reset(&self) {
+        self.handle.link.transport.reset();
+    }
+
     /// Ends the connection in the middle of a message.
     pub(crate) fn abort(&self) {
         self.handle.writer.cut(EndReason::AnswerCutOff);

@@ -5,27 +5,28 @@
 //! there is no room for another connection, it sleeps on the waker alone, which `places` rings when that may have
 //! changed: new clients wait in the listener's queue.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::admission::admit;
 use super::control::Control;
 use super::endpoint::{Endpoint, Options};
-use super::event::ServerEvent;
+use super::event::{Rejection, ServerEvent};
+use super::intake::Intake;
 use super::lifecycle::Lifecycle;
+use super::limits::WhenFull;
 use super::listener::{Accept, Listener};
-use super::places::{Held, Room};
-use super::refusal::say_unavailable;
+use super::places::Room;
+use super::reserve::Reserve;
 use super::shared::Shared;
-use super::spare::Work;
-use super::stay::Stay;
-use crate::transport::Transport;
 use crate::transport::socket::SocketTransport;
+use crate::transport::{Transport, Wait};
 
 /// How long it waits after a failure that it cannot mend, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -35,9 +36,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Acceptor<L = Listener> {
     shared: Arc<Shared>,
     listener: L,
-    options: Arc<Options>,
+    intake: Intake,
     control: Arc<Control>,
     failures: u64,
+    reserve: Reserve,
     pause: Duration,
     presence: Presence,
 }
@@ -81,14 +83,14 @@ impl Acceptor {
         self.accept_until_the_end();
         let Self {
             listener,
-            options,
+            intake,
             control,
             presence,
             ..
         } = self;
         match control.end() {
             Some(give) => {
-                let options = Options::clone(&options);
+                let options = intake.into_options();
                 // Nobody waits any more if it fails, and the listener is closed.
                 let _ = give.send(Endpoint { listener, options });
             }
@@ -110,11 +112,12 @@ impl<L: Accept> Acceptor<L> {
             control: Arc::clone(&control),
         };
         Self {
+            intake: Intake::new(&shared, options),
             shared,
             listener,
-            options: Arc::new(options),
             control,
             failures: 0,
+            reserve: Reserve::new(),
             pause: PAUSE,
             presence,
         }
@@ -144,23 +147,27 @@ impl<L: Accept> Acceptor<L> {
             if self.shared.lifecycle.is_closed() || self.control.is_asked() {
                 return Outcome::Gone;
             }
-            if self.shared.is_full() {
-                // Nobody makes room before somebody waits for it.
-                if !self.has_queue() {
-                    self.withdraw_claim();
-                    return Outcome::Empty;
-                }
-                match self.claim() {
-                    Room::Free => {}
-                    Room::From(at) => return Outcome::Full(For::Until(at)),
-                    Room::Soon | Room::None => return Outcome::Full(For::Waker),
-                }
+            let is_full = self.shared.is_full();
+            // Nobody makes room before somebody waits for it.
+            if is_full && !self.has_queue() {
+                self.withdraw_claim();
+                return Outcome::Empty;
+            }
+            let room = if is_full { self.claim() } else { Room::Free };
+            match room {
+                Room::Free => {}
+                Room::From(_) | Room::None if self.refuses() => {}
+                Room::From(at) => return Outcome::Full(For::Until(at)),
+                Room::Soon | Room::None => return Outcome::Full(For::Waker),
             }
             match self.listener.accept() {
-                Ok(conn) => {
+                Ok(transport) => {
                     self.failures = 0;
                     self.pause = PAUSE;
-                    self.start(conn);
+                    match room {
+                        Room::Free => self.start(transport),
+                        _ => self.intake.reject(&transport, Rejection::Full),
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.withdraw_claim();
@@ -181,6 +188,12 @@ impl<L: Accept> Acceptor<L> {
         self.shared.lifecycle.places.claim(most, waker)
     }
 
+    /// Whether those for whom there is no room are told so. A server that stops serves all that have come.
+    fn refuses(&self) -> bool {
+        let when_full = self.shared.limits.when_full;
+        when_full == WhenFull::Refuse && !self.shared.lifecycle.is_stopping()
+    }
+
     fn withdraw_claim(&self) {
         let waker = &self.control.waker;
         self.shared.lifecycle.places.withdraw_claim(waker);
@@ -194,33 +207,24 @@ impl<L: Accept> Acceptor<L> {
     }
 
     fn start(&self, transport: SocketTransport) {
-        let peer = transport.peer_addr();
-        self.shared
-            .observer
-            .tell(|| ServerEvent::Accepted { peer: &peer });
-        let shared = Arc::clone(&self.shared);
-        let transport: Arc<dyn Transport> = Arc::new(transport);
-        let unserved = Arc::clone(&transport);
-        let stay = Stay::begin(
-            &self.shared.lifecycle,
-            Held::Transport(Arc::clone(&transport)),
-        );
-        let options = Arc::clone(&self.options);
-        let work: Work = Box::new(move || admit(&shared, &options, stay, transport));
-        if let Err(error) = self.shared.lifecycle.spares.run(work) {
+        if let Err(error) = self.intake.start(transport) {
             self.tell(&error, 1);
-            self.turn_away(&*unserved);
             self.sleep(For::Until(Instant::now() + self.pause));
         }
     }
 
-    /// Ends a connection that cannot be served, with a word where it can be understood.
-    fn turn_away(&self, transport: &dyn Transport) {
-        if self.options.begins_with_http() {
-            say_unavailable(transport);
+    /// Ends a connection for which there is no descriptor, so that its client need not wait for one.
+    fn reject_one(&mut self) {
+        let listener = &self.listener;
+        let accepted = self.reserve.lend(|| {
+            let transport = listener.accept()?;
+            // What is left unread makes the end a reset.
+            let _ = transport.read(&mut [0; 4096], Wait::Never);
+            Ok::<_, io::Error>(transport.peer_addr())
+        });
+        if let Some(Ok(peer)) = accepted {
+            self.intake.tell(&peer, Rejection::NoDescriptor);
         }
-        let _ = transport.shutdown(Shutdown::Write); // Fails when the peer is gone already.
-        transport.linger();
     }
 
     /// Sleeps until it is woken, or until there is what it waits for.
@@ -272,7 +276,11 @@ impl<L: Accept> Acceptor<L> {
                     self.tell(error, self.failures);
                 }
                 // The sleep ends when a connection has.
-                self.shared.lifecycle.places.shed(&self.control.waker);
+                let is_shed = self.shared.lifecycle.places.shed(&self.control.waker);
+                // Not at first: it may have been a moment's need of others.
+                if !is_shed && self.failures > 2 && self.has_queue() {
+                    self.reject_one();
+                }
                 Recovery::Rest
             }
             _ => {

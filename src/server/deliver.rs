@@ -13,6 +13,7 @@ use http::{Method, Response, StatusCode};
 use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
+use super::limits::GivenUp;
 use super::shared::Shared;
 use crate::aio::{Aio, Written};
 use crate::error::{Error, ErrorKind};
@@ -256,6 +257,9 @@ fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: Erro
     shared
         .observer
         .tell(|| ServerEvent::AnswerFailed { uri, error });
+    if exchange.limits.given_up == GivenUp::Reset {
+        exchange.conn.reset();
+    }
     exchange.conn.abort();
     Delivery::CutOff(status)
 }

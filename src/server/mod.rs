@@ -3,7 +3,7 @@
 //! `accept` takes connections in at an `endpoint`, which has a `listener`, and gives each to a thread (`spare`), which
 //! makes the handshake (`admission`) and serves it to its end (`serve`):
 //! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
-//! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
+//! `places` knows the connections (`occupancy` decides who leaves for others, `crowd` counts where they are from), `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
 //! who waits for its end.
 
 mod accept;
@@ -13,18 +13,22 @@ mod answering;
 mod arrival;
 mod builder;
 mod control;
+mod crowd;
 mod date;
 mod deliver;
 mod endpoint;
 mod event;
 mod exchange;
 mod handler;
+mod intake;
 mod lifecycle;
 mod limits;
 mod listener;
+mod occupancy;
 mod places;
 mod refusal;
 mod request_body;
+mod reserve;
 mod routing;
 mod serve;
 mod shared;
@@ -43,12 +47,12 @@ pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
 use self::control::Control;
 pub use self::endpoint::Endpoint;
-pub use self::event::ServerEvent;
+pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::lifecycle::Phase;
-pub use self::limits::ServerLimits;
+pub use self::limits::{GivenUp, ServerLimits, WhenFull};
 use self::places::Held;
 pub use self::request_body::RequestBody;
 use self::routing::{Route as Pattern, Router};
@@ -350,12 +354,20 @@ impl Drop for Handle {
 }
 
 impl fmt::Debug for Server {
+    /// Shows its state: where it listens, how many connections there are and how many of them wait for a request,
+    /// how many threads serve connections, and how many wait for one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = &self.handle.shared;
+        let lifecycle = &shared.lifecycle;
+        let (threads, spare) = lifecycle.spares.counts();
         f.debug_struct("Server")
+            .field("phase", &lifecycle.phase())
             .field("addresses", &*shared.addresses.lock())
-            .field("phase", &shared.lifecycle.phase())
-            .field("connections", &shared.lifecycle.places.count())
+            .field("listeners", &lifecycle.acceptors().len())
+            .field("connections", &lifecycle.places.count())
+            .field("waiting", &lifecycle.places.waiting())
+            .field("threads", &threads)
+            .field("spare", &spare)
             .finish_non_exhaustive()
     }
 }

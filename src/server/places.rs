@@ -18,23 +18,18 @@
 //! 3. No lock is held while a wait is ended, a connection dropped or an acceptor woken: that may run anywhere.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::crowd::Network;
+use super::occupancy::{GRACE, Occupancy, Presence};
 use crate::aio::Canceler;
 use crate::conn::Conn;
 use crate::sys::waker::Waker;
 use crate::transport::Transport;
-
-/// How long a connection that was just accepted is not asked to leave, at first. Halved again and again, it
-/// comes to twice as much.
-const GRACE: Duration = Duration::from_millis(500);
-/// Less than this is nothing.
-const LEAST_GRACE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The server's connections among which is the one that this thread serves.
@@ -43,29 +38,7 @@ thread_local! {
 
 #[derive(Default)]
 pub(super) struct Places {
-    state: Mutex<State>,
-}
-
-struct State {
-    places: HashMap<u64, Entry>,
-    next: u64,
-    /// Those that wait for another request, and for their first one.
-    idle: Waiting,
-    fresh: Waiting,
-    /// Those that were asked to make room and have not answered yet.
-    leaving: usize,
-    grace: Duration,
-    /// Who wants room.
-    claimants: Vec<Arc<Waker>>,
-}
-
-/// By the moment at which the wait began: the first has waited longest.
-type Waiting = BTreeMap<(Instant, u64), Canceler>;
-
-struct Entry {
-    /// Gone just before the entry itself.
-    held: Option<Held>,
-    presence: Presence,
+    state: Mutex<Occupancy>,
 }
 
 /// What a close ends.
@@ -74,16 +47,6 @@ pub(super) enum Held {
     /// The handshake is under way.
     Transport(Arc<dyn Transport>),
     Conn(Conn),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Working,
-    Waiting(Wait, Instant),
-    /// Its wait has ended to make room.
-    Leaving,
-    /// Its next wait is to end at once, because the server stops.
-    Asked,
 }
 
 /// What a connection waits for.
@@ -111,52 +74,55 @@ pub(super) struct Place {
     key: u64,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            places: HashMap::new(),
-            next: 0,
-            idle: Waiting::new(),
-            fresh: Waiting::new(),
-            leaving: 0,
-            grace: GRACE,
-            claimants: Vec::new(),
-        }
-    }
-}
-
 impl Places {
     pub(super) fn count(&self) -> usize {
         self.state.lock().places.len()
     }
 
+    /// How many of them wait for a request.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.state.lock();
+        state.idle.len() + state.fresh.len()
+    }
+
     pub(super) fn add(self: &Arc<Self>, held: Held) -> Place {
-        let mut state = self.state.lock();
-        let key = state.next;
-        state.next += 1;
-        let entry = Entry {
-            held: Some(held),
-            presence: Presence::Working,
-        };
-        state.places.insert(key, entry);
+        let key = self.state.lock().add(held, None);
         let places = Arc::clone(self);
         Place { places, key }
+    }
+
+    /// Takes a connection in that has come from a network. None if there are `most` from there.
+    pub(super) fn add_from(
+        self: &Arc<Self>,
+        held: Held,
+        source: Network,
+        most: usize,
+    ) -> Option<Place> {
+        let mut state = self.state.lock();
+        if !state.crowd.enter(source, most) {
+            return None;
+        }
+        let key = state.add(held, Some(source));
+        drop(state);
+        let places = Arc::clone(self);
+        Some(Place { places, key })
     }
 
     /// The connection is no longer the server's.
     pub(super) fn remove(&self, place: &Place) {
         let mut state = self.state.lock();
-        let canceler = state.rest(place.key);
         let entry = state.places.get_mut(&place.key);
         let held = entry.and_then(|entry| entry.held.take());
         drop(state);
         // Before it is counted off, so that who counts finds nothing open.
-        drop((held, canceler));
+        drop(held);
         let mut state = self.state.lock();
-        let removed = state.places.remove(&place.key);
+        let canceler = state.rest(place.key);
+        let is_gone = state.remove(place.key);
         let claimants = state.claimants.clone();
         drop(state);
-        if removed.is_some() {
+        drop(canceler);
+        if is_gone {
             wake(&claimants);
         }
     }
@@ -182,11 +148,14 @@ impl Places {
         }
     }
 
-    /// Asks the connection that has been idle longest to leave, because descriptors have run out. False if there
-    /// is none. The acceptor with this waker is woken when that may have changed.
+    /// Asks the connection that has been idle longest to leave, because descriptors have run out, unless one is on
+    /// its way. False if there is none. The acceptor with this waker is woken when that may have changed.
     pub(super) fn shed(&self, waker: &Arc<Waker>) -> bool {
         let mut state = self.state.lock();
         state.note_claimant(waker);
+        if state.leaving > 0 {
+            return true;
+        }
         let canceler = state.shed(Instant::now());
         drop(state);
         canceler.map(|canceler| canceler.cancel()).is_some()
@@ -301,68 +270,6 @@ impl Place {
         drop(state);
         drop(canceler);
         wake(&claimants);
-    }
-}
-
-impl State {
-    fn waiting(&mut self, wait: Wait) -> &mut Waiting {
-        match wait {
-            Wait::First => &mut self.fresh,
-            Wait::Next => &mut self.idle,
-        }
-    }
-
-    /// The connection does not wait any more, and its canceler is of no use.
-    fn rest(&mut self, key: u64) -> Option<Canceler> {
-        let entry = self.places.get_mut(&key)?;
-        match std::mem::replace(&mut entry.presence, Presence::Working) {
-            Presence::Waiting(wait, since) => self.waiting(wait).remove(&(since, key)),
-            Presence::Leaving => {
-                self.leaving -= 1;
-                None
-            }
-            Presence::Working | Presence::Asked => None,
-        }
-    }
-
-    /// Has the one leave that has waited longest, and returns what ends its wait.
-    fn shed(&mut self, now: Instant) -> Option<Canceler> {
-        let idle = self.idle.first_key_value().map(|(&(since, _), _)| since);
-        let fresh = self.fresh.first_key_value().map(|(&(since, _), _)| since);
-        let fresh = fresh.filter(|&since| since + self.grace <= now);
-        let wait = match (idle, fresh) {
-            (Some(idle), Some(fresh)) if fresh < idle => Wait::First,
-            (None, Some(_)) => Wait::First,
-            (Some(_), _) => Wait::Next,
-            (None, None) => return None,
-        };
-        if wait == Wait::First {
-            let half = self.grace / 2;
-            self.grace = if half < LEAST_GRACE {
-                Duration::ZERO
-            } else {
-                half
-            };
-        }
-        let ((_, key), canceler) = self.waiting(wait).pop_first()?;
-        if let Some(entry) = self.places.get_mut(&key) {
-            entry.presence = Presence::Leaving;
-            self.leaving += 1;
-        }
-        Some(canceler)
-    }
-
-    /// When the next one can be asked that has its grace yet.
-    fn next_grace(&self) -> Option<Instant> {
-        let first = self.fresh.first_key_value();
-        first.map(|(&(since, _), _)| since + self.grace)
-    }
-
-    fn note_claimant(&mut self, waker: &Arc<Waker>) {
-        let is_noted = self.claimants.iter().any(|other| Arc::ptr_eq(other, waker));
-        if !is_noted {
-            self.claimants.push(Arc::clone(waker));
-        }
     }
 }
 

@@ -171,7 +171,8 @@ impl Service<'_> {
             Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
-        let is_last = limits.requests.is_some_and(|most| self.served >= most);
+        let is_last = limits.requests.is_some_and(|most| self.served >= most)
+            || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),

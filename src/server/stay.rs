@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::crowd::Network;
 use super::lifecycle::Lifecycle;
 use super::places::{Held, Place};
 use crate::conn::Conn;
@@ -11,16 +13,38 @@ use crate::conn::Conn;
 pub(super) struct Stay {
     lifecycle: Arc<Lifecycle>,
     pub(super) place: Place,
+    since: Instant,
 }
 
 impl Stay {
     pub(super) fn begin(lifecycle: &Arc<Lifecycle>, held: Held) -> Arc<Self> {
+        Self::of(lifecycle, lifecycle.places.add(held))
+    }
+
+    /// As `begin`, for a connection from a network. None if there are `most` from there.
+    pub(super) fn begin_from(
+        lifecycle: &Arc<Lifecycle>,
+        held: Held,
+        source: Network,
+        most: usize,
+    ) -> Option<Arc<Self>> {
+        let place = lifecycle.places.add_from(held, source, most)?;
+        Some(Self::of(lifecycle, place))
+    }
+
+    fn of(lifecycle: &Arc<Lifecycle>, place: Place) -> Arc<Self> {
         let stay = Self {
             lifecycle: Arc::clone(lifecycle),
-            place: lifecycle.places.add(held),
+            place,
+            since: Instant::now(),
         };
         stay.look_for_close();
         Arc::new(stay)
+    }
+
+    /// How long it lasts already.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// The connection has begun as its endpoint wants it.

@@ -103,6 +103,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    /// Has the stream be reset when the transport is dropped, and what the peer has not received yet be lost.
+    /// `linger` does nothing afterwards.
+    fn reset(&self) {}
+
     /// Throws away what the peer still sends, in the background, once nothing is going to be read any
     /// more and the write side has ended. Input that is left unread makes some systems reset a socket
     /// that is closed, and a reset destroys what the peer has not received yet. It may be called from any

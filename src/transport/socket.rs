@@ -267,6 +267,11 @@ impl Transport for SocketTransport {
         }
     }
 
+    fn reset(&self) {
+        let _ = self.socket.set_linger(Some(Duration::ZERO)); // A Unix socket keeps nothing back anyway.
+        self.lingering.store(true, Ordering::Release);
+    }
+
     fn linger(&self) {
         if !self.lingering.swap(true, Ordering::AcqRel) {
             linger::see_off(&self.socket);

@@ -2,9 +2,7 @@
 
 use http::{Method, Request, Uri};
 
-use super::lines::{
-    HeaderLines, classify, headers, is_line_end, make_room, malformed, version,
-};
+use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
 use super::search::Head;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;

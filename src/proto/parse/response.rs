@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::lines::{
-    HeaderLines, classify, headers, is_line_end, make_room, malformed, version,
-};
+use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
 use super::search::Head;
 use crate::error::Error;
 use crate::proto::Reason;

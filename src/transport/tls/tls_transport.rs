@@ -101,6 +101,10 @@ impl Transport for TlsTransport {
         Some(self.0.session.lock().negotiated())
     }
 
+    fn reset(&self) {
+        self.0.inner.reset();
+    }
+
     fn linger(&self) {
         self.0.inner.linger();
     }

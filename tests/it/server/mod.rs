@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_aio::{Addr, Aio, Conn, ErrorKind, Server, ServerEvent, ServerLimits};
+use http_aio::{Addr, Aio, Conn, ErrorKind, Rejection, Server, ServerEvent, ServerLimits};
 
 use crate::support::*;
 
@@ -43,6 +43,7 @@ pub(crate) enum Event {
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
     AnswerFailed(String, ErrorKind, u64),
+    Rejected(Rejection),
     HandshakeFailed(ErrorKind),
     AcceptFailed,
     Ended(u64),
@@ -68,6 +69,7 @@ impl From<&ServerEvent<'_>> for Event {
             ServerEvent::AnswerFailed { uri, error, .. } => {
                 Self::AnswerFailed(uri.to_string(), error.kind(), error.count())
             }
+            ServerEvent::Rejected { reason, .. } => Self::Rejected(*reason),
             ServerEvent::HandshakeFailed { error, .. } => Self::HandshakeFailed(error.kind()),
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
@@ -157,6 +159,23 @@ impl Host {
             panic!("{} connections are left: {error}", error.count());
         }
         assert_eq!(self.server.connections(), 0);
+    }
+
+    /// A number that the server shows of itself.
+    #[track_caller]
+    pub(crate) fn shows(&self, what: &str) -> usize {
+        let shown = format!("{:?}", self.server);
+        let (_, rest) = shown
+            .split_once(&format!(" {what}: "))
+            .expect("it is shown");
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().expect("a number")
+    }
+
+    /// Waits until so many connections wait for a request.
+    #[track_caller]
+    pub(crate) fn wait_for_waiting(&self, count: usize) {
+        wait_until("connections wait", || self.shows("waiting") == count);
     }
 
     #[track_caller]
