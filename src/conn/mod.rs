@@ -34,6 +34,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 pub(crate) use self::exchange::{AnswerBody, Check, Terms};
+pub(crate) use self::forward::Metering;
 pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::{Dependents, Link};

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -15,10 +16,18 @@ use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
 use crate::aio::{Aio, Canceler, InFlight, Interruption, Written};
 use crate::bufs::Bufs;
-use crate::error::{Action, Error};
+use crate::error::{Action, Error, ErrorKind};
 use crate::meter::Meter;
+use crate::proto::encode::Additions;
 
 impl Conn {
+    /// A request that is there, or that comes whole within `patience`, during which nothing ends the wait for
+    /// it.
+    pub(crate) fn read_request_at_once(&self, patience: Duration) -> Option<Request<()>> {
+        let reader = &self.handle.reader;
+        reader.read_request_at_once(&self.limits, patience)
+    }
+
     /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
     pub(crate) fn read_request_inline(
         &self,
@@ -44,26 +53,21 @@ impl Conn {
     /// Writes a response with the body that is attached to it.
     pub(crate) fn write_response_inline(
         &self,
-        aio: Aio<Written>,
         response: Response<Bytes>,
+        additions: &Additions,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(
-            aio,
-            Action::WriteResponse,
-            Parcel::response(response),
-            meter,
-        )
+    ) -> Result<Written, Error> {
+        let parcel = Parcel::response(response, additions);
+        self.write_inline(Action::WriteResponse, parcel, meter)
     }
 
     /// Writes content of a body.
     pub(crate) fn write_content_inline(
         &self,
-        aio: Aio<Written>,
         content: Bufs,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Action::Write, Ok(Parcel::vector(content)), meter)
+    ) -> Result<Written, Error> {
+        self.write_inline(Action::Write, Ok(Parcel::vector(content)), meter)
     }
 
     /// Submits content of a body, as [`write_all`](Self::write_all).
@@ -92,30 +96,47 @@ impl Conn {
     /// Ends a body.
     pub(crate) fn finish_inline(
         &self,
-        aio: Aio<Written>,
         trailers: &HeaderMap,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Action::FinishBody, Parcel::finish(trailers), meter)
+    ) -> Result<Written, Error> {
+        self.write_inline(Action::FinishBody, Parcel::finish(trailers), meter)
     }
 
     fn write_inline(
         &self,
-        aio: Aio<Written>,
         action: Action,
         parcel: Result<Parcel, Error>,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        let (aio, completer, deadline) =
-            aio.start(&self.handle.writes, Interruption::Recorded, action);
-        match parcel {
-            Ok(parcel) => {
-                let job = WriteJob::new(parcel, deadline, completer).metered_by(Arc::clone(meter));
-                self.handle.writer.write_or_submit(job, self.limits.queued);
+    ) -> Result<Written, Error> {
+        let start = || {
+            let writes = &self.handle.writes;
+            Aio::<Written>::new().start(writes, Interruption::Recorded, action)
+        };
+        let parcel = match parcel {
+            Ok(parcel) => parcel,
+            Err(error) => {
+                let (aio, completer, _) = start();
+                completer.refuse(error);
+                return aio.reclaim().0;
             }
-            Err(error) => completer.refuse(error),
+        };
+        let mut operation = None;
+        let begin = |parcel| {
+            let (aio, completer, deadline) = start();
+            operation = Some(aio);
+            let job = WriteJob::new(parcel, deadline, completer);
+            job.metered_by(Arc::clone(meter))
+        };
+        let writer = &self.handle.writer;
+        let written = writer.write_at_once(parcel, self.limits.queued, begin);
+        match (written, operation) {
+            (Some(parcel), _) => {
+                meter.lock().passed(parcel.moved());
+                Ok(Written::new(parcel.counted()))
+            }
+            (None, Some(aio)) => aio.reclaim().0,
+            (None, None) => Err(ErrorKind::Abandoned.into()), // The transport has panicked.
         }
-        aio.reclaim()
     }
 
     /// Shows what has arrived and was not read, for as long as nobody reads.

@@ -131,17 +131,18 @@ fn write_whole(
         let text = "the answer declares content that it does not have";
         return fail(shared, exchange, text);
     }
-    declare_length(&mut response);
-    exchange.complete_head(status, response.headers_mut());
-    let aio = Aio::new();
-    let (result, _) = exchange
+    let additions = exchange.additions(status, response.headers());
+    let result = exchange
         .conn
-        .write_response_inline(aio, response, &exchange.meter);
+        .write_response_inline(response, &additions, &exchange.meter);
     conclude(shared, exchange, status, result)
 }
 
 /// Whether a head promises what does not come. To HEAD, and with a 304, it does not promise anything.
 fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
+    if !response.body().is_empty() {
+        return false;
+    }
     let headers = response.headers();
     let declares = headers.contains_key(header::TRANSFER_ENCODING)
         || headers
@@ -149,22 +150,7 @@ fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
             .is_some_and(|length| length != "0");
     let may_lack =
         *exchange.method() == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
-    declares && response.body().is_empty() && !may_lack
-}
-
-/// Also if there is nothing: the end of the connection alone would not tell that from an answer that was cut off.
-fn declare_length(response: &mut Response<Bytes>) {
-    let has_none = matches!(
-        response.status(),
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-    );
-    let length = response.body().len();
-    let headers = response.headers_mut();
-    let declares = headers.contains_key(header::CONTENT_LENGTH)
-        || headers.contains_key(header::TRANSFER_ENCODING);
-    if !has_none && !declares {
-        headers.insert(header::CONTENT_LENGTH, length.into());
-    }
+    declares && !may_lack
 }
 
 /// The end of an answer of one write. A head that must not be written becomes a 500.
@@ -188,12 +174,11 @@ fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
     tell_failure(shared, exchange, text);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let mut page = error_page(status);
-    declare_length(&mut page);
-    exchange.complete_head(status, page.headers_mut());
-    let (result, _) = exchange
+    let page = error_page(status);
+    let additions = exchange.additions(status, page.headers());
+    let result = exchange
         .conn
-        .write_response_inline(Aio::new(), page, &exchange.meter);
+        .write_response_inline(page, &additions, &exchange.meter);
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) => cut_off(shared, exchange, status, error),

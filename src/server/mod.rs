@@ -19,6 +19,7 @@ mod deliver;
 mod endpoint;
 mod event;
 mod exchange;
+mod forward;
 mod handler;
 mod intake;
 mod lifecycle;

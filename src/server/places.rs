@@ -239,8 +239,8 @@ impl Place {
         }
     }
 
-    /// The connection waits for a request. `canceler` ends that.
-    pub(super) fn wait(&self, wait: Wait, canceler: Canceler) {
+    /// The connection waits for a request, and has done so since then. `canceler` ends that.
+    pub(super) fn wait(&self, wait: Wait, since: Instant, canceler: Canceler) {
         let mut state = self.places.state.lock();
         let Some(entry) = state.places.get_mut(&self.key) else {
             return; // It is no longer the server's, so nobody asks it for anything.
@@ -250,7 +250,6 @@ impl Place {
             canceler.cancel();
             return;
         }
-        let since = Instant::now();
         entry.presence = Presence::Waiting(wait, since);
         state.waiting(wait).insert((since, self.key), canceler);
         let claimants = state.claimants.clone();

@@ -23,6 +23,7 @@ use http::{Request, StatusCode, Version, header};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
+use super::answering::last_answer;
 use super::deliver::{Delivery, deliver, error_page, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
@@ -39,6 +40,9 @@ use crate::transport::Addr;
 
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
 const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// How long a thread waits for a request before it lets others end its wait.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Serves a connection until it ends. Its stay is over when what is returned is dropped.
 pub(super) fn serve(shared: &Shared, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
@@ -86,6 +90,17 @@ impl Service<'_> {
     /// The next request. None: there is none, and the connection is to end.
     fn wait(&mut self) -> Option<Request<()>> {
         let limits = &self.shared.limits;
+        let since = Instant::now();
+        if !self.shared.lifecycle.is_stopping() {
+            let patience = MOMENT.min(if self.served == 0 {
+                limits.silence
+            } else {
+                limits.idle
+            });
+            if let Some(request) = self.conn.read_request_at_once(patience) {
+                return Some(request);
+            }
+        }
         loop {
             let patience = match self.served {
                 _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
@@ -106,7 +121,7 @@ impl Service<'_> {
             let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(wait, canceler);
+                    place.wait(wait, since, canceler);
                 }
             });
             self.aio = aio;
@@ -154,13 +169,11 @@ impl Service<'_> {
             status,
             error,
         });
-        let mut page = error_page(status);
-        let close = header::HeaderValue::from_static("close");
-        page.headers_mut().insert(header::CONNECTION, close);
+        let page = error_page(status);
         // Nobody is left to be told if this fails, too.
         let _ = self
             .conn
-            .write_response_inline(Aio::new(), page, &self.meter);
+            .write_response_inline(page, &last_answer(), &self.meter);
     }
 
     /// Answers a request. False: the connection is to end.

@@ -59,10 +59,7 @@ impl ResponseWriter {
         if self.is_head {
             return Ok(Written::new(content.remaining()));
         }
-        let (result, _) = self
-            .conn
-            .write_content_inline(Aio::new(), content, &self.meter);
-        result
+        self.conn.write_content_inline(content, &self.meter)
     }
 
     /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline,
@@ -95,8 +92,7 @@ impl ResponseWriter {
     /// Those of [`Conn::finish_with_trailers`].
     pub fn finish_with_trailers(self, trailers: &HeaderMap) -> Result<Answered, Error> {
         if !self.is_head {
-            let (result, _) = self.conn.finish_inline(Aio::new(), trailers, &self.meter);
-            result?;
+            self.conn.finish_inline(trailers, &self.meter)?;
         }
         self.is_finished.store(true, Ordering::Release);
         Ok(Answered(()))

@@ -163,6 +163,9 @@ pub enum Wait {
     Never,
     /// At most this long, never zero: `WouldBlock` or `TimedOut` when nothing was moved by then.
     For(Duration),
+    /// As `For`, for a time so short that nothing need end the call before: whoever asks for it, as by
+    /// `wake_reader`, is heard afterwards.
+    Briefly(Duration),
     /// As long as it takes.
     Forever,
 }
@@ -172,12 +175,12 @@ impl Wait {
     pub(crate) fn timeout(self) -> Option<Duration> {
         match self {
             Self::Never => Some(Duration::ZERO),
-            Self::For(left) => Some(left),
+            Self::For(left) | Self::Briefly(left) => Some(left),
             Self::Forever => None,
         }
     }
 
-    /// The value for `SO_SNDTIMEO`.
+    /// The value for `SO_SNDTIMEO` and `SO_RCVTIMEO`.
     ///
     /// Not all that is left: the kernel's timers are late by up to an eighth of their length, so a
     /// long wait is asked for in parts, each of which leaves an eighth for the next. Whole
@@ -186,7 +189,9 @@ impl Wait {
     pub(crate) fn socket_timeout(self) -> Option<Duration> {
         /// A wait that is no longer than this is late by no more than a tick or two.
         const SHORT: Duration = Duration::from_millis(50);
-        let Self::For(left) = self else { return None };
+        let (Self::For(left) | Self::Briefly(left)) = self else {
+            return None;
+        };
         let part = if left > SHORT { left / 8 * 7 } else { left };
         let millis = u64::try_from(part.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         Some(Duration::from_millis(millis.max(1)))

@@ -1,6 +1,7 @@
 //! Submitting reads.
 
 mod answer;
+mod at_once;
 mod attempt;
 mod beginning;
 mod body;

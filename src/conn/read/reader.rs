@@ -103,11 +103,19 @@ impl Direction for Reader {
 impl Half<Reader> {
     /// Serves one read to its end; returns the closure that is to run.
     fn serve(&self, job: ReadJob) -> Option<UserCode> {
-        let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
+        let mut incoming = self.take_incoming();
         let outcome = self.read(job, &mut incoming);
-        *self.direction.incoming.lock() = Some(incoming);
+        self.put_incoming(incoming);
         self.queue.finished();
         outcome.notify()
+    }
+
+    pub(super) fn take_incoming(&self) -> Box<Incoming> {
+        self.direction.incoming.lock().take().unwrap_or_default()
+    }
+
+    pub(super) fn put_incoming(&self, incoming: Box<Incoming>) {
+        *self.direction.incoming.lock() = Some(incoming);
     }
 
     /// Serves a read in place of the thread, for the caller, which waits for it. So the closure, if

@@ -50,6 +50,7 @@ impl WriteJob {
     }
 
     pub(crate) fn metered_by(mut self, meter: Arc<Mutex<Meter>>) -> Self {
+        meter.lock().passed(self.parcel.moved());
         self.meter = Some(meter);
         self
     }

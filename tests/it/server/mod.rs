@@ -5,6 +5,7 @@ mod bodies;
 mod duties;
 mod example;
 mod faults;
+mod forward;
 mod hijack;
 mod limits;
 mod listeners;
