@@ -32,6 +32,9 @@ use crate::transport::{Transport, Wait};
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Failures for lack of descriptors, about a tenth of a second of them, before a client is rejected.
+const PATIENCE: u64 = 4;
+
 /// A thread that accepts.
 pub(super) struct Acceptor<L = Listener> {
     shared: Arc<Shared>,
@@ -278,7 +281,7 @@ impl<L: Accept> Acceptor<L> {
                 // The sleep ends when a connection has.
                 let is_shed = self.shared.lifecycle.places.shed(&self.control.waker);
                 // Not at first: it may have been a moment's need of others.
-                if !is_shed && self.failures > 2 && self.has_queue() {
+                if !is_shed && self.failures > PATIENCE && self.has_queue() {
                     self.reject_one();
                 }
                 Recovery::Rest

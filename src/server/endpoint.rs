@@ -5,8 +5,10 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 use super::listener::Listener;
+use super::trust::{ForwardedFields, Trust, TrustedProxy};
 use crate::error::Error;
 #[cfg(feature = "tls")]
 use crate::tls::ServerConfigCell;
@@ -43,6 +45,16 @@ pub struct Endpoint {
 pub(super) struct Options {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<ServerConfigCell>,
+    pub(super) proxy_header: ProxyHeader,
+    pub(super) trust: Option<Arc<Trust>>,
+}
+
+/// Whether connections begin with what a proxy says of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ProxyHeader {
+    #[default]
+    Never,
+    Always,
 }
 
 impl Endpoint {
@@ -80,6 +92,62 @@ impl Endpoint {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: impl Into<ServerConfigCell>) -> Self {
         self.options.tls = Some(config.into());
+        self
+    }
+
+    /// Has each connection begin with a header of the PROXY protocol, of version 1 or 2, in which a proxy that
+    /// passes bytes on says who its client is: [`Exchange::client_addr`](crate::Exchange::client_addr). It comes
+    /// before the TLS handshake, within the same [time](crate::ServerLimits::handshake), and has 4 KiB at most.
+    /// Anything else ends the connection, a request without a header, too.
+    ///
+    /// # Security
+    ///
+    /// Whoever reaches the endpoint can name any client. See that none but the proxy does: by a firewall, by an
+    /// address that others cannot reach, or by a Unix socket.
+    #[doc(alias = "HAProxy")]
+    pub fn proxy_protocol(mut self) -> Self {
+        self.options.proxy_header = ProxyHeader::Always;
+        self
+    }
+
+    /// Believes these proxies who their clients are, how they speak with them, and which host these ask for, as they
+    /// say in requests: [`Exchange::client_addr`](crate::Exchange::client_addr),
+    /// [`scheme`](crate::Exchange::scheme) and [`host`](crate::Exchange::host). By default nobody is believed.
+    ///
+    /// # Security
+    ///
+    /// Anybody can write these fields, so they count only in requests that come from one of `proxies`. Of a list of
+    /// addresses the rightmost one counts that is not itself one of `proxies`: what stands left of it may be
+    /// the client's invention. So name all proxies that a request can come through, and nothing else; a network
+    /// from which clients come, too, lets them name whom they like.
+    ///
+    /// Each proxy must add to the fields, or replace them, not just pass them on; and `fields` must be those that
+    /// it writes. A proxy that writes `X-Forwarded-For` passes a `Forwarded` of the client's on as it is, which
+    /// is why only the ones are looked at. Of `X-Forwarded-Proto` and `X-Forwarded-Host`, which are no lists by
+    /// nature, the rightmost value counts: the nearest proxy must have written them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Endpoint, Exchange, ForwardedFields, Server, get};
+    ///
+    /// # fn main() -> Result<(), http_aio::Error> {
+    /// let endpoint = Endpoint::bind("127.0.0.1:0")?
+    ///     .trust_forwarded(ForwardedFields::XForwarded, ["127.0.0.1".parse()?, "10.0.0.0/8".parse()?]);
+    /// let server = Server::new();
+    /// server.route("/", get(|x: &mut Exchange| format!("{} over {}", x.client_addr(), x.scheme())))?;
+    /// server.listen(endpoint)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "X-Forwarded-For")]
+    pub fn trust_forwarded(
+        mut self,
+        fields: ForwardedFields,
+        proxies: impl IntoIterator<Item = TrustedProxy>,
+    ) -> Self {
+        let trust = Trust::new(fields, proxies.into_iter().collect());
+        self.options.trust = Some(Arc::new(trust));
         self
     }
 

@@ -29,7 +29,8 @@ pub enum ServerEvent<'a> {
         /// Why.
         reason: Rejection,
     },
-    /// A connection did not begin as its endpoint wants it, and has ended: the TLS handshake failed.
+    /// A connection did not begin as its endpoint wants it, and has ended: the TLS handshake failed, or there is no
+    /// PROXY header.
     #[non_exhaustive]
     HandshakeFailed {
         /// Whose it was.

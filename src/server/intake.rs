@@ -39,7 +39,7 @@ impl Intake {
     ///
     /// There is no thread to be had. The connection has ended.
     pub(super) fn start(&self, transport: SocketTransport) -> io::Result<()> {
-        let transport: Arc<dyn Transport> = Arc::new(transport);
+        let transport = Arc::new(transport);
         let peer = transport.peer_addr();
         let Some(stay) = self.begin_stay(&transport) else {
             self.tell(&peer, Rejection::TooManyFromThere);
@@ -60,9 +60,9 @@ impl Intake {
     }
 
     /// None: there are too many from there.
-    fn begin_stay(&self, transport: &Arc<dyn Transport>) -> Option<Arc<Stay>> {
+    fn begin_stay(&self, transport: &Arc<SocketTransport>) -> Option<Arc<Stay>> {
         let lifecycle = &self.shared.lifecycle;
-        let held = Held::Transport(Arc::clone(transport));
+        let held = Held::Transport(Arc::<SocketTransport>::clone(transport));
         match (self.shared.limits.connections_per_ip, transport.peer_addr()) {
             (Some(most), Addr::Ip(address)) => {
                 Stay::begin_from(lifecycle, held, Network::of(address.ip()), most)

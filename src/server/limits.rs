@@ -96,7 +96,7 @@ fn most_connections() -> usize {
 }
 
 impl ServerLimits {
-    /// From the accept to the end of the TLS handshake, where there is one; then the connection is closed without
+    /// From the accept to the end of the TLS handshake and of the PROXY header, where they are expected; then the connection is closed without
     /// a word. Default: 10 seconds.
     #[must_use]
     pub fn handshake(mut self, after: Duration) -> Self {

@@ -36,6 +36,7 @@ mod shared;
 mod spare;
 mod stay;
 mod stop;
+mod trust;
 mod writer;
 
 use std::fmt;
@@ -60,6 +61,7 @@ use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;
 use self::stay::Stay;
+pub use self::trust::{ForwardedFields, TrustedProxy};
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;

@@ -1,9 +1,10 @@
 //! The time that a connection is with its server.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::arrival::Arrival;
 use super::crowd::Network;
 use super::lifecycle::Lifecycle;
 use super::places::{Held, Place};
@@ -14,6 +15,7 @@ pub(super) struct Stay {
     lifecycle: Arc<Lifecycle>,
     pub(super) place: Place,
     since: Instant,
+    arrival: OnceLock<Arrival>,
 }
 
 impl Stay {
@@ -37,9 +39,14 @@ impl Stay {
             lifecycle: Arc::clone(lifecycle),
             place,
             since: Instant::now(),
+            arrival: OnceLock::new(),
         };
         stay.look_for_close();
         Arc::new(stay)
+    }
+
+    pub(super) fn arrival(&self) -> &Arrival {
+        self.arrival.get_or_init(Arrival::default)
     }
 
     /// How long it lasts already.
@@ -48,7 +55,8 @@ impl Stay {
     }
 
     /// The connection has begun as its endpoint wants it.
-    pub(super) fn hold(&self, conn: &Conn) {
+    pub(super) fn hold(&self, conn: &Conn, arrival: Arrival) {
+        let _ = self.arrival.set(arrival); // It arrives once.
         self.place.hold(Held::Conn(conn.clone()));
         self.look_for_close();
     }

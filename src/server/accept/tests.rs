@@ -91,7 +91,7 @@ fn a_listener_that_is_gone_ends_its_thread() {
 fn without_descriptors_it_sleeps_and_tells_ever_more_seldom() {
     let (mut acceptor, told) = acceptor(vec![Errno::MFILE; 20]);
     let mut pauses = Vec::new();
-    // From the third on, the reserve is used, too.
+    // From the fifth on, the reserve is used, too.
     while acceptor.listener.left() > 0 {
         assert!(matches!(acceptor.accept_all(), Outcome::Failed));
         pauses.push(acceptor.pause);

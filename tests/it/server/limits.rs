@@ -180,8 +180,8 @@ fn one_address_has_so_many_connections() {
 #[test]
 fn an_old_connection_is_told_to_come_back() {
     let (host, _go) = crowded(ServerLimits::default().age(Duration::from_millis(100)));
-    let mut visitor = host.visit();
     let start = Instant::now();
+    let mut visitor = host.visit();
     let mut count = 0;
     while !visitor.get("/").closes() {
         count += 1;

@@ -9,6 +9,7 @@ mod forward;
 mod hijack;
 mod limits;
 mod listeners;
+mod proxied;
 mod routes;
 mod slow;
 mod stop;
