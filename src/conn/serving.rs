@@ -11,14 +11,15 @@ use parking_lot::Mutex;
 
 use super::Conn;
 use super::queue::EndReason;
-use super::read::{HeadClock, ReadJob, Want};
+use super::read::{HeadClock, ReadJob, Want, Watch};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
-use crate::aio::{Aio, Canceler, InFlight, Interruption, Written};
+use crate::aio::{Aio, Canceler, InFlight, Interruption, Options, Written};
 use crate::bufs::Bufs;
 use crate::error::{Action, Error, ErrorKind};
 use crate::meter::Meter;
 use crate::proto::encode::Additions;
+use crate::transport::Departure;
 
 impl Conn {
     /// A request that is there, or that comes whole within `patience`, during which nothing ends the wait for
@@ -50,24 +51,48 @@ impl Conn {
         aio.reclaim()
     }
 
+    /// Waits until the peer has gone. Whoever is told of `begun` may cancel that.
+    pub(crate) fn await_departure_inline(
+        &self,
+        aio: Aio<()>,
+        what: Departure,
+        begun: impl FnOnce(Canceler),
+    ) -> (Result<(), Error>, Aio<()>) {
+        let (aio, completer, deadline) = aio.start(
+            &self.handle.reads,
+            Interruption::Finishes,
+            Action::AwaitDeparture,
+        );
+        let job = ReadJob {
+            want: Want::Departure(Watch::new(what), completer),
+            limits: self.limits,
+            deadline,
+        };
+        begun(aio.canceler());
+        self.handle.reader.serve_or_submit(job, self.limits.queued);
+        aio.reclaim()
+    }
+
     /// Writes a response with the body that is attached to it.
     pub(crate) fn write_response_inline(
         &self,
         response: Response<Bytes>,
         additions: &Additions,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
         let parcel = Parcel::response(response, additions);
-        self.write_inline(Action::WriteResponse, parcel, meter)
+        self.write_inline(Action::WriteResponse, parcel, options, meter)
     }
 
     /// Writes content of a body.
     pub(crate) fn write_content_inline(
         &self,
         content: Bufs,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        self.write_inline(Action::Write, Ok(Parcel::vector(content)), meter)
+        self.write_inline(Action::Write, Ok(Parcel::vector(content)), options, meter)
     }
 
     /// Submits content of a body, as [`write_all`](Self::write_all).
@@ -85,7 +110,7 @@ impl Conn {
             Action::WriteResponse,
         );
         let job = WriteJob::new(Parcel::vector(content), deadline, completer);
-        let job = job.metered_by(Arc::clone(meter));
+        let job = job.observed_by(Arc::<Mutex<Meter>>::clone(meter));
         let handling = self
             .handle
             .writer
@@ -97,33 +122,37 @@ impl Conn {
     pub(crate) fn finish_inline(
         &self,
         trailers: &HeaderMap,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        self.write_inline(Action::FinishBody, Parcel::finish(trailers), meter)
+        self.write_inline(Action::FinishBody, Parcel::finish(trailers), options, meter)
     }
 
     fn write_inline(
         &self,
         action: Action,
         parcel: Result<Parcel, Error>,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
         let start = || {
             let writes = &self.handle.writes;
-            Aio::<Written>::new().start(writes, Interruption::Recorded, action)
+            let aio = Aio::<Written>::with(options.clone());
+            aio.start(writes, Interruption::Recorded, action)
         };
         let parcel = match parcel {
-            Ok(parcel) => parcel,
-            Err(error) => {
+            Ok(parcel) if !options.are_over() => parcel,
+            parcel => {
                 let (aio, completer, _) = start();
-                completer.refuse(error);
+                let error = parcel.err().unwrap_or_else(|| ErrorKind::TimedOut.into());
+                drop(completer.finish_for_cause(Err(error))); // Nobody can listen yet.
                 return aio.reclaim().0;
             }
         };
         let mut operation = None;
         let begin = |parcel| {
             let (aio, completer, deadline) = start();
-            operation = Some(aio);
+            operation = Some(aio.registered());
             let job = WriteJob::new(parcel, deadline, completer);
             job.metered_by(Arc::clone(meter))
         };

@@ -2,12 +2,14 @@
 //!
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
-//! `percent` undoes the encoding of URIs, `forwarded` and `proxy_header` say what proxies tell of clients,
+//! `conditions` says which part of a representation is asked for, `percent` undoes the encoding of URIs,
+//! `forwarded` and `proxy_header` say what proxies tell of clients,
 //! `limits` bounds them all.
 
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
+pub(crate) mod conditions;
 pub(crate) mod encode;
 pub(crate) mod forward;
 pub(crate) mod forwarded;

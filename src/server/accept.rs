@@ -274,6 +274,7 @@ impl<L: Accept> Acceptor<L> {
             ) => Recovery::Next,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
+                self.shared.counters.accept_failures.add(1);
                 // Once a streak, and then ever more seldom.
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
@@ -287,6 +288,7 @@ impl<L: Accept> Acceptor<L> {
                 Recovery::Rest
             }
             _ => {
+                self.shared.counters.accept_failures.add(1);
                 self.tell(error, 1);
                 Recovery::Gone
             }

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 
 use super::answer::Answered;
 use super::date;
+use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
 use super::writer::ResponseWriter;
 use crate::aio::{Aio, Written};
@@ -76,8 +77,9 @@ impl Exchange {
         }
         let additions = self.additions(status, headers);
         let head = head.map(|()| Bytes::new());
+        let options = &self.options;
         self.conn
-            .write_response_inline(head, &additions, &self.meter)?;
+            .write_response_inline(head, &additions, options, &self.meter)?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
@@ -86,6 +88,7 @@ impl Exchange {
             Arc::clone(&self.meter),
             is_finished,
             is_head,
+            self.options.clone(),
         ))
     }
 
@@ -122,12 +125,16 @@ impl Exchange {
         };
         let head = head.map(|()| Bytes::new());
         self.conn
-            .write_response_inline(head, &additions, &self.meter)?;
+            .write_response_inline(head, &additions, &self.options, &self.meter)?;
         Ok(self.give_away(status))
     }
 
     fn give_away(&mut self, status: StatusCode) -> (Conn, Answered) {
         self.conn.release_from_http();
+        let shared = &self.stay.shared;
+        shared.counters.hijacked.add(1);
+        let (peer, uri) = (&self.conn.peer_addr(), self.request.uri());
+        shared.observer.tell(|| ServerEvent::Hijacked { peer, uri });
         self.stay.end();
         self.given = Given::Hijacked(status);
         (self.conn.clone(), Answered(()))

@@ -53,6 +53,7 @@ impl Intake {
         let unserved = Arc::clone(&transport);
         let work: Work = Box::new(move || admit(&shared, &options, stay, transport));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
+            self.shared.counters.accept_failures.add(1);
             self.reject(&*unserved, Rejection::NoThread);
             return Err(error);
         }
@@ -61,13 +62,13 @@ impl Intake {
 
     /// None: there are too many from there.
     fn begin_stay(&self, transport: &Arc<SocketTransport>) -> Option<Arc<Stay>> {
-        let lifecycle = &self.shared.lifecycle;
+        let shared = &self.shared;
         let held = Held::Transport(Arc::<SocketTransport>::clone(transport));
         match (self.shared.limits.connections_per_ip, transport.peer_addr()) {
             (Some(most), Addr::Ip(address)) => {
-                Stay::begin_from(lifecycle, held, Network::of(address.ip()), most)
+                Stay::begin_from(shared, held, Network::of(address.ip()), most)
             }
-            _ => Some(Stay::begin(lifecycle, held)),
+            _ => Some(Stay::begin(shared, held)),
         }
     }
 
@@ -82,6 +83,7 @@ impl Intake {
     }
 
     pub(super) fn tell(&self, peer: &Addr, reason: Rejection) {
+        self.shared.counters.rejected.add(1);
         self.shared
             .observer
             .tell(|| ServerEvent::Rejected { peer, reason });

@@ -1,15 +1,16 @@
 //! The life of a server: whether it stops, what it waits for then, and when its end has come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use super::control::Control;
 use super::places::{Place, Places};
 use super::spare::Spares;
-use super::stop::Waiters;
+use super::waiters::{Awaited, Waiters};
 use crate::aio::{Aio, InFlight};
+use crate::error::Action;
 
 /// Its listeners, connections and threads, as far as stopping concerns them.
 #[derive(Default)]
@@ -46,8 +47,9 @@ impl Lifecycle {
         self.phase() == Phase::Closed
     }
 
-    pub(super) fn stop(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
+    /// False if it was told so before.
+    pub(super) fn stop(&self, phase: Phase) -> bool {
+        let last = self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         for acceptor in self.acceptors() {
             acceptor.waker.wake();
         }
@@ -56,6 +58,7 @@ impl Lifecycle {
         }
         self.places.ask_all();
         self.look_for_end();
+        last < phase as u8
     }
 
     /// A thread that accepts is about to begin, and is woken when the server stops.
@@ -81,7 +84,11 @@ impl Lifecycle {
 
     /// Completes when the end has come.
     pub(super) fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        let joining = self.waiters.add(&self.places, aio);
+        let joining = self.waiters.add(
+            Arc::downgrade(&self.places) as Weak<dyn Awaited>,
+            Action::Stop,
+            aio,
+        );
         self.look_for_end();
         joining.registered()
     }
@@ -91,7 +98,7 @@ impl Lifecycle {
         let is_accepting = !self.acceptors.lock().is_empty();
         if self.is_stopping() && !is_accepting && self.places.count() == 0 {
             self.spares.end();
-            self.waiters.tell_all();
+            self.waiters.tell_all(|| Ok(()));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
-//! `accept` takes connections in at an `endpoint`, which has a `listener`, and gives each to a thread (`spare`), which
-//! makes the handshake (`admission`) and serves it to its end (`serve`):
-//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
-//! `places` knows the connections (`occupancy` decides who leaves for others, `crowd` counts where they are from), `refusal` what is said to nonsense, `lifecycle` whether the server stops, `stop`
+//! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
+//! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`):
+//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
+//! when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for others,
+//! `crowd` counts where they are from), `arrival` and `trust` who is behind a proxy, `refusal` what is said to nonsense,
+//! `lifecycle` and `control` whether the server stops or gives a listener back, `waiters`
 //! who waits for its end.
 
 mod accept;
@@ -17,26 +19,33 @@ mod crowd;
 mod date;
 mod deliver;
 mod endpoint;
+mod error_pages;
 mod event;
 mod exchange;
 mod forward;
 mod handler;
 mod intake;
+mod late;
 mod lifecycle;
 mod limits;
 mod listener;
 mod occupancy;
 mod places;
+mod redirect;
 mod refusal;
 mod request_body;
 mod reserve;
+mod responder;
 mod routing;
 mod serve;
 mod shared;
+mod slow;
 mod spare;
+mod static_content;
+mod stats;
 mod stay;
-mod stop;
 mod trust;
+mod waiters;
 mod writer;
 
 use std::fmt;
@@ -44,11 +53,15 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread::Builder;
 
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
 use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
 use self::control::Control;
 pub use self::endpoint::Endpoint;
+use self::error_pages::PageMaker;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 use self::handler::Handler;
@@ -56,16 +69,21 @@ pub use self::handler::{Route, any, delete, get, head, on, options, patch, post,
 use self::lifecycle::Phase;
 pub use self::limits::{GivenUp, ServerLimits, WhenFull};
 use self::places::Held;
+pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
+pub use self::responder::Responder;
 use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;
+pub use self::static_content::StaticContent;
+pub use self::stats::ServerStats;
 use self::stay::Stay;
 pub use self::trust::{ForwardedFields, TrustedProxy};
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
+use crate::into_body::IntoBody;
 use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
@@ -137,8 +155,8 @@ impl Server {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if there is a handler for the same path and method already,
     /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
     #[doc(alias = "nng_http_server_add_handler")]
-    pub fn route(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::new)?;
+    pub fn route(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::new)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
     }
@@ -149,10 +167,21 @@ impl Server {
     ///
     /// Those of [`route`](Self::route).
     #[doc(alias = "nng_http_handler_set_tree")]
-    pub fn tree(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::tree)?;
+    pub fn tree(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::tree)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
+    }
+
+    /// Redirects requests for `path` to `target`, temporarily (307): a [`Redirect`] as a [`route`](Self::route). For
+    /// trees, and with other statuses, it is made by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Redirect::new`] and [`route`](Self::route).
+    #[doc(alias = "nng_http_handler_alloc_redirect")]
+    pub fn redirect(&self, path: &str, target: &str) -> Result<&Self, Error> {
+        self.route(path, Redirect::new(target)?)
     }
 
     /// Takes the route for exactly this path out, with all its methods; requests under way keep their handler.
@@ -175,6 +204,61 @@ impl Server {
     pub fn remove_tree(&self, path: &str) -> Result<bool, Error> {
         let pattern = pattern(path, Pattern::tree)?;
         self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
+    }
+
+    /// Has `make` make the pages of the errors that the server itself answers with, from the next on: 404 and 405
+    /// where there is no handler, 400, 408, 413 and their like for what is no request, 500 for a handler that has
+    /// failed. What handlers answer is left alone; they can have the page with
+    /// [`Exchange::error_response`].
+    ///
+    /// It gets the status, and the head of the request where that could be read. The status of the answer is that of
+    /// the error, whatever the page says, and the server adds what belongs to it, such as `Allow`, and what decides
+    /// about the connection and the length. One that panics is replaced by the page that is built in: one line of
+    /// plain text.
+    ///
+    /// It runs on the thread that answers, so it must not take long: read files before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::{Request, Response, StatusCode, header};
+    /// use http_aio::{Aio, Client, Server};
+    ///
+    /// fn page(status: StatusCode, _: Option<&Request<()>>) -> Response<String> {
+    ///     let text = match status {
+    ///         StatusCode::NOT_FOUND => "<h1>There is no such page</h1>".to_owned(),
+    ///         status => format!("<h1>{status}</h1>"),
+    ///     };
+    ///     let mut page = Response::new(text);
+    ///     let html = header::HeaderValue::from_static("text/html; charset=utf-8");
+    ///     page.headers_mut().insert(header::CONTENT_TYPE, html);
+    ///     page
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::builder().on_error(page).build();
+    /// let url = format!("http://{}/nowhere", server.bind("127.0.0.1:0")?);
+    /// let response = Client::new().get(Aio::new(), url).wait()?;
+    /// assert_eq!(response.status(), 404);
+    /// assert_eq!(response.body(), "<h1>There is no such page</h1>");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "nng_http_server_set_error_page")]
+    #[doc(alias = "nng_http_server_set_error_file")]
+    pub fn on_error<F, B>(&self, make: F) -> &Self
+    where
+        F: Fn(StatusCode, Option<&Request<()>>) -> Response<B> + Send + Sync + 'static,
+        B: IntoBody,
+    {
+        self.handle.shared.pages.replace(PageMaker::new(make));
+        self
+    }
+
+    /// The page with which it answers an error about which no request is known.
+    #[doc(alias = "nng_http_server_res_error")]
+    pub fn error_response(&self, status: StatusCode) -> Response<Bytes> {
+        self.handle.shared.pages.page(status, None)
     }
 
     /// Changes a copy of the router, and puts it in place of the one that requests under way use.
@@ -291,7 +375,7 @@ impl Server {
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
-        let stay = Stay::begin(&shared.lifecycle, Held::Conn(conn.clone()));
+        let stay = Stay::begin(shared, Held::Conn(conn.clone()));
         drop(serve(shared, stay, conn));
     }
 
@@ -307,7 +391,7 @@ impl Server {
     #[doc(alias = "shutdown")]
     #[doc(alias = "nng_http_server_stop")]
     pub fn drain(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.lifecycle.stop(Phase::Draining);
+        self.handle.shared.stop(Phase::Draining);
         self.join(aio)
     }
 
@@ -315,7 +399,7 @@ impl Server {
     /// [hijacked](Exchange::hijack); what handlers read and write fails with [`Closed`](ErrorKind::Closed).
     /// [`join`](Self::join) tells when the last handler has returned that has not hijacked its connection.
     pub fn close(&self) {
-        self.handle.shared.lifecycle.stop(Phase::Closed);
+        self.handle.shared.stop(Phase::Closed);
     }
 
     /// Completes when the server has stopped, by whomever it was told to, and its last connection has ended.
@@ -325,6 +409,30 @@ impl Server {
     /// Those of [`drain`](Self::drain).
     pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
         self.handle.shared.lifecycle.join(aio)
+    }
+
+    /// What it has done so far, in numbers. The order of a few memory accesses: it can be asked often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Client, Server, get};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new();
+    /// server.route("/", get(|_| "hello"))?;
+    /// let url = format!("http://{}/", server.bind("127.0.0.1:0")?);
+    /// Client::new().get(Aio::new(), url).wait()?;
+    /// server.drain(Aio::new()).wait()?;
+    /// let stats = server.stats();
+    /// assert_eq!((stats.accepted, stats.requests, stats.successes), (1, 1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "metrics")]
+    #[doc(alias = "nng_stats_get")]
+    pub fn stats(&self) -> ServerStats {
+        self.handle.shared.counters.stats(self.connections())
     }
 
     /// Connections that it has at the moment.
@@ -352,7 +460,7 @@ impl Default for Server {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.lifecycle.stop(Phase::Draining);
+        self.shared.stop(Phase::Draining);
     }
 }
 

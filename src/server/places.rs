@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 
 use super::crowd::Network;
 use super::occupancy::{GRACE, Occupancy, Presence};
+use super::waiters::Awaited;
 use crate::aio::Canceler;
 use crate::conn::Conn;
 use crate::sys::waker::Waker;
@@ -219,6 +220,18 @@ impl Held {
     }
 }
 
+/// A server ends with its last connection.
+impl Awaited for Places {
+    fn left(&self) -> u64 {
+        self.count() as u64
+    }
+
+    /// A handler waits for its own end.
+    fn needs_current_thread(&self) -> bool {
+        self.serves_here()
+    }
+}
+
 impl Place {
     /// What a close is to end from now on.
     pub(super) fn hold(&self, held: Held) {
@@ -230,11 +243,7 @@ impl Place {
     }
 
     pub(super) fn close(&self) {
-        let state = self.places.state.lock();
-        let held = state.places.get(&self.key);
-        let held = held.and_then(|entry| entry.held.clone());
-        drop(state);
-        if let Some(held) = held {
+        if let Some(held) = self.held() {
             held.close();
         }
     }
@@ -269,6 +278,21 @@ impl Place {
         drop(state);
         drop(canceler);
         wake(&claimants);
+    }
+
+    /// Whether the client has gone, or the connection is not the server's any more.
+    pub(super) fn has_lost_peer(&self) -> bool {
+        match self.held() {
+            Some(Held::Conn(conn)) => conn.has_lost_peer(),
+            Some(Held::Transport(_)) => false,
+            None => true,
+        }
+    }
+
+    fn held(&self) -> Option<Held> {
+        let state = self.places.state.lock();
+        let entry = state.places.get(&self.key)?;
+        entry.held.clone()
     }
 }
 

@@ -24,15 +24,16 @@ use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
 use super::answering::last_answer;
-use super::deliver::{Delivery, deliver, error_page, text_of};
+use super::deliver::{Delivery, deliver, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
 use super::places::{Place, Wait};
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
+use super::slow::watch;
 use super::stay::Stay;
-use crate::aio::Aio;
+use crate::aio::{Aio, Options};
 use crate::conn::{Conn, HeadClock};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
@@ -81,6 +82,7 @@ impl Service<'_> {
     fn run(&mut self) {
         while let Some(request) = self.wait() {
             self.served += 1;
+            self.shared.counters.requests.add(1);
             if !self.answer(request) {
                 return;
             }
@@ -163,17 +165,21 @@ impl Service<'_> {
             .conn
             .with_unread(|unread| refusal::status(error, unread));
         let Some(status) = status else { return };
+        self.shared.counters.refused.add(1);
         let peer = &self.peer;
         self.shared.observer.tell(|| ServerEvent::Refused {
             peer,
             status,
             error,
         });
-        let page = error_page(status);
+        let page = self.shared.pages.page(status, None);
+        self.meter.lock().restart(self.shared.limits.pace);
         // Nobody is left to be told if this fails, too.
         let _ = self
             .conn
-            .write_response_inline(page, &last_answer(), &self.meter);
+            .write_response_inline(page, &last_answer(), &Options::NONE, &self.meter);
+        let written = self.meter.lock().bytes();
+        self.shared.counters.written.add(written);
     }
 
     /// Answers a request. False: the connection is to end.
@@ -198,14 +204,15 @@ impl Service<'_> {
         );
         let answer = match handler {
             Ok(handler) => self.handle(&mut exchange, &*handler),
-            Err((status, allow)) => page(status, allow),
+            Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
         let delivery = deliver(self.shared, &mut exchange, answer);
+        let written = self.meter.lock().bytes();
+        self.count(delivery, written);
         if let Some(start) = start {
             let (Delivery::Done(status) | Delivery::CutOff(status) | Delivery::Hijacked(status)) =
                 delivery;
             let (peer, after) = (&self.peer, start.elapsed());
-            let written = self.meter.lock().bytes();
             self.shared.observer.tell(|| ServerEvent::Answered {
                 peer,
                 method: exchange.method(),
@@ -215,7 +222,21 @@ impl Service<'_> {
                 after,
             });
         }
-        matches!(delivery, Delivery::Done(_)) && exchange.discard_rest() && self.conn.persists()
+        let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
+        if exchange.read > 0 {
+            self.shared.counters.read.add(exchange.read);
+        }
+        goes_on && self.conn.persists()
+    }
+
+    fn count(&self, delivery: Delivery, written: u64) {
+        let counters = &self.shared.counters;
+        match delivery {
+            Delivery::Done(status) => counters.answered(status),
+            Delivery::CutOff(_) => counters.failed.add(1),
+            Delivery::Hijacked(_) => {}
+        }
+        counters.written.add(written);
     }
 
     /// Runs the handler. One that panics has failed.
@@ -224,10 +245,28 @@ impl Service<'_> {
         exchange: &mut Exchange,
         handler: &(dyn Fn(&mut Exchange) -> Answer + Send + Sync),
     ) -> Answer {
-        match catch_unwind(AssertUnwindSafe(|| handler(exchange))) {
+        let slow_after = self.shared.slow_after;
+        let watched = slow_after.map(|after| watch(&self.shared.observer, exchange, after));
+        let handled = catch_unwind(AssertUnwindSafe(|| handler(exchange)));
+        drop(watched);
+        match handled {
             Ok(answer) => answer,
             Err(payload) => Answer(Reply::Failed(text_of(payload))),
         }
+    }
+
+    /// What the server says by itself.
+    fn page(
+        &self,
+        request: &Request<()>,
+        status: StatusCode,
+        allow: Option<header::HeaderValue>,
+    ) -> Answer {
+        let mut page = self.shared.pages.page(status, Some(request));
+        if let Some(allow) = allow {
+            page.headers_mut().insert(header::ALLOW, allow);
+        }
+        Answer(Reply::Whole(page))
     }
 
     fn route(&self, request: &Request<()>) -> Route {
@@ -271,14 +310,6 @@ enum Route {
 
 fn value(allow: &Allow) -> Option<header::HeaderValue> {
     header::HeaderValue::try_from(allow.to_string()).ok()
-}
-
-fn page(status: StatusCode, allow: Option<header::HeaderValue>) -> Answer {
-    let mut page = error_page(status);
-    if let Some(allow) = allow {
-        page.headers_mut().insert(header::ALLOW, allow);
-    }
-    Answer(Reply::Whole(page))
 }
 
 /// RFC 9110 section 10.1.1: there is one expectation.

@@ -1,20 +1,27 @@
 //! What the threads of a server share: its settings, its routes and its life.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::event::Observer;
+use super::error_pages::{ErrorPages, PageMaker};
+use super::event::{Observer, ServerEvent};
 use super::handler::Handler;
-use super::lifecycle::Lifecycle;
+use super::lifecycle::{Lifecycle, Phase};
 use super::limits::ServerLimits;
 use super::routing::Router;
+use super::stats::Counters;
 use crate::transport::Addr;
 
 /// What its threads share.
 pub(crate) struct Shared {
     pub(super) limits: ServerLimits,
     pub(super) observer: Observer,
+    /// After which a handler is slow.
+    pub(super) slow_after: Option<Duration>,
+    pub(super) counters: Counters,
+    pub(super) pages: ErrorPages,
     pub(super) router: RwLock<Arc<Router<Handler>>>,
     /// Held while a changed router is made.
     pub(super) editing: Mutex<()>,
@@ -23,14 +30,32 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: ServerLimits, observer: Observer) -> Self {
+    pub(super) fn new(
+        limits: ServerLimits,
+        observer: Observer,
+        maker: PageMaker,
+        slow_after: Option<Duration>,
+    ) -> Self {
         Self {
             limits,
             observer,
+            slow_after,
+            counters: Counters::default(),
+            pages: ErrorPages::new(maker),
             router: RwLock::new(Arc::new(Router::new())),
             editing: Mutex::default(),
             addresses: Mutex::default(),
             lifecycle: Arc::default(),
+        }
+    }
+
+    /// Stops, and tells so the first time.
+    pub(super) fn stop(&self, phase: Phase) {
+        if self.lifecycle.stop(phase) {
+            self.observer.tell(|| match phase {
+                Phase::Closed => ServerEvent::Closed {},
+                Phase::Open | Phase::Draining => ServerEvent::Draining {},
+            });
         }
     }
 

@@ -6,37 +6,39 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::crowd::Network;
-use super::lifecycle::Lifecycle;
 use super::places::{Held, Place};
+use super::shared::Shared;
 use crate::conn::Conn;
 
 /// A connection's time with its server, which ends when this is dropped.
 pub(super) struct Stay {
-    lifecycle: Arc<Lifecycle>,
-    pub(super) place: Place,
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Arc<Place>,
     since: Instant,
     arrival: OnceLock<Arrival>,
 }
 
 impl Stay {
-    pub(super) fn begin(lifecycle: &Arc<Lifecycle>, held: Held) -> Arc<Self> {
-        Self::of(lifecycle, lifecycle.places.add(held))
+    pub(super) fn begin(shared: &Arc<Shared>, held: Held) -> Arc<Self> {
+        Self::of(shared, shared.lifecycle.places.add(held))
     }
 
     /// As `begin`, for a connection from a network. None if there are `most` from there.
     pub(super) fn begin_from(
-        lifecycle: &Arc<Lifecycle>,
+        shared: &Arc<Shared>,
         held: Held,
         source: Network,
         most: usize,
     ) -> Option<Arc<Self>> {
-        let place = lifecycle.places.add_from(held, source, most)?;
-        Some(Self::of(lifecycle, place))
+        let place = shared.lifecycle.places.add_from(held, source, most)?;
+        Some(Self::of(shared, place))
     }
 
-    fn of(lifecycle: &Arc<Lifecycle>, place: Place) -> Arc<Self> {
+    fn of(shared: &Arc<Shared>, place: Place) -> Arc<Self> {
+        shared.counters.accepted.add(1);
+        let place = Arc::new(place);
         let stay = Self {
-            lifecycle: Arc::clone(lifecycle),
+            shared: Arc::clone(shared),
             place,
             since: Instant::now(),
             arrival: OnceLock::new(),
@@ -63,19 +65,19 @@ impl Stay {
 
     /// Whoever closes the server has seen the connection among the others, or is seen here.
     fn look_for_close(&self) {
-        if self.lifecycle.is_closed() {
+        if self.shared.lifecycle.is_closed() {
             self.place.close();
         }
     }
 
     /// Whether the next answer is the last one.
     pub(super) fn is_ending(&self) -> bool {
-        self.lifecycle.is_stopping()
+        self.shared.lifecycle.is_stopping()
     }
 
     /// The connection is no longer the server's.
     pub(super) fn end(&self) {
-        self.lifecycle.leave(&self.place);
+        self.shared.lifecycle.leave(&self.place);
     }
 }
 

@@ -92,6 +92,26 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Waits until the peer has gone, as far as `what` says, and takes nothing of what it has sent before. It
+    /// counts as a read: one at a time, and `wake_reader` wakes it.
+    ///
+    /// Without knowledge of its own, a transport looks now and then.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` or `TimedOut` when the peer is still there, `Interrupted` when it was woken; others as the
+    /// operating system reports them, and then the peer is gone.
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        const LOOK: Duration = Duration::from_millis(20);
+        match (self.peek(), what) {
+            (Ok(0), Departure::OfStream) => return Ok(()),
+            (Err(error), _) if !moved_nothing(&error) => return Err(error),
+            _ => {}
+        }
+        std::thread::sleep(wait.timeout().map_or(LOOK, |left| left.min(LOOK)));
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Looks whether there is something to read, without taking it and without waiting: at least 1
     /// if there is, and 0 for the end of the stream.
     ///
@@ -145,6 +165,15 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn stream(&self) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// How far a peer has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It says nothing more. It may still listen.
+    OfStream,
+    /// It neither says anything nor listens.
+    OfPeer,
 }
 
 /// Whether a call has failed only because there was nothing to move, or because it was woken. It can be

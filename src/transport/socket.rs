@@ -25,7 +25,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket};
 
-use super::{Addr, Stream, Transport, Wait};
+use super::{Addr, Departure, Stream, Transport, Wait};
 use crate::bufs::{Slices, gather};
 use crate::linger;
 use crate::sys::NO_SIGNAL;
@@ -147,7 +147,7 @@ impl SocketTransport {
                 result = receive(RecvFlags::DONTWAIT);
             }
             if wait != Wait::Never && would_block(&result) {
-                let readable = self.wait_readable(wait.timeout());
+                let readable = self.wait_for(PollFlags::IN, wait.timeout());
                 result = readable.and_then(|()| receive(RecvFlags::DONTWAIT));
             }
         }
@@ -172,8 +172,8 @@ impl SocketTransport {
         }
     }
 
-    /// Waits until the socket is readable; `Interrupted` if the waker is.
-    fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Waits for one of these on the socket, or for its end; `Interrupted` if the waker is readable.
+    fn wait_for(&self, flags: PollFlags, timeout: Option<Duration>) -> io::Result<()> {
         let waker = self.waker();
         // Either the reader sees the flag, or whoever has set it sees the waker: each stores the one and
         // then loads the other, and only a fence keeps the two in their order.
@@ -182,7 +182,7 @@ impl SocketTransport {
             waker.inspect(|waker| waker.reset());
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let socket = PollFd::new(&*self.socket, PollFlags::IN);
+        let socket = PollFd::new(&*self.socket, flags);
         let Some(waker) = waker else {
             let timeout = timeout.map_or(UNWOKEN, |timeout| timeout.min(UNWOKEN));
             return wait(&mut [socket], Some(timeout));
@@ -284,7 +284,7 @@ impl Transport for SocketTransport {
 
     fn wake_reader(&self) {
         self.wake.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst); // See `wait_readable`.
+        fence(Ordering::SeqCst); // See `wait_for`.
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
@@ -292,6 +292,17 @@ impl Transport for SocketTransport {
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
+    }
+
+    /// The end of the stream is seen behind what was not read.
+    #[cfg(target_os = "linux")]
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        let flags = match what {
+            Departure::OfStream => PollFlags::RDHUP,
+            // The kernel tells of both directions' end, and of a reset, without being asked.
+            Departure::OfPeer => PollFlags::empty(),
+        };
+        self.wait_for(flags, wait.timeout())
     }
 
     fn peek(&self) -> io::Result<usize> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::transport::{Transport, Wait};
+use crate::transport::{Departure, Transport, Wait};
 
 /// What may be kept when there is nothing in it: enough for a good many small messages, one after the
 /// other, and little enough for a connection that is idle.
@@ -190,6 +190,14 @@ impl Input {
     /// The peer has ended its stream in order.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.end, Some(End::OfStream))
+    }
+
+    /// Whether what has arrived says already that the peer has gone.
+    pub(crate) fn tells_of(&self, departure: Departure) -> bool {
+        match (&self.end, departure) {
+            (Some(End::Broken(_)), _) | (Some(End::OfStream), Departure::OfStream) => true,
+            (Some(End::OfStream), Departure::OfPeer) | (None, _) => false,
+        }
     }
 
     /// The error of a read for which there is not enough, if no more will come.

@@ -28,7 +28,7 @@ use super::attempt::Attempt;
 use super::beginning::Beginning;
 use super::incoming::Incoming;
 use super::incoming_body::unread_body;
-use super::job::ReadJob;
+use super::job::{Arrived, ReadJob};
 use super::outcome::Outcome;
 use super::search::Search;
 use crate::aio::Operation;
@@ -261,7 +261,7 @@ impl Half<Reader> {
                 Attempt::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
             job.progress(incoming);
-            if let Some(error) = incoming.body.end_error(job.want.is_head()) {
+            if let Some(error) = job.end_error(incoming) {
                 return job.fail_at(error, incoming);
             }
             let Some(operation) = job.operation() else {
@@ -288,11 +288,11 @@ impl Half<Reader> {
                 return job.fail_at(error, incoming);
             };
             let input = &mut incoming.body.input;
-            let result = input.receive(&*self.link.transport, room, wait);
+            let result = job.call(input, &*self.link.transport, room, wait);
             let ended = self.queue.leave();
             match result {
-                Ok(0) => input.mark_ended(),
-                Ok(_) => {}
+                Ok(Arrived::End) => input.mark_ended(),
+                Ok(Arrived::Bytes | Arrived::Nothing) => {}
                 Err(error) if moved_nothing(&error) => {}
                 Err(error) => input.mark_broken(error),
             }

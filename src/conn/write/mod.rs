@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
-pub(super) use self::job::{RequestObserver, WriteJob};
+pub(super) use self::job::{WriteJob, WriteObserver};
 pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};
 pub(super) use self::writer::Writer;

@@ -12,7 +12,7 @@ use super::inbox::Inbox;
 use super::session::Session;
 use super::shared::Shared;
 use crate::tls::Negotiated;
-use crate::transport::{Addr, Transport, Wait};
+use crate::transport::{Addr, Departure, Transport, Wait};
 
 pub(crate) struct TlsTransport(Arc<Shared>);
 
@@ -85,6 +85,11 @@ impl Transport for TlsTransport {
 
     fn is_mid_record(&self) -> bool {
         self.0.session.lock().is_mid_record()
+    }
+
+    /// A peer that has sent its `close_notify` alone still listens, and is not taken for gone.
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        self.0.inner.wait_departure(what, wait)
     }
 
     /// What has arrived may be no data at all, but a session ticket: it is decrypted to see that.

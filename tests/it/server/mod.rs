@@ -3,15 +3,20 @@
 
 mod bodies;
 mod duties;
+mod error_pages;
 mod example;
 mod faults;
 mod forward;
 mod hijack;
+mod late;
 mod limits;
 mod listeners;
 mod proxied;
+mod redirects;
 mod routes;
 mod slow;
+mod static_content;
+mod stats;
 mod stop;
 #[cfg(feature = "tls")]
 mod tls;
@@ -44,11 +49,15 @@ pub(crate) enum Event {
     Answered(String, u16, u64),
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
+    HandlerSlow(String),
+    Hijacked(String),
     AnswerFailed(String, ErrorKind, u64),
     Rejected(Rejection),
     HandshakeFailed(ErrorKind),
     AcceptFailed,
     Ended(u64),
+    Draining,
+    Closed,
 }
 
 impl From<&ServerEvent<'_>> for Event {
@@ -75,6 +84,12 @@ impl From<&ServerEvent<'_>> for Event {
             ServerEvent::HandshakeFailed { error, .. } => Self::HandshakeFailed(error.kind()),
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
+            ServerEvent::HandlerSlow { method, uri, .. } => {
+                Self::HandlerSlow(format!("{method} {uri}"))
+            }
+            ServerEvent::Hijacked { uri, .. } => Self::Hijacked(uri.to_string()),
+            ServerEvent::Draining { .. } => Self::Draining,
+            ServerEvent::Closed { .. } => Self::Closed,
             other => panic!("a new event: {other:?}"),
         }
     }

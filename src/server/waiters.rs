@@ -1,26 +1,34 @@
-//! Those who wait for the end of a server.
+//! Those who wait for an event, such as the end of a server, each with an aio of its own.
 
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::places::Places;
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::error::{Action, Error, ErrorKind};
 use crate::timer::{self, Alarm, Expire};
 
-/// Those who wait for the end.
+/// What is waited for.
+pub(super) trait Awaited: Send + Sync {
+    /// The count of a wait whose time is up.
+    fn left(&self) -> u64;
+
+    /// Whether it cannot come while the current thread waits for it.
+    fn needs_current_thread(&self) -> bool;
+}
+
+/// Those who wait.
 #[derive(Default)]
 pub(super) struct Waiters {
     waiters: Mutex<Vec<Arc<Waiter>>>,
 }
 
-/// One who waits for the end.
+/// One who waits.
 struct Waiter {
     /// Who else waits.
     waiters: Weak<Waiters>,
-    places: Weak<Places>,
+    awaited: Weak<dyn Awaited>,
     state: Mutex<State>,
 }
 
@@ -31,16 +39,21 @@ struct State {
 }
 
 impl Waiters {
-    /// Has `aio` complete at the end, or fail with the number of `places` that are taken.
-    pub(super) fn add(self: &Arc<Self>, places: &Arc<Places>, aio: Aio<()>) -> Aio<(), InFlight> {
+    /// Has `aio` complete with what is waited for, or fail when its time is up.
+    pub(super) fn add(
+        self: &Arc<Self>,
+        awaited: Weak<dyn Awaited>,
+        action: Action,
+        aio: Aio<()>,
+    ) -> Aio<(), InFlight> {
         let waiter = Arc::new(Waiter {
             waiters: Arc::downgrade(self),
-            places: Arc::downgrade(places),
+            awaited,
             state: Mutex::default(),
         });
         let weak = Arc::downgrade(&waiter);
         let provider: Weak<dyn Provider> = weak.clone();
-        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, Action::Stop);
+        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, action);
         waiter.state.lock().completer = Some(completer);
         self.waiters.lock().push(Arc::clone(&waiter));
         if let Some(at) = deadline.instant() {
@@ -52,11 +65,11 @@ impl Waiters {
         aio
     }
 
-    /// The end has come.
-    pub(super) fn tell_all(&self) {
+    /// What was waited for has come, or cannot come any more.
+    pub(super) fn tell_all(&self, result: impl Fn() -> Result<(), Error>) {
         let waiters = std::mem::take(&mut *self.waiters.lock());
         for waiter in waiters {
-            waiter.finish(Ok(()));
+            waiter.finish(result());
         }
     }
 
@@ -102,19 +115,19 @@ impl Provider for Waiter {
         background::run(code);
     }
 
-    /// A handler waits for its own end.
+    /// A handler waits for its own end, for example.
     fn owns_current_thread(&self) -> bool {
-        self.places
+        self.awaited
             .upgrade()
-            .is_some_and(|places| places.serves_here())
+            .is_some_and(|awaited| awaited.needs_current_thread())
     }
 }
 
 impl Expire for Waiter {
     fn expire(&self) {
         self.withdraw();
-        let left = self.places.upgrade().map_or(0, |places| places.count());
-        self.finish(Err(Error::new(ErrorKind::TimedOut).with_count(left as u64)));
+        let left = self.awaited.upgrade().map_or(0, |awaited| awaited.left());
+        self.finish(Err(Error::new(ErrorKind::TimedOut).with_count(left)));
     }
 
     fn release(self: Arc<Self>) {
