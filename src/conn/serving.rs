@@ -29,6 +29,11 @@ impl Conn {
         reader.read_request_at_once(&self.limits, patience)
     }
 
+    /// Content of a body that has arrived, into `buffer`, if that can be had without waiting or copying.
+    pub(crate) fn read_content_at_once(&self, buffer: &mut [u8]) -> Option<usize> {
+        self.handle.reader.read_content_at_once(buffer)
+    }
+
     /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
     pub(crate) fn read_request_inline(
         &self,

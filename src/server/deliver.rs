@@ -343,7 +343,7 @@ impl Exchange {
                 Ok(piece) => match left.checked_sub(piece.len() as u64) {
                     Some(rest) => {
                         left = rest;
-                        self.note_read(&piece);
+                        self.note_read(piece.len());
                     }
                     None => return false,
                 },
