@@ -169,7 +169,7 @@ impl<L: Accept> Acceptor<L> {
                     self.pause = PAUSE;
                     match room {
                         Room::Free => self.start(transport),
-                        _ => self.intake.reject(&transport, Rejection::Full),
+                        _ => self.intake.reject(Arc::new(transport), Rejection::Full),
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -1,20 +1,30 @@
 //! What becomes of a connection that was accepted: it is served, or rejected with a word.
 
 use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
 
 use super::admission::admit;
+use super::answering::last_answer;
 use super::crowd::Network;
 use super::endpoint::Options;
 use super::event::{Rejection, ServerEvent};
 use super::places::Held;
-use super::refusal::say_unavailable;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
+use crate::aio;
+use crate::conn::Conn;
+use crate::error::Peer;
+use crate::meter::{Meter, Pace};
 use crate::transport::socket::SocketTransport;
 use crate::transport::{Addr, Transport};
+
+/// How long a client may hold up others that is told why it is not served.
+const MOMENT: Duration = Duration::from_millis(5);
 
 pub(super) struct Intake {
     shared: Arc<Shared>,
@@ -54,7 +64,7 @@ impl Intake {
         let work: Work = Box::new(move || admit(&shared, &options, stay, transport));
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.shared.counters.accept_failures.add(1);
-            self.reject(&*unserved, Rejection::NoThread);
+            self.reject(unserved, Rejection::NoThread);
             return Err(error);
         }
         Ok(())
@@ -73,13 +83,30 @@ impl Intake {
     }
 
     /// Ends a connection that cannot be served, with a word where it can be understood.
-    pub(super) fn reject(&self, transport: &dyn Transport, reason: Rejection) {
+    pub(super) fn reject(&self, transport: Arc<SocketTransport>, reason: Rejection) {
+        let peer = transport.peer_addr();
+        let conn = Conn::with_shared(transport, Arc::new(Peer::of(peer.clone())));
         if self.options.begins_with_http() {
-            say_unavailable(transport);
+            self.say_unavailable(&conn);
         }
-        let _ = transport.shutdown(Shutdown::Write); // Fails when the peer is gone already.
-        transport.linger();
-        self.tell(&transport.peer_addr(), reason);
+        drop(conn);
+        self.tell(&peer, reason);
+    }
+
+    /// The answer is so short that it fits into any socket that is new.
+    fn say_unavailable(&self, conn: &Conn) {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut page = self.shared.pages.page(status, None);
+        let soon = HeaderValue::from_static("1");
+        page.headers_mut().insert(header::RETRY_AFTER, soon);
+        let pace = Pace {
+            grace: MOMENT,
+            rate: 1,
+            stall: MOMENT,
+        };
+        let meter = Arc::new(Mutex::new(Meter::new(pace)));
+        // Nobody is left to be told if this fails, too.
+        let _ = conn.write_response_inline(page, &last_answer(), &aio::Options::NONE, &meter);
     }
 
     pub(super) fn tell(&self, peer: &Addr, reason: Rejection) {

@@ -1,28 +1,8 @@
-//! Which status answers what is no request that can be served (RFC 9110 section 15.5, RFC 6585), and what is said
-//! to clients for whom there is no thread.
-
-use std::io::IoSlice;
+//! Which status answers what is no request that can be served (RFC 9110 section 15.5, RFC 6585).
 
 use http::StatusCode;
 
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Transport, Wait};
-
-/// Nothing is made for it, because it is said when the server has no room, and it fits into any socket that is new.
-const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: text/plain; charset=utf-8\r\n\
-    x-content-type-options: nosniff\r\n\
-    connection: close\r\n\
-    retry-after: 1\r\n\
-    content-length: 24\r\n\
-    \r\n\
-    503 Service Unavailable\n";
-
-/// Says that the server has no room, without waiting.
-pub(super) fn say_unavailable(transport: &dyn Transport) {
-    // Nobody is left to be told if this fails, too.
-    let _ = transport.write(&[IoSlice::new(UNAVAILABLE)], Wait::Never);
-}
 
 /// What is left to say to a client whose request could not be read; `unread` is what it has sent of it.
 /// None: nothing is to be said, because nothing was asked, or because nobody listens.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::server::error_pages::PageMaker;
 use crate::server::event::Observer;
 use crate::server::limits::ServerLimits;
 use crate::sys::waker::Waker;
@@ -56,7 +57,12 @@ fn acceptor(errors: impl IntoIterator<Item = Errno>) -> (Acceptor<Script>, Told)
             theirs.lock().push(*times);
         }
     });
-    let shared = Arc::new(Shared::new(ServerLimits::default(), observer));
+    let shared = Arc::new(Shared::new(
+        ServerLimits::default(),
+        observer,
+        PageMaker::default(),
+        None,
+    ));
     let control = Control::new().expect("a descriptor");
     shared.lifecycle.acceptor_begins(&control);
     let script = Script::new(errors);
