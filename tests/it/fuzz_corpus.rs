@@ -67,7 +67,7 @@ fn whole_exchanges() {
 /// Each beginning costs four conversations, and the whole files matter most.
 #[test]
 fn whole_conversations() {
-    run_beginnings("conversation", 16, fuzz::conversation);
+    run_beginnings("conversation", 6, fuzz::conversation);
 }
 
 /// What becomes of the files when they are cut, mixed and spoilt at random. `HTTP_AIO_STORM_SECONDS` says for how
