@@ -7,9 +7,11 @@ mod exchange;
 mod framing;
 mod head;
 mod limits;
+mod proxies;
 mod random;
 
 pub use self::chunked::chunked;
 pub use self::exchange::exchange;
 pub use self::framing::framing;
 pub use self::head::head;
+pub use self::proxies::proxies;
