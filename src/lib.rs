@@ -109,7 +109,7 @@
 //! None by default.
 //!
 //! * `tls` adds `rustls` and connections over TLS: `https` in [`Client`], `Conn::connect_tls`,
-//!   `Conn::tls_client`, `Conn::tls_server`, and the module `tls`.
+//!   `Conn::tls_client`, `Conn::tls_server`, `Endpoint::tls`, and the module `tls`.
 //! * `test-util` opens two modules for tests: `transport`, the trait below a connection, and `testing`,
 //!   a transport in memory with faults. They are outside the semver promise.
 

@@ -67,39 +67,29 @@ pub(crate) fn conventional(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> b
 fn elements<'a>(
     lines: impl Iterator<Item = &'a HeaderValue>,
 ) -> impl Iterator<Item = Option<&'a str>> {
-    lines.flat_map(|line| {
-        let text = line.to_str().ok();
-        let unreadable = text.is_none().then_some(None);
-        unreadable
-            .into_iter()
-            .chain(text.into_iter().flat_map(from_the_right).map(Some))
-    })
+    let elements = lines.flat_map(|line| from_the_right(line.as_bytes()));
+    elements.map(|element| std::str::from_utf8(element).ok())
 }
 
 /// Splits at commas that are not between quotes, as seen from the right.
-fn from_the_right(text: &str) -> impl Iterator<Item = &str> {
+fn from_the_right(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
-    std::iter::from_fn(move || {
+    let elements = std::iter::from_fn(move || {
         let text = rest?;
         let mut is_quoted = false;
-        let comma = text.bytes().rposition(|byte| {
+        let comma = text.iter().rposition(|&byte| {
             is_quoted ^= byte == b'"';
             byte == b',' && !is_quoted
         });
-        let element = match comma {
-            Some(at) => {
-                rest = Some(&text[..at]);
-                &text[at + 1..]
-            }
-            None => {
-                rest = None;
-                text
-            }
+        let (before, element) = match comma {
+            Some(at) => (Some(&text[..at]), &text[at + 1..]),
+            None => (None, text),
         };
-        Some(element.trim_matches([' ', '\t']))
-    })
+        rest = before;
+        Some(element.trim_ascii())
+    });
     // RFC 9110 section 5.6.1: empty elements are none.
-    .filter(|element| !element.is_empty())
+    elements.filter(|element| !element.is_empty())
 }
 
 /// One element of `Forwarded`.
@@ -260,6 +250,7 @@ mod tests {
     #[test]
     fn a_quote_of_the_client_does_not_swallow_what_a_proxy_adds() {
         check(&["for=\"6.6.6.6, for=192.0.2.1"], "192.0.2.1:0 - -");
+        check(&["for=\u{e9}, for=192.0.2.1"], "192.0.2.1:0 - -");
         check(
             &["for=\"6.6.6.6, for=\"[2001:db8::1]\", for=10.0.0.2"],
             "[2001:db8::1]:0 - -",

@@ -304,6 +304,7 @@ impl<L: Accept> Acceptor<L> {
 
 impl Drop for Presence {
     fn drop(&mut self) {
+        drop(self.control.end()); // Whoever still asks for the listener is not to wait for it.
         self.lifecycle.acceptor_ended(&self.control);
     }
 }

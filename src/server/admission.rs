@@ -3,10 +3,12 @@
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::arrival::Arrival;
 use super::endpoint::{Options, ProxyHeader};
 use super::event::ServerEvent;
+use super::lifecycle::Phase;
 use super::serve::serve;
 use super::shared::Shared;
 use super::stay::Stay;
@@ -17,6 +19,9 @@ use crate::proto::proxy_header::{self, Malformed, Progress, Source};
 use crate::transport::socket::SocketTransport;
 use crate::transport::{Transport, Wait, moved_nothing};
 
+/// How long the handshakes may take that are under way when the server stops.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
 /// Serves a connection, once it has begun as the endpoint wants it. Its stay is over when what is returned is
 /// dropped.
 pub(super) fn admit(
@@ -26,9 +31,9 @@ pub(super) fn admit(
     transport: Arc<SocketTransport>,
 ) -> Arc<Stay> {
     let peer = transport.peer_addr();
-    let deadline = Deadline::after(shared.limits.handshake);
+    let mut clock = Clock::start(shared);
     // Code of the user's takes part: it chooses certificates and judges them.
-    let begun = catch_unwind(AssertUnwindSafe(|| begin(options, transport, deadline)));
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(options, transport, &mut clock)));
     let begun = begun.unwrap_or_else(|_| {
         let detail = "the configuration of TLS panicked";
         Err(Error::new(ErrorKind::Abandoned).with_detail(detail))
@@ -53,13 +58,13 @@ pub(super) fn admit(
 fn begin(
     options: &Options,
     transport: Arc<SocketTransport>,
-    deadline: Deadline,
+    clock: &mut Clock<'_>,
 ) -> Result<(Conn, Option<SocketAddr>), Error> {
     let peer = Arc::new(Peer::of(transport.peer_addr()));
     let source = match options.proxy_header {
         ProxyHeader::Never => None,
         ProxyHeader::Always => {
-            let header = read_proxy_header(&transport, deadline);
+            let header = read_proxy_header(&transport, clock);
             header.map_err(|error| {
                 let _ = transport.shutdown(Shutdown::Write); // Fails when the peer is gone already.
                 transport.linger();
@@ -69,7 +74,7 @@ fn begin(
     };
     #[cfg(feature = "tls")]
     if let Some(cell) = &options.tls {
-        return Ok((secure(transport, peer, cell.config(), deadline)?, source));
+        return Ok((secure(transport, peer, cell.config(), clock)?, source));
     }
     Ok((Conn::with_shared(transport, peer), source))
 }
@@ -77,12 +82,12 @@ fn begin(
 /// Takes a PROXY header off the stream, and not a byte more.
 fn read_proxy_header(
     transport: &SocketTransport,
-    deadline: Deadline,
+    clock: &mut Clock<'_>,
 ) -> Result<Option<SocketAddr>, Error> {
     let mut header = vec![0; proxy_header::MOST + 1];
     let mut taken = 0;
     loop {
-        let there = match transport.show(&mut header[taken..], time_left(deadline)?) {
+        let there = match transport.show(&mut header[taken..], clock.left()?) {
             Ok(0) => return Err(Error::end_of_stream()),
             Ok(count) => taken + count,
             Err(error) if moved_nothing(&error) => continue,
@@ -103,22 +108,46 @@ fn read_proxy_header(
     }
 }
 
-/// How long the next call may take.
-fn time_left(deadline: Deadline) -> Result<Wait, Error> {
-    deadline.wait().ok_or_else(|| ErrorKind::TimedOut.into())
-}
-
 #[cfg(feature = "tls")]
 fn secure(
     transport: Arc<dyn Transport>,
     peer: Arc<Peer>,
     config: Arc<rustls::ServerConfig>,
-    deadline: Deadline,
+    clock: &mut Clock<'_>,
 ) -> Result<Conn, Error> {
     use crate::error::Action;
     use crate::transport::tls::{Role, handshake};
-    match handshake(transport, Role::Server(config), || time_left(deadline)) {
+    match handshake(transport, Role::Server(config), || clock.left()) {
         Ok(transport) => Ok(Conn::with(transport, peer)),
         Err(error) => Err(error.during(Action::Handshake).with_peer(|| Some(peer))),
+    }
+}
+
+/// How long all of it may take, and less once the server stops: nobody has asked for anything yet.
+struct Clock<'a> {
+    shared: &'a Shared,
+    deadline: Deadline,
+    phase: Phase,
+}
+
+impl<'a> Clock<'a> {
+    fn start(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            deadline: Deadline::after(shared.limits.handshake),
+            phase: Phase::Open,
+        }
+    }
+
+    /// How long the next call may take.
+    fn left(&mut self) -> Result<Wait, Error> {
+        let phase = self.shared.lifecycle.phase();
+        if phase != self.phase {
+            self.phase = phase;
+            self.deadline = self.deadline.earlier(Deadline::after(LAST_CHANCE));
+        }
+        self.deadline
+            .wait()
+            .ok_or_else(|| ErrorKind::TimedOut.into())
     }
 }

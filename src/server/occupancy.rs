@@ -8,6 +8,7 @@ use super::crowd::{Crowd, Network};
 use super::places::{Held, Wait};
 use crate::aio::Canceler;
 use crate::sys::waker::Waker;
+use crate::transport::Transport;
 
 /// How long a connection that was just accepted is not asked to leave, at first. Halved again and again, it
 /// comes to twice as much.
@@ -61,6 +62,16 @@ impl Default for Occupancy {
             leaving: 0,
             grace: GRACE,
             claimants: Vec::new(),
+        }
+    }
+}
+
+impl Entry {
+    /// What its handshake is made over, while it is.
+    pub(super) fn beginning(&self) -> Option<Arc<dyn Transport>> {
+        match &self.held {
+            Some(Held::Transport(transport)) => Some(Arc::clone(transport)),
+            Some(Held::Conn(_)) | None => None,
         }
     }
 }

@@ -25,7 +25,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::crowd::Network;
-use super::occupancy::{GRACE, Occupancy, Presence};
+use super::occupancy::{Entry, GRACE, Occupancy, Presence};
 use super::waiters::Awaited;
 use crate::aio::Canceler;
 use crate::conn::Conn;
@@ -181,7 +181,10 @@ impl Places {
             entry.presence = Presence::Asked;
         }
         state.leaving = 0;
+        let all: Vec<_> = state.places.values().filter_map(Entry::beginning).collect();
         drop(state);
+        // They look at the clock again.
+        all.iter().for_each(|transport| transport.wake_reader());
         for canceler in waits.values().chain(first_waits.values()) {
             canceler.cancel();
         }

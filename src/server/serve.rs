@@ -93,7 +93,8 @@ impl Service<'_> {
     fn wait(&mut self) -> Option<Request<()>> {
         let limits = &self.shared.limits;
         let since = Instant::now();
-        if !self.shared.lifecycle.is_stopping() {
+        // One that was just accepted has asked already, or is about to.
+        if self.served == 0 || !self.shared.lifecycle.is_stopping() {
             let patience = MOMENT.min(if self.served == 0 {
                 limits.silence
             } else {

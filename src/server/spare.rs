@@ -110,7 +110,11 @@ fn run(first: Work, next: &Receiver<Work>, idle: &AtomicUsize) {
                 Ok(work) => break work,
                 // Otherwise there is work for it on the way.
                 Err(RecvTimeoutError::Timeout) if !take_one(idle) => {}
-                Err(_) => return,
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    take_one(idle);
+                    return;
+                }
             }
         };
     }

@@ -60,6 +60,11 @@ fn framings() {
 }
 
 #[test]
+fn what_proxies_say() {
+    run("proxies", fuzz::proxies);
+}
+
+#[test]
 fn whole_exchanges() {
     run("exchange", fuzz::exchange);
 }

@@ -12,6 +12,9 @@ pub(super) fn is_line_end(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
+/// Most lines of a head for which room is made before they are looked at.
+const USUAL_LINES: usize = 128;
+
 /// Room for the lines of a head, which the parser fills from the front.
 pub(super) type HeaderLines<'a> = SmallVec<[MaybeUninit<httparse::Header<'a>>; 64]>;
 
@@ -22,7 +25,8 @@ pub(super) fn make_room(lines: &mut HeaderLines<'_>, input: &[u8], limits: &Limi
 }
 
 pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    // The map panics if it is to have more room than it can; and lines may share their names.
+    let mut headers = HeaderMap::with_capacity(lines.len().min(USUAL_LINES));
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;

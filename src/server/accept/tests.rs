@@ -94,6 +94,20 @@ fn a_listener_that_is_gone_ends_its_thread() {
 }
 
 #[test]
+fn whoever_asks_for_a_listener_does_not_wait_for_one_that_is_gone() {
+    let (acceptor, _) = acceptor([]);
+    let control = Arc::clone(&acceptor.shared.lifecycle.acceptors()[0]);
+    let (early, given) = crossbeam_channel::bounded(1);
+    control.ask(early);
+    assert!(control.is_asked());
+    drop(acceptor); // There was no thread for it.
+    assert!(given.recv().is_err());
+    let (late, given) = crossbeam_channel::bounded(1);
+    control.ask(late);
+    assert!(given.recv().is_err());
+}
+
+#[test]
 fn without_descriptors_it_sleeps_and_tells_ever_more_seldom() {
     let (mut acceptor, told) = acceptor(vec![Errno::MFILE; 20]);
     let mut pauses = Vec::new();

@@ -8,6 +8,7 @@ mod exchange;
 mod framing;
 mod head;
 mod limits;
+mod proxies;
 mod random;
 
 pub use self::chunked::chunked;
@@ -15,3 +16,4 @@ pub use self::conversation::conversation;
 pub use self::exchange::exchange;
 pub use self::framing::framing;
 pub use self::head::head;
+pub use self::proxies::proxies;

@@ -4,6 +4,10 @@ use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+#[cfg(feature = "test-util")]
+use http_aio::http::Request;
+#[cfg(feature = "test-util")]
+use http_aio::testing::memory::Faults;
 use http_aio::{Answered, Endpoint, Error, Exchange, get};
 
 use super::*;
@@ -183,6 +187,59 @@ fn a_peer_that_has_gone_silently_is_found_out() {
         socket.tcp_keepalive_time().unwrap(),
         Duration::from_secs(60)
     );
+}
+
+#[test]
+fn a_server_shows_its_state() {
+    let (go, goes) = gate();
+    let (entered, enters) = gate();
+    let host = Host::new(|server| {
+        let held = move |_: &mut Exchange| {
+            entered.send(()).unwrap();
+            receive(&goes);
+            "done"
+        };
+        server.route("/held", get(held)).unwrap();
+    });
+    let shows = |what: [usize; 5]| {
+        let names = ["listeners", "connections", "waiting", "threads", "spare"];
+        wait_until("it shows that", || {
+            names.map(|name| host.shows(name)) == what
+        });
+    };
+    shows([1, 0, 0, 0, 0]);
+    let mut busy = host.visit();
+    busy.ask("GET", "/held");
+    receive(&enters);
+    let mut idle = host.visit();
+    assert_eq!(idle.get("/").status, 404);
+    shows([1, 2, 1, 2, 0]);
+    idle.leave();
+    shows([1, 1, 0, 2, 1]);
+    assert!(format!("{:?}", host.server).contains("phase: Open"));
+    go.send(()).unwrap();
+    assert_eq!(busy.reply().text(), "done");
+    host.stop();
+    shows([0, 0, 0, 0, 0]);
+}
+
+#[cfg(feature = "test-util")]
+#[test]
+fn a_connection_in_memory_is_served() {
+    let host = Host::new(|server| {
+        let tell = |x: &mut Exchange| format!("{} {} {:?}", x.client_addr(), x.scheme(), x.host());
+        server.route("/", get(tell)).unwrap();
+    });
+    let (conn, peer) = memory_pair(1 << 20, Faults::none());
+    let server = host.server.clone();
+    let serving = thread::spawn(move || server.serve(conn));
+    let client = Conn::from_transport(peer);
+    let request = Request::get("http://own.example/").body(()).unwrap();
+    let answer = settle(client.transact(Aio::new().timeout(PATIENCE), request)).unwrap();
+    assert_eq!(answer.body(), "unknown http Some(\"own.example\")");
+    drop(client);
+    join(serving);
+    host.stop();
 }
 
 #[test]

@@ -140,6 +140,32 @@ fn a_streamed_answer_and_a_body_under_way_are_finished() {
 }
 
 #[test]
+fn one_that_was_just_accepted_may_still_ask() {
+    in_time(|| {
+        let (handler, enters, go) = held();
+        let host = Host::new(|server| {
+            server.route("/", get(|_| "hello")).unwrap();
+            server.route("/held", get(handler)).unwrap();
+        });
+        let mut busy = host.visit();
+        busy.ask("GET", "/held");
+        receive(&enters);
+        let draining = host.server.drain(Aio::new().timeout(PATIENCE));
+        let mut late = host.visit_over(Family::Unix);
+        let _ = std::io::Write::write_all(&mut late.peer, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        let got = String::from_utf8(late.peer.drain().bytes).unwrap();
+        late.leave();
+        go.send(()).unwrap();
+        assert_eq!(busy.reply().text(), "done");
+        settle(draining).unwrap();
+        match got.ends_with("\r\n\r\nhello") {
+            true => Ok(()),
+            false => Err(format!("it was too late: {got}")),
+        }
+    });
+}
+
+#[test]
 fn those_in_the_queue_of_the_listener_are_served() {
     let (handler, enters, go) = held();
     let host = Host::with(ServerLimits::default().connections(1), |server| {

@@ -154,6 +154,16 @@ fn a_close_ends_handshakes() {
 }
 
 #[test]
+fn a_drain_does_not_wait_long_for_handshakes() {
+    let limits = ServerLimits::default().handshake(10 * PATIENCE);
+    let (host, address) = secured(limits, server_config_with_tickets());
+    let mut silent = Peer::from(TcpStream::connect(address).unwrap());
+    host.wait_for_connections(1);
+    host.stop();
+    assert_eq!(silent.drain().bytes, b"");
+}
+
+#[test]
 fn a_hijacked_connection_carries_plaintext() {
     let (host, address) = secured(ServerLimits::default(), server_config_with_tickets());
     let (give, given) = gate_of();
