@@ -3,7 +3,9 @@
 //! server has counted is what its clients have got; and nothing is left of it.
 
 mod acts;
+mod answer;
 mod asked;
+mod hearing;
 mod ledger;
 mod visit;
 

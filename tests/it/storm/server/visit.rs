@@ -1,16 +1,18 @@
 //! The clients.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use socket2::SockRef;
 
+use super::answer::{Answer, Taken};
 use super::asked::{Act, Asked};
+use super::hearing::{End, Hearing};
 use super::ledger::{Ledger, Reach, Seen};
 use super::{Sky, Stop};
 use crate::support::{Dice, PATIENCE, join};
@@ -28,7 +30,7 @@ pub(super) struct Guest {
 
 /// How a visit ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leave {
+pub(super) enum Leave {
     /// Ends its stream behind the last request, and waits for the end of the other.
     HalfClose,
     /// Says so in its last request.
@@ -61,7 +63,7 @@ impl Leave {
         }
     }
 
-    fn is_early(self) -> bool {
+    pub(super) fn is_early(self) -> bool {
         matches!(self, Self::Reset | Self::Gone)
     }
 }
@@ -321,201 +323,4 @@ fn send(
             let _ = output.shutdown(Shutdown::Write);
         }
     })
-}
-
-/// How a client has come to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    OfStream,
-    Reset,
-    /// Everything was answered.
-    Enough,
-    /// It did not want to hear more.
-    Left,
-}
-
-/// A client that reads.
-struct Hearing<'a> {
-    stream: &'a TcpStream,
-    asked: &'a [Asked],
-    leave: Leave,
-    /// Told of each answer.
-    told: Option<Sender<()>>,
-    buffer: Vec<u8>,
-    /// The next answer begins here.
-    at: usize,
-    answers: usize,
-    end: End,
-}
-
-impl<'a> Hearing<'a> {
-    fn new(stream: &'a TcpStream, asked: &'a [Asked], leave: Leave, told: Sender<()>) -> Self {
-        Self {
-            stream,
-            asked,
-            leave,
-            told: Some(told),
-            buffer: Vec::new(),
-            at: 0,
-            answers: 0,
-            end: End::OfStream,
-        }
-    }
-
-    fn hear(&mut self, dice: &mut Dice) {
-        let is_slow = dice.roll(4) == 0;
-        let mut piece = vec![0; if is_slow { 4 << 10 } else { 256 << 10 }];
-        let most = match self.leave.is_early() {
-            true => dice.roll(100_000) as usize,
-            false => usize::MAX,
-        };
-        let patience = Duration::from_micros(1 + dice.roll(5_000));
-        if self.leave.is_early() {
-            let _ = self.stream.set_read_timeout(Some(patience));
-        }
-        while self.buffer.len() < most {
-            let mut stream = self.stream;
-            match stream.read(&mut piece) {
-                Ok(0) => {
-                    self.told = None;
-                    return;
-                }
-                Ok(count) => self.buffer.extend_from_slice(&piece[..count]),
-                Err(_) if self.leave.is_early() => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
-                    self.told = None;
-                    self.end = End::Reset;
-                    return;
-                }
-                Err(error) => panic!(
-                    "{error}, after {} of {:?}, {:?}",
-                    self.answers, self.asked, self.leave
-                ),
-            }
-            self.count();
-            if self.answers == self.asked.len()
-                && self.leave == Leave::Satisfied
-                && self.end == End::OfStream
-            {
-                let is_tunnel = self.asked.iter().any(Asked::is_uncounted);
-                if !is_tunnel {
-                    self.end = End::Enough;
-                    self.told = None;
-                    return;
-                }
-            }
-            if is_slow && dice.roll(4) == 0 {
-                thread::sleep(Duration::from_micros(dice.roll(300)));
-            }
-        }
-        self.end = End::Left;
-        self.told = None;
-    }
-
-    fn count(&mut self) {
-        while let Some(one) = self.asked.get(self.answers) {
-            let Taken::Whole(_, size) = Answer::take(&self.buffer[self.at..], one, false) else {
-                return;
-            };
-            self.at += size;
-            self.answers += 1;
-            if let Some(told) = &self.told {
-                let _ = told.send(());
-            }
-        }
-    }
-}
-
-/// An answer, as it came.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    id: Option<u64>,
-    closes: bool,
-    has_continued: bool,
-    content: Vec<u8>,
-    /// Without what is interim.
-    bytes: u64,
-}
-
-enum Taken {
-    /// And how long it is, with what is interim before it.
-    Whole(Answer, usize),
-    /// So many bytes of it, without what is interim.
-    Part(u64),
-}
-
-impl Answer {
-    fn take(bytes: &[u8], one: &Asked, has_ended: bool) -> Taken {
-        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let final_one = bytes.strip_prefix(CONTINUE);
-        let has_continued = final_one.is_some();
-        let final_one = final_one.unwrap_or(bytes);
-        let interim = bytes.len() - final_one.len();
-        let part = Taken::Part(final_one.len() as u64);
-        let mut lines = [httparse::EMPTY_HEADER; 32];
-        let mut head = httparse::Response::new(&mut lines);
-        let size = match head.parse(final_one) {
-            Ok(httparse::Status::Complete(size)) => size,
-            Ok(httparse::Status::Partial) => return part,
-            Err(error) => panic!("{error}: {}", String::from_utf8_lossy(final_one)),
-        };
-        let status = head.code.unwrap_or_default();
-        let field = |name: &str| {
-            let line = head
-                .headers
-                .iter()
-                .find(|line| line.name.eq_ignore_ascii_case(name));
-            line.map(|line| String::from_utf8_lossy(line.value).into_owned())
-        };
-        let length = field("content-length").map(|length| length.parse::<usize>().unwrap());
-        let id = field("x-id").and_then(|id| id.parse().ok());
-        // What is said to half a head knows nothing of its method.
-        let is_head = one.is_head && id.is_some();
-        let closes = field("connection").as_deref() == Some("close");
-        let content = &final_one[size..];
-        let (content, framed) = match length {
-            _ if is_head || matches!(status, 204 | 304) => (Vec::new(), 0),
-            _ if status == 101 => (Vec::new(), content.len()),
-            Some(length) if content.len() >= length => (content[..length].to_vec(), length),
-            Some(_) => return part,
-            None if field("transfer-encoding").is_some() => match unchunked(content) {
-                Some(unchunked) => unchunked,
-                None => return part,
-            },
-            None if has_ended => (content.to_vec(), content.len()),
-            None => return part,
-        };
-        if status == 101 && !one.answer().starts_with(&final_one[size..]) {
-            panic!("{one:?}: other bytes came back");
-        }
-        let answer = Self {
-            status,
-            id,
-            closes: closes || status == 101,
-            has_continued,
-            content,
-            bytes: (size + framed) as u64,
-        };
-        Taken::Whole(answer, interim + size + framed)
-    }
-}
-
-/// The content of a chunked body, and how long that was.
-fn unchunked(mut bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let whole = bytes.len();
-    let mut content = Vec::new();
-    loop {
-        let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(bytes) else {
-            return None;
-        };
-        let end = line + size as usize;
-        let chunk = bytes.get(line..end)?;
-        bytes = bytes.get(end..)?.strip_prefix(b"\r\n")?;
-        content.extend_from_slice(chunk);
-        if size == 0 {
-            return Some((content, whole - bytes.len()));
-        }
-    }
 }
