@@ -1,6 +1,7 @@
 //! The scatter/gather vector of a write: what is left of it, and how much of that one call takes.
 
 use std::io::IoSlice;
+use std::slice;
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
@@ -17,11 +18,18 @@ pub(crate) type Slices<'a> = SmallVec<[IoSlice<'a>; 64]>;
 /// a call that offers only empty slices returns zero, which must not be taken for an end.
 #[derive(Debug, Default)]
 pub(crate) struct Bufs {
-    list: SmallVec<[Bytes; 1]>,
-    first: usize,
-    /// Those from here on are held back.
-    shown: usize,
+    list: List,
+    /// So many of the last ones are held back.
+    held_back: usize,
     remaining: u64,
+}
+
+/// The last buffer comes first here, so that the front is taken off at the end of the list.
+#[derive(Debug)]
+enum List {
+    /// The usual case, without an allocation.
+    One(Bytes),
+    Many(Vec<Bytes>),
 }
 
 impl Bufs {
@@ -31,43 +39,42 @@ impl Bufs {
 
     /// Whether nothing is left, also of what is held back.
     pub(crate) fn is_empty(&self) -> bool {
-        self.first == self.list.len()
+        self.list.as_slice().is_empty()
     }
 
     /// Buffers that are left.
     pub(crate) fn len(&self) -> usize {
-        self.shown - self.first
+        self.shown().len()
+    }
+
+    fn shown(&self) -> &[Bytes] {
+        &self.list.as_slice()[self.held_back..]
     }
 
     /// Appends what is left to `slices`, as `gather` does.
     pub(crate) fn gather<'a>(&'a self, slices: &mut Slices<'a>, budget: usize) -> usize {
-        gather(
-            self.list[self.first..self.shown].iter().map(|b| &b[..]),
-            slices,
-            budget,
-        )
+        gather(self.shown().iter().rev().map(|b| &b[..]), slices, budget)
     }
 
     /// Holds back all but the first `count` buffers. Before anything is consumed.
     pub(crate) fn show(&mut self, count: usize) {
-        self.shown = count.min(self.list.len());
-        self.remaining = sum(&self.list[..self.shown]);
+        self.held_back = self.list.as_slice().len().saturating_sub(count);
+        self.remaining = sum(self.shown());
     }
 
     /// Adds another buffer behind the last. Before anything is consumed or held back.
     pub(crate) fn push(&mut self, buffer: Bytes) {
         if !buffer.is_empty() {
             self.remaining += buffer.len() as u64;
-            self.list.push(buffer);
-            self.shown += 1;
+            self.list.push_last(buffer);
         }
     }
 
     /// Puts another buffer in the place of the first. Before anything is consumed.
     pub(crate) fn replace_first(&mut self, other: Bytes) {
-        if let Some(first) = self.list.first_mut() {
+        if let Some(first) = self.list.as_mut_slice().last_mut() {
             *first = other;
-            self.remaining = sum(&self.list[..self.shown]);
+            self.remaining = sum(self.shown());
         }
     }
 
@@ -75,20 +82,61 @@ impl Bufs {
     /// memory of a buffer is let go as soon as the buffer is used up.
     pub(crate) fn advance(&mut self, count: usize) -> usize {
         let mut left = count;
-        while left > 0 && self.first < self.shown {
-            let buffer = &mut self.list[self.first];
+        while left > 0 {
+            let Some(buffer) = self.list.as_mut_slice()[self.held_back..].last_mut() else {
+                break;
+            };
             let step = left.min(buffer.len());
             left -= step;
             buffer.advance(step);
             if buffer.is_empty() {
-                let used = std::mem::take(buffer);
-                self.first += 1;
+                let used = self.list.pop_first();
                 guard(|| drop(used));
             }
         }
         let consumed = count - left;
         self.remaining -= consumed as u64;
         consumed
+    }
+}
+
+impl List {
+    fn as_slice(&self) -> &[Bytes] {
+        match self {
+            Self::One(buffer) => slice::from_ref(buffer),
+            Self::Many(buffers) => buffers,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Bytes] {
+        match self {
+            Self::One(buffer) => slice::from_mut(buffer),
+            Self::Many(buffers) => buffers,
+        }
+    }
+
+    fn pop_first(&mut self) -> Option<Bytes> {
+        match self {
+            Self::One(buffer) => {
+                let buffer = std::mem::take(buffer);
+                *self = Self::default();
+                Some(buffer)
+            }
+            Self::Many(buffers) => buffers.pop(),
+        }
+    }
+
+    fn push_last(&mut self, buffer: Bytes) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![buffer, std::mem::take(first)]),
+            Self::Many(buffers) => buffers.insert(0, buffer),
+        }
+    }
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self::Many(Vec::new())
     }
 }
 
@@ -120,7 +168,7 @@ fn sum(buffers: &[Bytes]) -> u64 {
 /// What a buffer is made of may be a type of the user's.
 impl Drop for Bufs {
     fn drop(&mut self) {
-        for buffer in self.list.drain(self.first..) {
+        while let Some(buffer) = self.list.pop_first() {
             guard(|| drop(buffer));
         }
     }
@@ -128,16 +176,28 @@ impl Drop for Bufs {
 
 impl FromIterator<Bytes> for Bufs {
     fn from_iter<I: IntoIterator<Item = Bytes>>(buffers: I) -> Self {
-        let list: SmallVec<[Bytes; 1]> = buffers
-            .into_iter()
-            .filter(|buffer| !buffer.is_empty())
-            .collect();
-        let (shown, remaining) = (list.len(), sum(&list));
+        let buffers = buffers.into_iter().filter(|buffer| !buffer.is_empty());
+        let list: List = buffers.collect();
         Self {
+            remaining: sum(list.as_slice()),
             list,
-            first: 0,
-            shown,
-            remaining,
+            held_back: 0,
+        }
+    }
+}
+
+impl FromIterator<Bytes> for List {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(buffers: I) -> Self {
+        let mut buffers = buffers.into_iter().fuse();
+        match (buffers.next(), buffers.next()) {
+            (None, _) => Self::default(),
+            (Some(only), None) => Self::One(only),
+            (Some(first), Some(second)) => {
+                let mut list = vec![first, second];
+                list.extend(buffers);
+                list.reverse();
+                Self::Many(list)
+            }
         }
     }
 }

@@ -33,8 +33,6 @@ use self::slot::Slot;
 pub(crate) use self::state::Interruption;
 pub use self::written::Written;
 use crate::bufs::Bufs;
-#[cfg(doc)]
-use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::Error;
@@ -54,11 +52,11 @@ use crate::error::{Action, ErrorKind};
 ///
 /// # Dropping one in flight
 ///
-/// A read that nobody can receive would take bytes that nobody gets. So dropping the aio of a [`Conn`]'s
-/// read, in flight, cancels it, in whatever way it is dropped: with its handle, with the `Err` of a
-/// [`wait_timeout`](Self::wait_timeout), or as the branch of a `select` that has lost. It takes nothing, and
-/// what arrives is for the next read. One that has completed has taken its bytes already: ask
-/// [`is_done`](Self::is_done) before the drop if they matter, or keep the aio and wait for it later.
+/// A read that nobody can receive would take bytes that nobody gets. So dropping the aio of a
+/// [`Conn`](crate::Conn)'s read, in flight, cancels it, in whatever way it is dropped: with its handle, with
+/// the `Err` of a [`wait_timeout`](Self::wait_timeout), or as the branch of a `select` that has lost. It
+/// takes nothing, and what arrives is for the next read. One that has completed has taken its bytes already:
+/// ask [`is_done`](Self::is_done) before the drop if they matter, or keep the aio and wait for it later.
 ///
 /// Everything else is *detached*: a write, an exchange, a connect, a `shutdown` goes on, because what it has
 /// begun must not be left in the middle.

@@ -11,6 +11,10 @@ mod read;
 
 pub(crate) mod exchange;
 
+mod transact;
+
+mod body;
+
 mod io;
 
 mod forward;
@@ -33,16 +37,18 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+pub use self::body::Body;
+pub(crate) use self::body::Keeper;
 pub(crate) use self::exchange::{AnswerBody, Check, Terms};
+pub(crate) use self::forward::Metering;
 pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::{Dependents, Link};
 pub use self::parts::Parts;
 use self::queue::{EndReason, Half};
-pub use self::read::Body;
+pub(crate) use self::read::HeadClock;
 use self::read::Reader;
 pub(crate) use self::read::unsolicited;
-pub(crate) use self::read::{HeadClock, Keeper};
 use self::thread::Owner;
 use self::write::Writer;
 use crate::aio::Provider;
@@ -199,53 +205,6 @@ impl Conn {
     /// Our own address.
     pub fn local_addr(&self) -> Addr {
         self.handle.link.transport.local_addr()
-    }
-
-    /// Whether another exchange can follow: nothing is in flight, both directions are between two
-    /// messages, none of which asked for the connection to close (RFC 9112 section 9.3) or, having no
-    /// body, was unclear about that (a 204 with a length, for example), and nothing has come from the
-    /// peer that was not asked for, its end of stream included.
-    pub fn is_reusable(&self) -> bool {
-        exchange::is_reusable(self)
-    }
-
-    /// Whether another message may follow those that were read and written so far: none of them announced
-    /// the close (`Connection: close`, HTTP/1.0 without `keep-alive`; RFC 9112 section 9.3) or upgraded
-    /// the connection, and it has not ended on this side. It is the question of a server, after a response:
-    /// unlike [`is_reusable`](Self::is_reusable), it does not mind a request that has arrived already.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::http::{Request, Response};
-    /// use http_aio::{Aio, Conn};
-    /// use std::os::unix::net::UnixStream;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (client, server) = UnixStream::pair()?;
-    /// let (client, server) = (Conn::from(client), Conn::from(server));
-    /// client.write_request(Aio::new(), Request::get("http://h/").body(())?);
-    /// let last = Request::get("http://h/").header("connection", "close").body(())?;
-    /// client.write_request(Aio::new(), last);
-    ///
-    /// let mut served = 0;
-    /// while server.persists() {
-    ///     server.read_request(Aio::new()).wait()?;
-    ///     server.write_response(Aio::new(), Response::new("hello")).wait()?;
-    ///     served += 1;
-    /// }
-    /// assert_eq!(served, 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "keep_alive")]
-    pub fn persists(&self) -> bool {
-        exchange::persists(self)
-    }
-
-    /// As `is_reusable`, but for what only the socket knows; and nobody has it but these handles.
-    pub(crate) fn is_poolable(&self, handles: usize) -> bool {
-        exchange::is_poolable(self, handles)
     }
 }
 

@@ -110,7 +110,7 @@ impl Conn {
             Action::WriteResponse,
         );
         let job = WriteJob::new(Parcel::vector(content), deadline, completer);
-        let job = job.metered_by(Arc::clone(meter));
+        let job = job.observed_by(Arc::<Mutex<Meter>>::clone(meter));
         let handling = self
             .handle
             .writer

@@ -15,6 +15,7 @@ mod deliver;
 mod error_pages;
 mod event;
 mod exchange;
+mod forward;
 mod handler;
 mod late;
 mod lifecycle;

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::Exchange;
 use super::state::{Event, Write};
+use super::{AnswerBody, Exchange};
 use crate::aio::habit::Hold;
 use crate::aio::{Aio, Interruption, Provider};
 use crate::background;
@@ -13,7 +13,7 @@ use crate::conn::write::{Content, Parcel, Until, WriteJob};
 use crate::error::Action;
 use crate::timer::{self, Expire};
 
-impl Exchange {
+impl<B: AnswerBody> Exchange<B> {
     /// The head is out. The body waits for the server to say 100 (Continue), but not for long.
     pub(super) fn wait_for_continue(&self) {
         let Some(at) = Instant::now().checked_add(self.limits.continue_wait) else {
@@ -81,7 +81,7 @@ impl Exchange {
 }
 
 /// The server has not said in time whether it wants the body, so the body is sent.
-impl Expire for Exchange {
+impl<B: AnswerBody> Expire for Exchange<B> {
     fn expire(&self) {
         self.handle(Event::BodyReleased);
     }

@@ -29,7 +29,6 @@ mod ready;
 mod recipient;
 mod state;
 mod submit;
-mod transact;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -40,7 +39,6 @@ use http::{Response, StatusCode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub(crate) use self::ready::{is_poolable, is_reusable, persists};
 pub(crate) use self::recipient::AnswerBody;
 use self::recipient::Recipient;
 use self::state::{Event, HeldBody, Progress, Steps, WriteEnd};
@@ -49,7 +47,7 @@ use super::close;
 use super::ledger::NO_NUMBER;
 use super::queue::{EndReason, Half};
 use super::read::{AnswerObserver, Reader};
-use super::write::{RequestObserver, Writer};
+use super::write::{WriteObserver, Writer};
 use crate::aio::{Canceler, Operation, Provider, Written};
 use crate::background::UserCode;
 use crate::bufs::Bufs;
@@ -58,7 +56,7 @@ use crate::error::{Error, ErrorKind, Peer};
 use crate::proto::limits::Limits;
 use crate::timer::Alarm;
 
-pub(crate) struct Exchange {
+pub(crate) struct Exchange<B: AnswerBody> {
     writer: Arc<Half<Writer>>,
     reader: Arc<Half<Reader>>,
     /// The number of the request, while it is out or about to be.
@@ -76,13 +74,13 @@ pub(crate) struct Exchange {
     /// Nothing more of the request goes out.
     request_ended: AtomicBool,
     this: Weak<Self>,
-    state: Mutex<State>,
+    state: Mutex<State<B>>,
 }
 
-struct State {
+struct State<B: AnswerBody> {
     progress: Progress,
     /// Taken when the outcome is known.
-    recipient: Option<Recipient>,
+    recipient: Option<Recipient<B>>,
     deadline: Deadline,
     /// The body, until the server has asked for it.
     held_body: Option<Bufs>,
@@ -97,7 +95,7 @@ struct State {
     written: u64,
 }
 
-impl Provider for Exchange {
+impl<B: AnswerBody> Provider for Exchange<B> {
     fn interrupted(&self, _: &dyn Operation) {
         self.handle(Event::Interrupted);
     }
@@ -119,9 +117,9 @@ impl Provider for Exchange {
     fn forsaken(&self) {
         self.forsaken.store(true, Ordering::SeqCst);
         let mut state = self.state.lock();
-        let conn = state.recipient.as_mut().and_then(Recipient::take_conn);
+        let source = state.recipient.as_mut().map(Recipient::take_source);
         drop(state);
-        drop(conn);
+        drop(source);
         self.end_unwanted_read();
     }
 
@@ -134,19 +132,19 @@ impl Provider for Exchange {
     }
 }
 
-impl RequestObserver for Exchange {
+impl<B: AnswerBody> WriteObserver for Exchange<B> {
     fn set_number(&self, number: Option<u64>) {
         self.number
             .store(number.unwrap_or(NO_NUMBER), Ordering::Release);
     }
 
-    fn progress(&self, count: u64) {
+    fn progress(&self, count: u64, _: usize) {
         let state = self.state.lock();
         self.report_progress(&state, state.written + count);
     }
 }
 
-impl AnswerObserver for Exchange {
+impl<B: AnswerBody> AnswerObserver for Exchange<B> {
     fn has_number(&self, number: u64) -> bool {
         self.number.load(Ordering::Acquire) == number
     }
@@ -177,8 +175,8 @@ impl AnswerObserver for Exchange {
 }
 
 /// The events, and what follows them.
-impl Exchange {
-    fn report_progress(&self, state: &State, count: u64) {
+impl<B: AnswerBody> Exchange<B> {
+    fn report_progress(&self, state: &State<B>, count: u64) {
         if let Some(recipient) = &state.recipient {
             recipient.progress(count);
         }

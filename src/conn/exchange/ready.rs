@@ -81,42 +81,77 @@ fn expect_idle(conn: &Conn) -> Result<(), Error> {
     }
 }
 
-/// For `Conn::is_reusable`.
-pub(crate) fn is_reusable(conn: &Conn) -> bool {
-    is_between_messages(conn) && expect_idle(conn).is_ok()
-}
+/// What may follow.
+impl Conn {
+    /// Whether another exchange can follow: nothing is in flight, both directions are between two
+    /// messages, none of which asked for the connection to close (RFC 9112 section 9.3) or, having no
+    /// body, was unclear about that (a 204 with a length, for example), and nothing has come from the
+    /// peer that was not asked for, its end of stream included.
+    pub fn is_reusable(&self) -> bool {
+        self.is_between_messages() && expect_idle(self).is_ok()
+    }
 
-/// For `Conn::persists`.
-pub(crate) fn persists(conn: &Conn) -> bool {
-    let Handle {
-        link,
-        writer,
-        reader,
-        ..
-    } = &*conn.handle;
-    let has_ended = writer.queue.has_ended() || reader.queue.has_ended();
-    !(has_ended || link.ledger.is_closing() || link.ledger.upgraded.is_set())
-}
+    /// Whether another message may follow those that were read and written so far: none of them announced
+    /// the close (`Connection: close`, HTTP/1.0 without `keep-alive`; RFC 9112 section 9.3) or upgraded
+    /// the connection, and it has not ended on this side. It is the question of a server, after a response:
+    /// unlike [`is_reusable`](Self::is_reusable), it does not mind a request that has arrived already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::{Request, Response};
+    /// use http_aio::{Aio, Conn};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (client, server) = UnixStream::pair()?;
+    /// let (client, server) = (Conn::from(client), Conn::from(server));
+    /// client.write_request(Aio::new(), Request::get("http://h/").body(())?);
+    /// let last = Request::get("http://h/").header("connection", "close").body(())?;
+    /// client.write_request(Aio::new(), last);
+    ///
+    /// let mut served = 0;
+    /// while server.persists() {
+    ///     server.read_request(Aio::new()).wait()?;
+    ///     server.write_response(Aio::new(), Response::new("hello")).wait()?;
+    ///     served += 1;
+    /// }
+    /// assert_eq!(served, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "keep_alive")]
+    pub fn persists(&self) -> bool {
+        let Handle {
+            link,
+            writer,
+            reader,
+            ..
+        } = &*self.handle;
+        let has_ended = writer.queue.has_ended() || reader.queue.has_ended();
+        !(has_ended || link.ledger.is_closing() || link.ledger.upgraded.is_set())
+    }
 
-/// As `is_reusable`, without asking the socket, and only if there are no handles but these.
-pub(crate) fn is_poolable(conn: &Conn, handles: usize) -> bool {
-    let ledger = &conn.handle.link.ledger;
-    let unused = Arc::strong_count(&conn.handle) == handles && is_between_messages(conn);
-    unused && !ledger.written.owe() && conn.handle.reader.expect_idle(&conn.limits).is_ok()
-}
+    /// As `is_reusable`, without asking the socket, and only if there are no handles but these.
+    pub(crate) fn is_poolable(&self, handles: usize) -> bool {
+        let Handle { link, reader, .. } = &*self.handle;
+        let unused = Arc::strong_count(&self.handle) == handles && self.is_between_messages();
+        unused && !link.ledger.written.owe() && reader.expect_idle(&self.limits).is_ok()
+    }
 
-/// Between two messages in both directions, nothing under way, and allowed to go on.
-fn is_between_messages(conn: &Conn) -> bool {
-    let Handle {
-        link,
-        writer,
-        reader,
-        ..
-    } = &*conn.handle;
-    let ledger = &link.ledger;
-    writer.queue.is_quiet()
-        && reader.is_settled()
-        && persists(conn)
-        && !(ledger.writing.is_set() || ledger.read.owe())
-        && reader.is_between_messages(&conn.limits)
+    /// Between two messages in both directions, nothing under way, and allowed to go on.
+    fn is_between_messages(&self) -> bool {
+        let Handle {
+            link,
+            writer,
+            reader,
+            ..
+        } = &*self.handle;
+        let ledger = &link.ledger;
+        writer.queue.is_quiet()
+            && reader.is_settled()
+            && self.persists()
+            && !(ledger.writing.is_set() || ledger.read.owe())
+            && reader.is_between_messages(&self.limits)
+    }
 }

@@ -5,74 +5,70 @@ use http::Response;
 
 use crate::aio::{Completer, Provider};
 use crate::conn::Conn;
-use crate::conn::read::{Body, Extent};
+use crate::conn::read::Extent;
 use crate::error::{Error, ErrorKind};
 
 /// What the body of an answer can be.
 pub(crate) trait AnswerBody: Send + Sized + 'static {
     const EXTENT: Extent;
 
-    fn recipient(completer: Completer<Response<Self>>, conn: &Conn) -> Recipient;
+    /// What it is made of besides the content that was read. The default has nothing of a connection.
+    type Source: Default + Send;
+
+    fn source(conn: &Conn) -> Self::Source;
+
+    /// `None` if the source was taken away.
+    fn assemble(content: Bytes, source: Self::Source) -> Option<Self>;
 }
 
-/// The operation of the caller.
-pub(crate) enum Recipient {
-    Whole(Completer<Response<Bytes>>),
-    /// The body will be read from the connection, which is kept for it while somebody can receive it.
-    Head(Completer<Response<Body>>, Option<Conn>),
-}
-
+/// The whole body, which is read with the head.
 impl AnswerBody for Bytes {
     const EXTENT: Extent = Extent::Whole;
 
-    fn recipient(completer: Completer<Response<Self>>, _: &Conn) -> Recipient {
-        Recipient::Whole(completer)
+    type Source = ();
+
+    fn source(_: &Conn) -> Self::Source {}
+
+    fn assemble(content: Self, (): Self::Source) -> Option<Self> {
+        Some(content)
     }
 }
 
-impl AnswerBody for Body {
-    const EXTENT: Extent = Extent::Head;
-
-    fn recipient(completer: Completer<Response<Self>>, conn: &Conn) -> Recipient {
-        Recipient::Head(completer, Some(conn.clone()))
-    }
+/// The operation of the caller.
+pub(super) struct Recipient<B: AnswerBody> {
+    completer: Completer<Response<B>>,
+    source: B::Source,
 }
 
-impl Recipient {
-    pub(super) fn progress(&self, count: u64) {
-        match self {
-            Self::Whole(completer) => completer.progress(count),
-            Self::Head(completer, _) => completer.progress(count),
+impl<B: AnswerBody> Recipient<B> {
+    pub(super) fn new(completer: Completer<Response<B>>, conn: &Conn) -> Self {
+        Self {
+            completer,
+            source: B::source(conn),
         }
+    }
+
+    pub(super) fn progress(&self, count: u64) {
+        self.completer.progress(count);
     }
 
     pub(super) fn set_held(&self) {
-        match self {
-            Self::Whole(completer) => completer.set_held(true),
-            Self::Head(completer, _) => completer.set_held(true),
-        }
+        self.completer.set_held(true);
     }
 
-    /// Nobody is left who could read the body. The connection is to be dropped outside of every lock.
-    pub(super) fn take_conn(&mut self) -> Option<Conn> {
-        match self {
-            Self::Whole(_) => None,
-            Self::Head(_, conn) => conn.take(),
-        }
+    /// Nobody is left who could read the body. The source is to be dropped outside of every lock.
+    pub(super) fn take_source(&mut self) -> B::Source {
+        std::mem::take(&mut self.source)
     }
 
     /// Tells the outcome. The closure of the caller runs here or is posted to `provider`.
     pub(super) fn finish(self, outcome: Result<Response<Bytes>, Error>, provider: &dyn Provider) {
-        match self {
-            Self::Whole(completer) => completer.finish_for_cause(outcome).run_or_post(provider),
-            Self::Head(completer, conn) => {
-                let outcome = outcome.and_then(|response| match &conn {
-                    Some(conn) => Ok(response.map(|_| conn.body())),
-                    None => Err(ErrorKind::Abandoned.into()), // Nobody sees this.
-                });
-                drop(conn);
-                completer.finish_for_cause(outcome).run_or_post(provider);
-            }
-        }
+        let Self { completer, source } = self;
+        let outcome = outcome.and_then(|response| {
+            let (head, content) = response.into_parts();
+            let body = B::assemble(content, source).ok_or(ErrorKind::Abandoned)?; // Nobody sees this.
+            Ok(Response::from_parts(head, body))
+        });
+        completer.finish_for_cause(outcome).run_or_post(provider);
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn submit<B: AnswerBody>(
         Interruption::Finishes,
         Action::ReadResponse,
     );
-    let exchange = Exchange::new(conn, read.canceler(), request, &terms);
+    let exchange = Exchange::<B>::new(conn, read.canceler(), request, &terms);
     let provider = Arc::downgrade(&exchange) as Weak<dyn Provider>;
     let (aio, completer, deadline) = aio.start(&provider, Interruption::Recorded, Action::Exchange);
     let ready = match terms.check {
@@ -86,12 +86,12 @@ pub(crate) fn submit<B: AnswerBody>(
         conn,
         request,
         encoded,
-        B::recipient(completer, conn),
+        Recipient::new(completer, conn),
         deadline,
     );
     let theirs = Arc::clone(&exchange);
     read.then(move |result| theirs.read_done(result));
-    let answer = Answer::new(Arc::<Exchange>::clone(&exchange), B::EXTENT);
+    let answer = Answer::new(Arc::<Exchange<B>>::clone(&exchange), B::EXTENT);
     let read = ReadJob {
         want: Want::Answer(Box::new(answer), read_completer),
         limits: conn.limits,
@@ -137,7 +137,7 @@ fn submit_pair(conn: &Conn, write: WriteJob, read: ReadJob, hold: Hold) -> Handl
     handling
 }
 
-impl Exchange {
+impl<B: AnswerBody> Exchange<B> {
     fn new(conn: &Conn, read: Canceler, request: &Request<Bytes>, terms: &Terms<'_>) -> Arc<Self> {
         let state = State {
             progress: Progress::begin(false),
@@ -173,7 +173,7 @@ impl Exchange {
         conn: &Conn,
         request: &Request<Bytes>,
         mut encoded: Encoded,
-        recipient: Recipient,
+        recipient: Recipient<B>,
         deadline: Deadline,
     ) -> WriteJob {
         let body = request.body().clone();

@@ -4,7 +4,6 @@ mod answer;
 mod at_once;
 mod attempt;
 mod beginning;
-mod body;
 mod incoming;
 mod incoming_body;
 mod input;
@@ -19,8 +18,6 @@ use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
 pub(super) use self::beginning::Beginning;
-pub use self::body::Body;
-pub(crate) use self::body::Keeper;
 pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;

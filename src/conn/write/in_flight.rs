@@ -61,7 +61,7 @@ impl Half<Writer> {
                 call::write_more(transport, &mut job);
             }
         }
-        notices.push(self.succeed(job, outgoing));
+        notices.extend(self.succeed(job, outgoing));
     }
 
     /// Fails the job, and the write side with it if the job is in flight.

@@ -15,22 +15,43 @@ use crate::error::Error;
 use crate::meter::Meter;
 use crate::transport::Wait;
 
-/// Learns how the write of a request gets on.
-pub(crate) trait RequestObserver: Send + Sync {
-    /// The request has this number, or none, because nothing of it is out.
-    fn set_number(&self, number: Option<u64>);
+/// Learns how a write gets on, and may bound it.
+pub(crate) trait WriteObserver: Send + Sync {
+    /// The request that it is has this number, or none, because nothing of it is out.
+    fn set_number(&self, _number: Option<u64>) {}
 
-    /// So much of the write is out.
-    fn progress(&self, count: u64);
+    /// So much of the write is out, by so many bytes more, those of its framing included.
+    fn progress(&self, count: u64, bytes: usize);
+
+    /// Until when the next call may block, besides the deadline of the write.
+    fn call_deadline(&self) -> Deadline {
+        Deadline::Never
+    }
+
+    /// A call that may have blocked, and began at `start`, is over.
+    fn waited(&self, _start: Instant) {}
+}
+
+/// Bounds how slow the peer may be.
+impl WriteObserver for Mutex<Meter> {
+    fn progress(&self, _count: u64, bytes: usize) {
+        self.lock().passed(bytes as u64);
+    }
+
+    fn call_deadline(&self) -> Deadline {
+        Deadline::after(self.lock().left())
+    }
+
+    fn waited(&self, start: Instant) {
+        self.lock().waited(start);
+    }
 }
 
 pub(crate) struct WriteJob {
     pub(crate) parcel: Parcel,
     pub(crate) deadline: Deadline,
     pub(crate) completer: Completer<Written>,
-    observer: Option<Arc<dyn RequestObserver>>,
-    /// Bounds how slow the peer may be, beside the deadline.
-    meter: Option<Arc<Mutex<Meter>>>,
+    observer: Option<Arc<dyn WriteObserver>>,
 }
 
 impl WriteJob {
@@ -40,40 +61,36 @@ impl WriteJob {
             deadline,
             completer,
             observer: None,
-            meter: None,
         }
     }
 
-    pub(crate) fn observed_by(mut self, observer: Arc<dyn RequestObserver>) -> Self {
+    pub(crate) fn observed_by(mut self, observer: Arc<dyn WriteObserver>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    pub(crate) fn metered_by(mut self, meter: Arc<Mutex<Meter>>) -> Self {
+    /// Bounds how slow the peer may be; what is out already counts.
+    pub(crate) fn metered_by(self, meter: Arc<Mutex<Meter>>) -> Self {
         meter.lock().passed(self.parcel.moved());
-        self.meter = Some(meter);
-        self
+        self.observed_by(meter)
     }
 
     /// What is left for the next call that may block. None: no time is.
     pub(super) fn wait(&self) -> Option<Wait> {
-        match &self.meter {
+        match &self.observer {
             None => self.deadline.wait(),
-            Some(meter) => {
-                let left = meter.lock().left();
-                self.deadline.earlier(Deadline::after(left)).wait()
-            }
+            Some(observer) => self.deadline.earlier(observer.call_deadline()).wait(),
         }
     }
 
     /// Makes a call that may block, and notes how long it took.
     pub(super) fn measure<T>(&self, call: impl FnOnce() -> T) -> T {
-        let Some(meter) = &self.meter else {
+        let Some(observer) = &self.observer else {
             return call();
         };
         let start = Instant::now();
         let value = call();
-        meter.lock().waited(start);
+        observer.waited(start);
         value
     }
 
@@ -91,10 +108,7 @@ impl WriteJob {
             let counted = self.parcel.counted();
             self.completer.progress(counted);
             if let Some(observer) = &self.observer {
-                observer.progress(counted);
-            }
-            if let Some(meter) = &self.meter {
-                meter.lock().passed((count - left) as u64);
+                observer.progress(counted, count - left);
             }
         }
         left
@@ -107,9 +121,11 @@ impl WriteJob {
         }
     }
 
-    pub(crate) fn succeed(self) -> Notice<Written> {
+    /// Returns who is to be told, unless that is nobody or a waiter.
+    pub(crate) fn succeed(self) -> Option<Notice<Written>> {
         let written = Written::new(self.parcel.counted());
-        self.completer.finish(Ok(written))
+        let notice = self.completer.finish(Ok(written));
+        (!notice.is_none()).then_some(notice)
     }
 }
 

@@ -10,6 +10,7 @@
 //!    so that what was before it has really happened.
 //! 3. Admitting is repeatable: an operation that goes back to the queue unwritten is admitted anew.
 
+use bytes::Bytes;
 use http::{StatusCode, Version};
 
 use super::message::Role;
@@ -261,12 +262,12 @@ impl Outgoing {
         parcel.frame = None;
         match self.body {
             BodyState::Chunked(()) => {
-                parcel.frame = Some(Box::new(Frame::last(last.clone())));
+                parcel.frame = Some(Box::new(Frame::last(Bytes::clone(last))));
                 Ok(())
             }
             // Trailers have no place any more.
             BodyState::UntilEnd if self.is_unchunked => Err(Obstacle::EndsStream),
-            _ if last != chunked::LAST_CHUNK => {
+            _ if **last != chunked::LAST_CHUNK => {
                 Err(invalid_input("only a chunked body has a place for trailers").into())
             }
             BodyState::Complete => Ok(()),

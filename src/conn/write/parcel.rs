@@ -31,7 +31,7 @@ pub(crate) enum Content {
     /// A head, and the body that is attached to it.
     Message(Box<Message>),
     /// The end of a body, with the last chunk in case the body is chunked.
-    Finish(Bytes),
+    Finish(Box<Bytes>),
     /// The end of the stream, between two messages.
     CloseWrite,
     /// The end of the stream, wherever it is.
@@ -121,7 +121,7 @@ impl Parcel {
 
     /// The end of a body, as `request`.
     pub(crate) fn finish(trailers: &HeaderMap) -> Result<Self, Error> {
-        let content = Content::Finish(chunked::last_chunk(trailers)?);
+        let content = Content::Finish(Box::new(chunked::last_chunk(trailers)?));
         Ok(Self::new(content, Bufs::default(), Until::All))
     }
 

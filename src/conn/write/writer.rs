@@ -83,7 +83,7 @@ impl Half<Writer> {
         let failure = self.start_batch(&mut outgoing, batch, notices);
         // Closures may take their time. What is left waits for them in the queue, where it can expire
         // and be canceled.
-        let wait = failure.is_none() && notices.iter().any(|notice| !notice.is_none());
+        let wait = failure.is_none() && !notices.is_empty();
         let first = if wait { None } else { batch.pop_front() };
         self.requeue(batch);
         match (first, failure) {
@@ -162,7 +162,11 @@ impl Half<Writer> {
             }
             let offered = batch.len();
             while batch.front().is_some_and(|job| job.parcel.is_complete()) {
-                notices.extend(batch.pop_front().map(|job| self.succeed(job, outgoing)));
+                notices.extend(
+                    batch
+                        .pop_front()
+                        .and_then(|job| self.succeed(job, outgoing)),
+                );
             }
             // All went in one call. Where each has its own, this goes on until one does not go whole.
             let went = batch.len() < offered && self.link.transport.record().is_some();
@@ -243,7 +247,7 @@ impl Half<Writer> {
             }
             (None, Ok(())) => {
                 self.queue.finished();
-                Some(job.succeed())
+                job.succeed()
             }
         };
         self.fail_queued(ended.jobs, EndReason::StreamEnded);
@@ -251,7 +255,11 @@ impl Half<Writer> {
     }
 
     /// Completes a write, and moves on in the message that it is a part of.
-    pub(super) fn succeed(&self, job: WriteJob, outgoing: &mut Outgoing) -> Notice<Written> {
+    pub(super) fn succeed(
+        &self,
+        job: WriteJob,
+        outgoing: &mut Outgoing,
+    ) -> Option<Notice<Written>> {
         self.advance(&job.parcel, outgoing);
         job.succeed()
     }
@@ -295,9 +303,8 @@ impl Half<Writer> {
 
     /// Runs the closures that are due.
     fn notify(&self, notices: &mut Vec<Notice<Written>>) {
-        if notices.iter().any(|notice| !notice.is_none()) {
+        if !notices.is_empty() {
             self.run_user_code(|| notices.drain(..).for_each(Notice::run));
         }
-        notices.clear();
     }
 }

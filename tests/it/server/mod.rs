@@ -6,6 +6,7 @@ mod duties;
 mod error_pages;
 mod example;
 mod faults;
+mod forward;
 mod hijack;
 mod late;
 mod limits;

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{AnswerBody, Terms, submit};
+use super::Conn;
+use super::body::Body;
+use super::exchange::{AnswerBody, Terms, submit};
 use crate::aio::habit::{self, Kind};
 use crate::aio::{Aio, InFlight};
-use crate::conn::Conn;
-use crate::conn::read::Body;
 use crate::into_body::IntoBody;
 #[cfg(doc)]
 use crate::{Error, ErrorKind, Interim, Limits, Written};

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::Conn;
+use super::exchange::AnswerBody;
+use super::read::Extent;
 use crate::aio::{Aio, CancelToken, InFlight, Options};
-use crate::conn::Conn;
 use crate::deadline::Deadline;
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
@@ -71,11 +73,7 @@ pub(crate) trait Keeper: Send + Sync {
 impl Conn {
     /// The body of the message whose head was read last.
     pub fn body(&self) -> Body {
-        Body {
-            conn: self.clone(),
-            options: Options::NONE,
-            keeper: None,
-        }
+        Body::new(self.clone())
     }
 
     /// How the body of the message whose head was read last is delimited.
@@ -85,6 +83,14 @@ impl Conn {
 }
 
 impl Body {
+    fn new(conn: Conn) -> Self {
+        Self {
+            conn,
+            options: Options::NONE,
+            keeper: None,
+        }
+    }
+
     /// Bounds the whole of reading by [`Read`], from now on, in total.
     #[must_use]
     pub fn timeout(mut self, after: Duration) -> Self {
@@ -168,6 +174,21 @@ impl Body {
     pub(crate) fn kept_by(mut self, keeper: impl Keeper + 'static) -> Self {
         self.keeper = Some(Box::new(keeper));
         self
+    }
+}
+
+/// The connection is kept for the body that is to be read from it.
+impl AnswerBody for Body {
+    const EXTENT: Extent = Extent::Head;
+
+    type Source = Option<Conn>;
+
+    fn source(conn: &Conn) -> Self::Source {
+        Some(conn.clone())
+    }
+
+    fn assemble(_: Bytes, source: Self::Source) -> Option<Self> {
+        source.map(Self::new)
     }
 }
 
