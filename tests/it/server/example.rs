@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use http_aio::http::{Request, Response};
-use http_aio::{Aio, Client};
+use http_aio::{Aio, Client, Conn};
 
 use crate::examples::{binary, collect, interrupt};
 use crate::support::*;
@@ -74,13 +74,14 @@ fn hello_server_greets_until_it_is_interrupted() {
     assert_eq!(server.get("/sleep/soon").status(), 500);
     assert_eq!(server.get("/elsewhere").status(), 404);
 
-    // What was begun is finished.
-    let client = Client::new();
-    let slow = client.get(Aio::new(), format!("{}/sleep/200", server.url));
-    let begun = client.get(Aio::new(), format!("{}/", server.url));
-    settle(begun).expect("it is answered, so the slow one is under way");
+    // What has arrived is answered.
+    let conn = settle(Conn::connect(Aio::new(), server.address().to_owned())).expect("it listens");
+    let request = Request::get("http://h/sleep/200").body(()).unwrap();
+    settle(conn.write_request(Aio::new(), request)).expect("it is small");
     interrupt(&server.child);
-    assert_eq!(settle(slow).unwrap().body(), "That took its time.");
+    settle(conn.read_response(Aio::new())).expect("an answer");
+    let text = settle(conn.read_body(Aio::new())).expect("a text");
+    assert_eq!(text, "That took its time.");
     server.stop();
 }
 
