@@ -135,7 +135,13 @@ impl Late {
             _alarm: alarm,
         };
         match self.change(Turn::Promised(Box::new(promise))) {
-            Ok(()) => aio.registered(),
+            Ok(()) => {
+                // The alarm may have come before there was something to expire.
+                if deadline.is_past() {
+                    self.withdraw(ErrorKind::TimedOut);
+                }
+                aio.registered()
+            }
             Err((Turn::Promised(promise), kind)) => {
                 promise.completer.refuse(kind.into());
                 aio

@@ -34,7 +34,8 @@ pub struct ServerStats {
     pub accept_failures: u64,
     /// Requests that wait for an answer from a [`Responder`](crate::Responder) now.
     pub late: u64,
-    /// Bytes of the bodies of requests, without framing, that handlers have read or the server has thrown away.
+    /// Bytes of the bodies of requests, without framing, that handlers have read or the server has thrown away;
+    /// without what was forwarded or belongs to connections that were hijacked.
     pub read: u64,
     /// Bytes of answers, heads, framing and content, that the kernel has accepted; those that have failed included.
     pub written: u64,

@@ -451,3 +451,37 @@ fn answering_and_dropping_race_with_the_client() {
     host.wait_for_connections(0);
     host.stop();
 }
+
+/// A transport that cannot wait for a departure looks for it.
+#[cfg(feature = "test-util")]
+#[test]
+fn over_a_transport_of_ones_own() {
+    use http_aio::testing::memory::{self, Faults};
+    use http_aio::transport::{Transport, Wait};
+    use std::io::IoSlice;
+
+    let (host, take) = waiting_room();
+    let request = b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n";
+    for leaves in [false, true] {
+        let (near, far) = memory::pair(64 << 10, Faults::none());
+        let server = host.server.clone();
+        let serving = thread::spawn(move || server.serve(Conn::from_transport(near)));
+        far.write(&[IoSlice::new(request)], Wait::Never).unwrap();
+        let responder = receive(&take);
+        let gone = responder.disconnected(Aio::new());
+        if leaves {
+            drop(far);
+            settle(gone).expect("it has gone");
+            assert_eq!(respond(responder, "late"), Err((ErrorKind::Reset, 0)));
+        } else {
+            let count = respond(responder, "late").unwrap();
+            assert_eq!(failure(settle(gone)), (ErrorKind::Closed, 0));
+            let mut buffer = [0; 1000];
+            let received = far.read(&mut buffer, Wait::Forever).unwrap();
+            assert_eq!(received as u64, count);
+            drop(far);
+        }
+        join(serving);
+    }
+    host.stop();
+}
