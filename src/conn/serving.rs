@@ -29,6 +29,11 @@ impl Conn {
         reader.read_request_at_once(&self.limits, patience)
     }
 
+    /// Content of a body that has arrived, into `buffer`, if that can be had without waiting or copying.
+    pub(crate) fn read_content_at_once(&self, buffer: &mut [u8]) -> Option<usize> {
+        self.handle.reader.read_content_at_once(buffer)
+    }
+
     /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
     pub(crate) fn read_request_inline(
         &self,
@@ -195,6 +200,11 @@ impl Conn {
     /// No message follows on the connection: it carries bytes as they are.
     pub(crate) fn release_from_http(&self) {
         self.handle.link.ledger.upgraded.set(true);
+    }
+
+    /// Has the kernel throw away what it has not delivered yet, once the last handle goes.
+    pub(crate) fn reset(&self) {
+        self.handle.link.transport.reset();
     }
 
     /// Ends the connection in the middle of a message.

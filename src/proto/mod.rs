@@ -3,6 +3,7 @@
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
 //! `conditions` says which part of a representation is asked for, `percent` undoes the encoding of URIs,
+//! `forwarded` and `proxy_header` say what proxies tell of clients,
 //! `limits` bounds them all.
 
 pub(crate) mod authority;
@@ -11,10 +12,12 @@ pub(crate) mod chunked;
 pub(crate) mod conditions;
 pub(crate) mod encode;
 pub(crate) mod forward;
+pub(crate) mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;
 pub(crate) mod percent;
+pub(crate) mod proxy_header;
 
 use bytes::Bytes;
 use http::Response;

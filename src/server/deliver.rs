@@ -14,6 +14,7 @@ use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
 use super::late::{Coming, Late, Promise};
+use super::limits::GivenUp;
 use super::shared::Shared;
 use crate::aio::{Aio, Options, Written};
 use crate::error::{Error, ErrorKind};
@@ -298,6 +299,9 @@ fn cut_off(shared: &Shared, exchange: &mut Exchange, status: StatusCode, error: 
     shared
         .observer
         .tell(|| ServerEvent::AnswerFailed { uri, error: &error });
+    if exchange.limits.given_up == GivenUp::Reset {
+        exchange.conn.reset();
+    }
     exchange.conn.abort();
     exchange.trouble.get_or_insert(error);
     Delivery::CutOff(status)
@@ -339,7 +343,7 @@ impl Exchange {
                 Ok(piece) => match left.checked_sub(piece.len() as u64) {
                     Some(rest) => {
                         left = rest;
-                        self.note_read(&piece);
+                        self.note_read(piece.len());
                     }
                     None => return false,
                 },

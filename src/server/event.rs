@@ -21,6 +21,23 @@ pub enum ServerEvent<'a> {
         /// Whose it is.
         peer: &'a Addr,
     },
+    /// A connection was accepted, and ended at once without being served.
+    #[non_exhaustive]
+    Rejected {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Why.
+        reason: Rejection,
+    },
+    /// A connection did not begin as its endpoint wants it, and has ended: the TLS handshake failed, or there is no
+    /// PROXY header.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Why.
+        error: &'a Error,
+    },
     /// A handler has taken a connection over, which is no longer the server's.
     #[non_exhaustive]
     Hijacked {
@@ -111,6 +128,21 @@ pub enum ServerEvent<'a> {
     /// that were hijacked.
     #[non_exhaustive]
     Closed {},
+}
+
+/// Why a connection is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// There are as many as there may be, and all are busy: see [`WhenFull::Refuse`](crate::WhenFull::Refuse).
+    Full,
+    /// There are as many from its address as there may be: see
+    /// [`ServerLimits::connections_per_ip`](crate::ServerLimits::connections_per_ip).
+    TooManyFromThere,
+    /// The process has no descriptor left for it.
+    NoDescriptor,
+    /// There is no thread for it.
+    NoThread,
 }
 
 type Observe = dyn Fn(&ServerEvent<'_>) + Send + Sync;

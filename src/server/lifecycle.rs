@@ -1,24 +1,23 @@
 //! The life of a server: whether it stops, what it waits for then, and when its end has come.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::control::Control;
 use super::places::{Place, Places};
 use super::spare::Spares;
 use super::waiters::{Awaited, Waiters};
 use crate::aio::{Aio, InFlight};
 use crate::error::Action;
-use crate::sys::waker::Waker;
 
 /// Its listeners, connections and threads, as far as stopping concerns them.
 #[derive(Default)]
 pub(super) struct Lifecycle {
     phase: AtomicU8,
     /// Threads that accept.
-    acceptors: AtomicUsize,
-    wakers: Mutex<Vec<Arc<Waker>>>,
+    acceptors: Mutex<Vec<Arc<Control>>>,
     pub(super) places: Arc<Places>,
     pub(super) spares: Spares,
     waiters: Arc<Waiters>,
@@ -51,8 +50,8 @@ impl Lifecycle {
     /// False if it was told so before.
     pub(super) fn stop(&self, phase: Phase) -> bool {
         let last = self.phase.fetch_max(phase as u8, Ordering::SeqCst);
-        for waker in &*self.wakers.lock() {
-            waker.wake();
+        for acceptor in self.acceptors() {
+            acceptor.waker.wake();
         }
         if phase == Phase::Closed {
             self.places.close_all();
@@ -63,17 +62,18 @@ impl Lifecycle {
     }
 
     /// A thread that accepts is about to begin, and is woken when the server stops.
-    pub(super) fn acceptor_begins(&self, waker: &Arc<Waker>) {
-        self.wakers.lock().push(Arc::clone(waker));
-        self.acceptors.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn acceptor_begins(&self, control: &Arc<Control>) {
+        self.acceptors.lock().push(Arc::clone(control));
     }
 
-    pub(super) fn acceptor_ended(&self, waker: &Arc<Waker>) {
-        self.wakers
-            .lock()
-            .retain(|other| !Arc::ptr_eq(other, waker));
-        self.acceptors.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn acceptor_ended(&self, control: &Arc<Control>) {
+        let others = |other: &Arc<Control>| !Arc::ptr_eq(other, control);
+        self.acceptors.lock().retain(others);
         self.look_for_end();
+    }
+
+    pub(super) fn acceptors(&self) -> Vec<Arc<Control>> {
+        self.acceptors.lock().clone()
     }
 
     /// The connection has ended.
@@ -95,7 +95,7 @@ impl Lifecycle {
 
     /// Tells those who wait, if the end has come.
     fn look_for_end(&self) {
-        let is_accepting = self.acceptors.load(Ordering::SeqCst) > 0;
+        let is_accepting = !self.acceptors.lock().is_empty();
         if self.is_stopping() && !is_accepting && self.places.count() == 0 {
             self.spares.end();
             self.waiters.tell_all(|| Ok(()));

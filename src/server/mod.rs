@@ -1,29 +1,40 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
-//! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
+//! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
+//! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`):
 //! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
-//! when a `responder` has it (`late`).
-//! `places` knows the connections, `refusal` what is said to nonsense, `lifecycle` whether the server stops, `waiters`
+//! when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for others,
+//! `crowd` counts where they are from), `arrival` and `trust` who is behind a proxy, `refusal` what is said to nonsense,
+//! `lifecycle` and `control` whether the server stops or gives a listener back, `waiters`
 //! who waits for its end.
 
 mod accept;
+mod admission;
 mod answer;
 mod answering;
+mod arrival;
 mod builder;
+mod control;
+mod crowd;
 mod date;
 mod deliver;
+mod endpoint;
 mod error_pages;
 mod event;
 mod exchange;
 mod forward;
 mod handler;
+mod intake;
 mod late;
 mod lifecycle;
 mod limits;
+mod listener;
+mod occupancy;
 mod places;
 mod redirect;
 mod refusal;
 mod request_body;
+mod reserve;
 mod responder;
 mod routing;
 mod serve;
@@ -33,29 +44,31 @@ mod spare;
 mod static_content;
 mod stats;
 mod stay;
+mod trust;
 mod waiters;
 mod writer;
 
 use std::fmt;
-use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
-use std::os::unix::net::UnixListener;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread::Builder;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use self::accept::{Acceptor, Listener};
+use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
+use self::control::Control;
+pub use self::endpoint::Endpoint;
 use self::error_pages::PageMaker;
-pub use self::event::ServerEvent;
+pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::lifecycle::Phase;
-pub use self::limits::ServerLimits;
+pub use self::limits::{GivenUp, ServerLimits, WhenFull};
+use self::places::Held;
 pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
 pub use self::responder::Responder;
@@ -65,12 +78,12 @@ use self::shared::Shared;
 pub use self::static_content::StaticContent;
 pub use self::stats::ServerStats;
 use self::stay::Stay;
+pub use self::trust::{ForwardedFields, TrustedProxy};
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
 use crate::into_body::IntoBody;
-use crate::sys::waker::Waker;
 use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
@@ -265,45 +278,31 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As the operating system reports them; [`Closed`](ErrorKind::Closed) if the server stops.
+    /// Those of [`Endpoint::bind`] and of [`listen`](Self::listen).
     #[doc(alias = "nng_http_server_start")]
     pub fn bind(&self, address: impl ToSocketAddrs) -> Result<Addr, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in address.to_socket_addrs()? {
-            match accept::listen(address) {
-                Ok(listener) => return self.listen(listener),
-                Err(error) => last = error,
-            }
-        }
-        Err(last.into())
+        self.listen(Endpoint::bind(address)?)
     }
 
-    /// Serves what comes on a listener.
+    /// Serves what comes at an endpoint: a [`TcpListener`](std::net::TcpListener), a
+    /// [`UnixListener`](std::os::unix::net::UnixListener), or either with options, such as TLS. A server can have
+    /// any number of them.
+    ///
+    /// A listener of TCP on which keep-alive is not set gets it, after 60 seconds of silence.
     ///
     /// # Errors
     ///
     /// [`NoMemory`](ErrorKind::NoMemory) if there is no thread for it, [`Closed`](ErrorKind::Closed) if the
-    /// server stops.
-    pub fn listen(&self, listener: TcpListener) -> Result<Addr, Error> {
-        self.start(Listener::Tcp(listener))
-    }
-
-    /// Serves what comes on a Unix socket, as [`listen`](Self::listen).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`listen`](Self::listen).
-    pub fn listen_unix(&self, listener: UnixListener) -> Result<Addr, Error> {
-        self.start(Listener::Unix(listener))
-    }
-
-    fn start(&self, listener: Listener) -> Result<Addr, Error> {
+    /// server stops, [`Io`](ErrorKind::Io). The listener is closed then.
+    #[doc(alias = "nng_http_server_set_tls")]
+    pub fn listen(&self, endpoint: impl Into<Endpoint>) -> Result<Addr, Error> {
+        let Endpoint { listener, options } = endpoint.into();
         let shared = &self.handle.shared;
-        listener.set_nonblocking()?;
+        listener.prepare()?;
         let address = listener.local_addr()?;
-        let waker = Arc::new(Waker::new()?);
-        shared.lifecycle.acceptor_begins(&waker);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
+        let control = Control::new()?;
+        shared.lifecycle.acceptor_begins(&control);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, control);
         if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
@@ -319,6 +318,53 @@ impl Server {
         }
     }
 
+    /// Stops accepting, and gives the listeners back with their options; for a restart without a gap.
+    ///
+    /// Clients that wait to be accepted go on waiting, for whoever listens there next: another server, which is
+    /// given the endpoints, or another process, which inherits the descriptors. Then [`drain`](Self::drain) this
+    /// one; its connections are served as before. When this returns, the server accepts nothing more from them.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a closure that [observes](ServerBuilder::observe) an accept:
+    /// the thread that accepts would wait for itself. Nothing has changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Server, get};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), http_aio::Error> {
+    /// let old = Server::new();
+    /// let address = old.bind("127.0.0.1:0")?;
+    ///
+    /// let new = Server::new();
+    /// new.route("/", get(|_| "the new version"))?;
+    /// for endpoint in old.release_listeners()? {
+    ///     assert_eq!(endpoint.local_addr()?, address);
+    ///     new.listen(endpoint)?;
+    /// }
+    /// old.drain(Aio::new().timeout(Duration::from_secs(60))).wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn release_listeners(&self) -> Result<Vec<Endpoint>, Error> {
+        let acceptors = self.handle.shared.lifecycle.acceptors();
+        if acceptors
+            .iter()
+            .any(|acceptor| acceptor.owns_current_thread())
+        {
+            return Err(ErrorKind::WouldDeadlock.into());
+        }
+        let (give, given) = crossbeam_channel::unbounded();
+        for acceptor in &acceptors {
+            acceptor.ask(give.clone());
+        }
+        drop(give);
+        Ok(given.iter().collect())
+    }
+
     /// Where it listens, or has listened.
     #[doc(alias = "nng_http_server_get_addr")]
     pub fn local_addrs(&self) -> Vec<Addr> {
@@ -329,7 +375,7 @@ impl Server {
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
-        let stay = Stay::begin(shared, &conn);
+        let stay = Stay::begin(shared, Held::Conn(conn.clone()));
         drop(serve(shared, stay, conn));
     }
 
@@ -419,12 +465,20 @@ impl Drop for Handle {
 }
 
 impl fmt::Debug for Server {
+    /// Shows its state: where it listens, how many connections there are and how many of them wait for a request,
+    /// how many threads serve connections, and how many wait for one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = &self.handle.shared;
+        let lifecycle = &shared.lifecycle;
+        let (threads, spare) = lifecycle.spares.counts();
         f.debug_struct("Server")
+            .field("phase", &lifecycle.phase())
             .field("addresses", &*shared.addresses.lock())
-            .field("phase", &shared.lifecycle.phase())
-            .field("connections", &shared.lifecycle.places.count())
+            .field("listeners", &lifecycle.acceptors().len())
+            .field("connections", &lifecycle.places.count())
+            .field("waiting", &lifecycle.places.waiting())
+            .field("threads", &threads)
+            .field("spare", &spare)
             .finish_non_exhaustive()
     }
 }

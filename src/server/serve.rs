@@ -27,7 +27,7 @@ use super::answering::last_answer;
 use super::deliver::{Delivery, deliver, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
-use super::places::Place;
+use super::places::{Place, Wait};
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
@@ -115,19 +115,25 @@ impl Service<'_> {
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::waiting(limits.head);
             let place = self.place;
+            let wait = match self.served {
+                0 => Wait::First,
+                _ => Wait::Next,
+            };
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(since, canceler);
+                    place.wait(wait, since, canceler);
                 }
             });
             self.aio = aio;
-            self.place.work();
             match result {
-                Ok(request) => return Some(request),
+                Ok(request) => {
+                    self.place.work();
+                    return Some(request);
+                }
                 // What has arrived meanwhile is served all the same.
-                Err(error) if self.is_untimely(&error) => {}
+                Err(error) if self.is_untimely(&error) => self.place.work(),
                 Err(error) => {
                     self.refuse(&error);
                     return None;
@@ -184,7 +190,8 @@ impl Service<'_> {
             Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
-        let is_last = limits.requests.is_some_and(|most| self.served >= most);
+        let is_last = limits.requests.is_some_and(|most| self.served >= most)
+            || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),

@@ -26,6 +26,7 @@ pub(super) struct Spares {
     /// None: nobody is to wait any more.
     give: Mutex<Option<Sender<Work>>>,
     take: Receiver<Work>,
+    threads: Arc<AtomicUsize>,
     /// Threads for which no work is queued.
     idle: Arc<AtomicUsize>,
 }
@@ -36,6 +37,7 @@ impl Default for Spares {
         Self {
             give: Mutex::new(Some(give)),
             take,
+            threads: Arc::default(),
             idle: Arc::default(),
         }
     }
@@ -57,16 +59,42 @@ impl Spares {
             _ => work,
         };
         let (next, idle) = (self.take.clone(), Arc::clone(&self.idle));
+        let counted = Counted::new(&self.threads);
         Builder::new()
             .name("http-aio:serve".into())
-            .spawn(move || run(work, &next, &idle))
+            .spawn(move || {
+                let _counted = counted;
+                run(work, &next, &idle);
+            })
             .map(drop)
+    }
+
+    /// How many threads there are, and how many of them wait for work.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let idle = self.idle.load(Ordering::SeqCst);
+        (self.threads.load(Ordering::SeqCst), idle)
     }
 
     /// Has the threads that wait end, and those that work when they are done.
     pub(super) fn end(&self) {
         let give = self.give.lock().take();
         drop(give);
+    }
+}
+
+/// A thread, while there is one.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -30,6 +30,9 @@ pub struct ServerStats {
     pub failed: u64,
     /// What came and was no request that could be served, and was told so. It is not among the requests.
     pub refused: u64,
+    /// Connections that were ended at once, because there was no room, thread or descriptor for them, or too many from
+    /// their address.
+    pub rejected: u64,
     /// Failures to accept a connection or to find a thread for it.
     pub accept_failures: u64,
     /// Requests that wait for an answer from a [`Responder`](crate::Responder) now.
@@ -50,6 +53,7 @@ pub(super) struct Counters {
     pub(super) requests: Counter,
     pub(super) failed: Counter,
     pub(super) refused: Counter,
+    pub(super) rejected: Counter,
     pub(super) accept_failures: Counter,
     pub(super) late: Counter,
     pub(super) read: Counter,
@@ -98,6 +102,7 @@ impl Counters {
             server_errors,
             failed: self.failed.value(),
             refused: self.refused.value(),
+            rejected: self.rejected.value(),
             accept_failures: self.accept_failures.value(),
             late: self.late.value(),
             read: self.read.value(),

@@ -123,6 +123,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    /// Has the stream be reset when the transport is dropped, and what the peer has not received yet be lost.
+    /// `linger` does nothing afterwards.
+    fn reset(&self) {}
+
     /// Throws away what the peer still sends, in the background, once nothing is going to be read any
     /// more and the write side has ended. Input that is left unread makes some systems reset a socket
     /// that is closed, and a reset destroys what the peer has not received yet. It may be called from any
@@ -146,6 +150,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 
     /// Our own address.
     fn local_addr(&self) -> Addr;
+
+    /// What the TLS handshake has come to, if there was one.
+    #[cfg(feature = "tls")]
+    fn negotiated(&self) -> Option<crate::tls::Negotiated> {
+        None
+    }
 
     /// Another handle of the stream, blocking and without timeouts.
     ///

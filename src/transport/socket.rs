@@ -111,6 +111,18 @@ impl SocketTransport {
         self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
+    /// As `read`, but leaves there what it shows.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    pub(crate) fn show(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        self.receive(buffer.len(), wait, |flags| {
+            let received = recv(&*self.socket, &mut *buffer, flags | RecvFlags::PEEK);
+            Ok(received.map(|(count, _)| count)?)
+        })
+    }
+
     /// Makes one read: of a poll and a call that does not block, or of a call that blocks briefly.
     fn receive(
         &self,
@@ -300,6 +312,11 @@ impl Transport for SocketTransport {
             Ok((count, _)) => Ok(count),
             Err(error) => Err(self.told(error.into())),
         }
+    }
+
+    fn reset(&self) {
+        let _ = self.socket.set_linger(Some(Duration::ZERO)); // A Unix socket keeps nothing back anyway.
+        self.lingering.store(true, Ordering::Release);
     }
 
     fn linger(&self) {

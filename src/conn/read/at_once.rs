@@ -1,8 +1,9 @@
-//! Reading a request without an operation: what has arrived, and what a single call brings.
+//! Reading without an operation: what has arrived, and what a single call brings.
 //!
 //! A thread that serves a connection asks for a request at a time. Mostly the request is there, or comes within
-//! a moment, and comes whole: then neither a job nor an aio is needed. In every other case nothing is taken, and
-//! the thread reads the request as an operation, which can be interrupted, and which says what is wrong.
+//! a moment, and comes whole: then neither a job nor an aio is needed. So it is with the content of its body,
+//! which goes from the kernel to where it is wanted. In every other case nothing is taken, and the thread reads
+//! by an operation, which can be interrupted, and which says what is wrong.
 
 use std::time::Duration;
 
@@ -34,6 +35,22 @@ impl Half<Reader> {
             self.put_incoming(incoming);
             self.queue.finished();
             request
+        })
+        .flatten()
+    }
+
+    /// Reads content of a body of known length that has arrived at the socket, into `buffer`, which is not
+    /// empty. None: there is none, or it lies elsewhere.
+    pub(crate) fn read_content_at_once(&self, buffer: &mut [u8]) -> Option<usize> {
+        if !self.queue.claim_idle() {
+            return None;
+        }
+        self.run_inline(|| {
+            let mut incoming = self.take_incoming();
+            let count = incoming.body.receive(&*self.link.transport, buffer);
+            self.put_incoming(incoming);
+            self.queue.finished();
+            count
         })
         .flatten()
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::transport::{Departure, Transport, Wait};
+use crate::transport::{Departure, Transport, Wait, moved_nothing};
 
 /// What may be kept when there is nothing in it: enough for a good many small messages, one after the
 /// other, and little enough for a connection that is idle.
@@ -161,6 +161,21 @@ impl Input {
         let count = transport.read(self.spare(room, least), wait)?;
         self.filled += count;
         Ok(count)
+    }
+
+    /// Reads once, without blocking, into `buffer` instead, where nothing is there before it.
+    pub(crate) fn receive_past(
+        &mut self,
+        transport: &dyn Transport,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        match transport.read(buffer, Wait::Never) {
+            Ok(0) => self.mark_ended(),
+            Ok(count) => return Some(count),
+            Err(error) if moved_nothing(&error) => {}
+            Err(error) => self.mark_broken(error),
+        }
+        None
     }
 
     fn spare(&mut self, room: usize, least: usize) -> &mut [u8] {

@@ -11,6 +11,7 @@ use rustls::Connection;
 use super::inbox::Inbox;
 use super::session::Session;
 use super::shared::Shared;
+use crate::tls::Negotiated;
 use crate::transport::{Addr, Departure, Transport, Wait};
 
 pub(crate) struct TlsTransport(Arc<Shared>);
@@ -99,6 +100,14 @@ impl Transport for TlsTransport {
             io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
             _ => error,
         })
+    }
+
+    fn negotiated(&self) -> Option<Negotiated> {
+        Some(self.0.session.lock().negotiated())
+    }
+
+    fn reset(&self) {
+        self.0.inner.reset();
     }
 
     fn linger(&self) {
