@@ -22,7 +22,8 @@ pub(super) fn make_room(lines: &mut HeaderLines<'_>, input: &[u8], limits: &Limi
 }
 
 pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+    // There may be more lines than a map has room for, of fewer names.
+    let mut headers = HeaderMap::try_with_capacity(lines.len()).unwrap_or_default();
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
