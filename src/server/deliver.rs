@@ -126,7 +126,7 @@ fn give_later(shared: &Shared, exchange: &mut Exchange, late: &Late) -> Delivery
     shared.counters.late.sub(1);
     match coming {
         Coming::Answer(promise) if promise.is_void() => {
-            promise.refuse();
+            promise.refuse(ErrorKind::TimedOut);
             fail(shared, exchange, "the late answer was given up")
         }
         Coming::Answer(promise) => write_late(shared, exchange, late, *promise),

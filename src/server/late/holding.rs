@@ -47,7 +47,9 @@ impl Late {
 
     /// The handler has failed: nothing is waited for.
     pub(in crate::server) fn give_up(&self) {
-        drop(self.take(Some(ErrorKind::Closed)));
+        if let Some(Coming::Answer(promise)) = self.take(Some(ErrorKind::Closed)) {
+            promise.refuse(ErrorKind::Closed);
+        }
         self.tell_of_client();
     }
 

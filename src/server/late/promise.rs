@@ -21,10 +21,10 @@ impl Promise {
         self.completer.cause().is_some() || self.deadline.is_past()
     }
 
-    /// Tells so.
-    pub(in crate::server) fn refuse(self) {
+    /// It is not going to be kept, for this reason or the one for which it was given up.
+    pub(in crate::server) fn refuse(self, reason: ErrorKind) {
         let (_unwanted, fulfilment) = self.into_parts();
-        fulfilment.tell(Err(ErrorKind::TimedOut.into()));
+        fulfilment.tell(Err(reason.into()));
     }
 
     /// Parts the answer from what is told of its end.

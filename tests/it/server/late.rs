@@ -166,6 +166,30 @@ fn a_handler_that_fails_takes_the_answer_from_its_responder() {
 }
 
 #[test]
+fn an_answer_that_was_given_does_not_outlive_the_failure_of_its_handler() {
+    let (give, take) = unbounded();
+    let (go, goes) = gate();
+    let host = Host::new(|server| {
+        let fails = move |x: &mut Exchange| -> Result<Answered, &'static str> {
+            give.send(x.respond_later().map_err(|_| "no responder")?.0)
+                .unwrap();
+            receive(&goes);
+            Err("it went wrong")
+        };
+        server.route("/", any(fails)).unwrap();
+    });
+    let mut visitor = host.visit();
+    visitor.ask("GET", "/");
+    let answering = receive(&take).respond(Aio::new(), "in vain");
+    assert!(!answering.is_done());
+    go.send(()).unwrap();
+    assert_eq!(visitor.reply().status, 500);
+    visitor.ends();
+    assert_eq!(failure(settle(answering)), (ErrorKind::Closed, 0));
+    host.stop();
+}
+
+#[test]
 fn what_cannot_be_sent_is_500_and_the_responder_learns_of_it() {
     let (host, take) = waiting_room();
     let answers = [
