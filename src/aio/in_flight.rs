@@ -126,15 +126,20 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Puts the operation into the token of its aio, now that it is submitted, and so can be canceled.
+    #[inline]
     pub(crate) fn registered(mut self) -> Self {
-        if let Some(token) = &self.options.token {
-            self.state.end();
-            if !self.handle.slot().is_settled() {
-                let operation = Arc::clone(self.handle.slot()) as Arc<dyn Operation>;
-                self.state.registration = token.register(operation);
-            }
+        if self.options.token.is_some() {
+            self.register();
         }
         self
+    }
+
+    fn register(&mut self) {
+        self.state.end();
+        if let (Some(token), false) = (&self.options.token, self.handle.slot().is_settled()) {
+            let operation = Arc::clone(self.handle.slot()) as Arc<dyn Operation>;
+            self.state.registration = token.register(operation);
+        }
     }
 
     /// Has the operation canceled when the aio is dropped: without a recipient it is of no use.
@@ -144,6 +149,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Tells what was done with the submission, which the current thread has just made.
+    #[inline]
     pub(crate) fn submitted(self, kind: Kind, handling: Handling) -> Self {
         let this = self.registered();
         let slot = this.handle.slot();
