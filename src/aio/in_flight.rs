@@ -28,12 +28,18 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     #[doc(alias = "nng_aio_wait")]
     #[doc(alias = "nng_aio_result")]
     #[doc(alias = "join")]
-    pub fn wait(self) -> Result<T, Error> {
-        self.reclaim().0
+    pub fn wait(mut self) -> Result<T, Error> {
+        self.outcome()
     }
 
     /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
     pub fn reclaim(mut self) -> (Result<T, Error>, Aio<T>) {
+        let result = self.outcome();
+        (result, Aio::idle(self.handle, self.options))
+    }
+
+    /// Waits for it.
+    fn outcome(&mut self) -> Result<T, Error> {
         let slot = self.handle.slot();
         let provider = self.unsettled();
         let result = match self.would_deadlock(provider.as_deref()) {
@@ -51,7 +57,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         if self.handle.slot().is_settled() {
             self.state.end();
         }
-        (result, Aio::idle(self.handle, self.options))
+        result
     }
 
     /// Blocks until the operation has completed, but no longer than `patience`. A thread of the
