@@ -174,9 +174,10 @@ pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
 pub use self::server::{
-    Answer, Answered, Exchange, IntoAnswer, RequestBody, ResponseWriter, Route, Server,
-    ServerBuilder, ServerEvent, ServerLimits, any, delete, get, head, on, options, patch, post,
-    put,
+    Answer, Answered, Endpoint, Exchange, ForwardedFields, GivenUp, IntoAnswer, Redirect,
+    Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder, ServerEvent,
+    ServerLimits, ServerStats, StaticContent, TrustedProxy, WhenFull, any, delete, get, head, on,
+    options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

@@ -118,6 +118,12 @@ impl Options {
         deadline: Deadline::Never,
         token: None,
     };
+
+    /// Whether nothing can be done under them any more.
+    pub(crate) fn are_over(&self) -> bool {
+        let is_canceled = || self.token.as_ref().is_some_and(CancelToken::is_canceled);
+        self.deadline.is_past() || is_canceled()
+    }
 }
 
 impl Aio<()> {

@@ -16,7 +16,7 @@ use crate::transport::Transport;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) owner: Owner,
-    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) transport: Arc<dyn Transport>,
     /// Whom errors are about.
     pub(crate) peer: Arc<Peer>,
     pub(crate) ledger: Ledger,

@@ -40,6 +40,7 @@ use parking_lot::Mutex;
 pub use self::body::Body;
 pub(crate) use self::body::Keeper;
 pub(crate) use self::exchange::{AnswerBody, Check, Terms};
+pub(crate) use self::forward::Metering;
 pub use self::io::Io;
 use self::ledger::{Exchanges, Ledger};
 use self::link::{Dependents, Link};
@@ -144,9 +145,14 @@ impl Conn {
 
     /// A connection to this peer.
     pub(crate) fn with(transport: impl Transport, peer: Arc<Peer>) -> Self {
+        Self::with_shared(Arc::new(transport), peer)
+    }
+
+    /// As `with`, over a transport that somebody else may end.
+    pub(crate) fn with_shared(transport: Arc<dyn Transport>, peer: Arc<Peer>) -> Self {
         let link = Arc::new(Link {
             owner: Owner::new(),
-            transport: Box::new(transport),
+            transport,
             peer,
             ledger: Ledger::default(),
             exchanges: Exchanges::default(),
@@ -204,6 +210,12 @@ impl Conn {
     /// Our own address.
     pub fn local_addr(&self) -> Addr {
         self.handle.link.transport.local_addr()
+    }
+
+    /// What the handshake has come to, if the connection is over TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<crate::tls::Negotiated> {
+        self.handle.link.transport.negotiated()
     }
 }
 

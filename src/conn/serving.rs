@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -10,15 +11,29 @@ use parking_lot::Mutex;
 
 use super::Conn;
 use super::queue::EndReason;
-use super::read::{HeadClock, ReadJob, Want};
+use super::read::{HeadClock, ReadJob, Want, Watch};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
-use crate::aio::{Aio, Canceler, InFlight, Interruption, Written};
+use crate::aio::{Aio, Canceler, InFlight, Interruption, Options, Written};
 use crate::bufs::Bufs;
-use crate::error::{Action, Error};
+use crate::error::{Action, Error, ErrorKind};
 use crate::meter::Meter;
+use crate::proto::encode::Additions;
+use crate::transport::Departure;
 
 impl Conn {
+    /// A request that is there, or that comes whole within `patience`, during which nothing ends the wait for
+    /// it.
+    pub(crate) fn read_request_at_once(&self, patience: Duration) -> Option<Request<()>> {
+        let reader = &self.handle.reader;
+        reader.read_request_at_once(&self.limits, patience)
+    }
+
+    /// Content of a body that has arrived, into `buffer`, if that can be had without waiting or copying.
+    pub(crate) fn read_content_at_once(&self, buffer: &mut [u8]) -> Option<usize> {
+        self.handle.reader.read_content_at_once(buffer)
+    }
+
     /// Reads a request. Whoever is told of `begun` may cancel the wait for it.
     pub(crate) fn read_request_inline(
         &self,
@@ -41,29 +56,48 @@ impl Conn {
         aio.reclaim()
     }
 
+    /// Waits until the peer has gone. Whoever is told of `begun` may cancel that.
+    pub(crate) fn await_departure_inline(
+        &self,
+        aio: Aio<()>,
+        what: Departure,
+        begun: impl FnOnce(Canceler),
+    ) -> (Result<(), Error>, Aio<()>) {
+        let (aio, completer, deadline) = aio.start(
+            &self.handle.reads,
+            Interruption::Finishes,
+            Action::AwaitDeparture,
+        );
+        let job = ReadJob {
+            want: Want::Departure(Watch::new(what), completer),
+            limits: self.limits,
+            deadline,
+        };
+        begun(aio.canceler());
+        self.handle.reader.serve_or_submit(job, self.limits.queued);
+        aio.reclaim()
+    }
+
     /// Writes a response with the body that is attached to it.
     pub(crate) fn write_response_inline(
         &self,
-        aio: Aio<Written>,
         response: Response<Bytes>,
+        additions: &Additions,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(
-            aio,
-            Action::WriteResponse,
-            Parcel::response(response),
-            meter,
-        )
+    ) -> Result<Written, Error> {
+        let parcel = Parcel::response(response, additions);
+        self.write_inline(Action::WriteResponse, parcel, options, meter)
     }
 
     /// Writes content of a body.
     pub(crate) fn write_content_inline(
         &self,
-        aio: Aio<Written>,
         content: Bufs,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Action::Write, Ok(Parcel::vector(content)), meter)
+    ) -> Result<Written, Error> {
+        self.write_inline(Action::Write, Ok(Parcel::vector(content)), options, meter)
     }
 
     /// Submits content of a body, as [`write_all`](Self::write_all).
@@ -92,31 +126,51 @@ impl Conn {
     /// Ends a body.
     pub(crate) fn finish_inline(
         &self,
-        aio: Aio<Written>,
         trailers: &HeaderMap,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        self.write_inline(aio, Action::FinishBody, Parcel::finish(trailers), meter)
+    ) -> Result<Written, Error> {
+        self.write_inline(Action::FinishBody, Parcel::finish(trailers), options, meter)
     }
 
     fn write_inline(
         &self,
-        aio: Aio<Written>,
         action: Action,
         parcel: Result<Parcel, Error>,
+        options: &Options,
         meter: &Arc<Mutex<Meter>>,
-    ) -> (Result<Written, Error>, Aio<Written>) {
-        let (aio, completer, deadline) =
-            aio.start(&self.handle.writes, Interruption::Recorded, action);
-        match parcel {
-            Ok(parcel) => {
-                let job = WriteJob::new(parcel, deadline, completer)
-                    .observed_by(Arc::<Mutex<Meter>>::clone(meter));
-                self.handle.writer.write_or_submit(job, self.limits.queued);
+    ) -> Result<Written, Error> {
+        let start = || {
+            let writes = &self.handle.writes;
+            let aio = Aio::<Written>::with(options.clone());
+            aio.start(writes, Interruption::Recorded, action)
+        };
+        let parcel = match parcel {
+            Ok(parcel) if !options.are_over() => parcel,
+            parcel => {
+                let (aio, completer, _) = start();
+                let error = parcel.err().unwrap_or_else(|| ErrorKind::TimedOut.into());
+                drop(completer.finish_for_cause(Err(error))); // Nobody can listen yet.
+                return aio.reclaim().0;
             }
-            Err(error) => completer.refuse(error),
+        };
+        let mut operation = None;
+        let begin = |parcel| {
+            let (aio, completer, deadline) = start();
+            operation = Some(aio.registered());
+            let job = WriteJob::new(parcel, deadline, completer);
+            job.metered_by(Arc::clone(meter))
+        };
+        let writer = &self.handle.writer;
+        let written = writer.write_at_once(parcel, self.limits.queued, begin);
+        match (written, operation) {
+            (Some(parcel), _) => {
+                meter.lock().passed(parcel.moved());
+                Ok(Written::new(parcel.counted()))
+            }
+            (None, Some(aio)) => aio.reclaim().0,
+            (None, None) => Err(ErrorKind::Abandoned.into()), // The transport has panicked.
         }
-        aio.reclaim()
     }
 
     /// Shows what has arrived and was not read, for as long as nobody reads.
@@ -146,6 +200,11 @@ impl Conn {
     /// No message follows on the connection: it carries bytes as they are.
     pub(crate) fn release_from_http(&self) {
         self.handle.link.ledger.upgraded.set(true);
+    }
+
+    /// Has the kernel throw away what it has not delivered yet, once the last handle goes.
+    pub(crate) fn reset(&self) {
+        self.handle.link.transport.reset();
     }
 
     /// Ends the connection in the middle of a message.

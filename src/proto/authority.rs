@@ -47,6 +47,9 @@ fn is_address(literal: &[u8]) -> bool {
 /// `reg-name` (RFC 3986 section 3.2.2), which an IPv4 address is too; but without the comma, at which
 /// some peers take one value apart into two.
 fn is_name(name: &[u8]) -> bool {
+    if name.iter().all(|byte| is_name_byte(*byte)) {
+        return true;
+    }
     let mut rest = name;
     loop {
         rest = match rest {
@@ -59,7 +62,8 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+    const NAME: [bool; 256] = super::table(b"-._~!$&'()*+;=");
+    NAME[usize::from(byte)]
 }
 
 #[cfg(test)]

@@ -2,17 +2,22 @@
 //!
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
-//! `percent` undoes the encoding of URIs, `limits` bounds them all.
+//! `conditions` says which part of a representation is asked for, `percent` undoes the encoding of URIs,
+//! `forwarded` and `proxy_header` say what proxies tell of clients,
+//! `limits` bounds them all.
 
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
+pub(crate) mod conditions;
 pub(crate) mod encode;
 pub(crate) mod forward;
+pub(crate) mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod limits;
 pub(crate) mod parse;
 pub(crate) mod percent;
+pub(crate) mod proxy_header;
 
 use bytes::Bytes;
 use http::Response;
@@ -31,7 +36,25 @@ fn is_token(bytes: &[u8]) -> bool {
 }
 
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
+    TOKEN[usize::from(byte)]
+}
+
+/// Which bytes are letters, digits, or one of these: a look-up for each byte of a head, where comparing would
+/// cost as much as all the rest.
+const fn table(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 /// The reason phrase of a response, where it is not the usual one of its status (RFC 9112

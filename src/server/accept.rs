@@ -2,224 +2,261 @@
 //!
 //! It sleeps in `poll` on the listener and on a waker, so it can be stopped without a connection to itself, and
 //! without resetting those that are in the listener's queue: they are accepted and served before it ends. When
-//! there is no room for another connection, it does not poll the listener: new clients wait in its queue.
+//! there is no room for another connection, it sleeps on the waker alone, which `places` rings when that may have
+//! changed: new clients wait in the listener's queue.
+
+#[cfg(test)]
+mod tests;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::deliver::error_page;
-use super::event::ServerEvent;
-use super::serve::{Stay, serve};
+use super::control::Control;
+use super::endpoint::{Endpoint, Options};
+use super::event::{Rejection, ServerEvent};
+use super::intake::Intake;
+use super::lifecycle::Lifecycle;
+use super::limits::WhenFull;
+use super::listener::{Accept, Listener};
+use super::places::Room;
+use super::reserve::Reserve;
 use super::shared::Shared;
-use crate::aio::Aio;
-use crate::conn::Conn;
-use crate::meter::{Meter, Pace};
-use crate::sys::waker::Waker;
-use crate::transport::Addr;
+use crate::transport::socket::SocketTransport;
+use crate::transport::{Transport, Wait};
 
 /// How long it waits after a failure that it cannot mend, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where connections come from.
-#[derive(Debug)]
-pub(super) enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Listener {
-    fn accept(&self) -> io::Result<Conn> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept()?;
-                let _ = stream.set_nodelay(true); // Slower without it, and no worse.
-                Ok(Conn::from(stream))
-            }
-            Self::Unix(listener) => Ok(Conn::from(listener.accept()?.0)),
-        }
-    }
-
-    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(listener) => listener.set_nonblocking(true),
-            Self::Unix(listener) => listener.set_nonblocking(true),
-        }
-    }
-
-    pub(super) fn local_addr(&self) -> io::Result<Addr> {
-        Ok(match self {
-            Self::Tcp(listener) => Addr::Ip(listener.local_addr()?),
-            Self::Unix(listener) => {
-                let address = listener.local_addr()?;
-                Addr::Unix(address.as_pathname().map(Into::into))
-            }
-        })
-    }
-}
-
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        }
-    }
-}
-
-/// A listener with a queue that does not overflow in a burst.
-///
-/// # Errors
-///
-/// As the operating system reports them.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    /// The kernel caps it.
-    const BACKLOG: i32 = 4096;
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // As std does: a server that is started again finds its port free.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
+/// Failures for lack of descriptors, about a tenth of a second of them, before a client is rejected.
+const PATIENCE: u64 = 4;
 
 /// A thread that accepts.
-pub(super) struct Acceptor {
+pub(super) struct Acceptor<L = Listener> {
     shared: Arc<Shared>,
-    listener: Listener,
-    waker: Arc<Waker>,
+    listener: L,
+    intake: Intake,
+    control: Arc<Control>,
     failures: u64,
+    reserve: Reserve,
     pause: Duration,
-    /// Last, so that who learns of the end finds the listener closed.
-    _presence: Presence,
+    presence: Presence,
 }
 
 /// While there is one, the server accepts.
 struct Presence {
-    shared: Arc<Shared>,
-    waker: Arc<Waker>,
+    lifecycle: Arc<Lifecycle>,
+    control: Arc<Control>,
+}
+
+/// What came of accepting.
+enum Outcome {
+    /// Nobody waits to be accepted.
+    Empty,
+    /// Somebody does, and there is no room yet.
+    Full(For),
+    /// It is to be tried again later.
+    Failed,
+    /// There is nothing to accept from any more.
+    Gone,
+}
+
+/// What a sleep is for. Being woken ends any.
+#[derive(Clone, Copy)]
+enum For {
+    Connections,
+    Waker,
+    Until(Instant),
+}
+
+/// What a failure to accept asks for.
+enum Recovery {
+    Next,
+    Rest,
+    Gone,
 }
 
 impl Acceptor {
-    pub(super) fn new(shared: Arc<Shared>, listener: Listener, waker: Arc<Waker>) -> Self {
+    /// The work of its thread.
+    pub(super) fn run(mut self) {
+        self.accept_until_the_end();
+        let Self {
+            listener,
+            intake,
+            control,
+            presence,
+            ..
+        } = self;
+        match control.end() {
+            Some(give) => {
+                let options = intake.into_options();
+                // Nobody waits any more if it fails, and the listener is closed.
+                let _ = give.send(Endpoint { listener, options });
+            }
+            None => drop(listener),
+        }
+        drop(presence); // Last, so that who learns of the end finds the listener closed, or given back.
+    }
+}
+
+impl<L: Accept> Acceptor<L> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        listener: L,
+        options: Options,
+        control: Arc<Control>,
+    ) -> Self {
         let presence = Presence {
-            shared: Arc::clone(&shared),
-            waker: Arc::clone(&waker),
+            lifecycle: Arc::clone(&shared.lifecycle),
+            control: Arc::clone(&control),
         };
         Self {
+            intake: Intake::new(&shared, options),
             shared,
             listener,
-            waker,
+            control,
             failures: 0,
+            reserve: Reserve::new(),
             pause: PAUSE,
-            _presence: presence,
+            presence,
         }
     }
 
-    /// Accepts until the server stops.
-    pub(super) fn run(mut self) {
-        while !self.shared.is_stopping() {
-            self.sleep(true, None);
-            if !self.accept_all() {
-                break;
+    /// Accepts until the server stops, or the listener is wanted back.
+    fn accept_until_the_end(&mut self) {
+        self.control.enter();
+        loop {
+            let stopping = self.shared.lifecycle.is_stopping();
+            let outcome = self.accept_all();
+            match outcome {
+                Outcome::Empty if stopping => break,
+                Outcome::Empty => self.sleep(For::Connections),
+                Outcome::Full(room) => self.sleep(room),
+                Outcome::Failed if !stopping => self.rest(),
+                Outcome::Failed | Outcome::Gone => break,
             }
         }
-        // Closing the listener would reset those that are in its queue.
-        if !self.shared.is_closed() {
-            self.accept_all();
-        }
+        self.withdraw_claim();
     }
 
-    /// Accepts all that have come, as far as there is room. False: the listener is of no use any more.
-    fn accept_all(&mut self) -> bool {
+    /// Accepts all that have come, as far as there is room.
+    fn accept_all(&mut self) -> Outcome {
         loop {
+            // Closing the listener resets those that are in its queue: only a close of the server does that.
+            if self.shared.lifecycle.is_closed() || self.control.is_asked() {
+                return Outcome::Gone;
+            }
+            let is_full = self.shared.is_full();
             // Nobody makes room before somebody waits for it.
-            if self.shared.is_full() && !(self.has_queue() && self.make_room()) {
-                return true;
+            if is_full && !self.has_queue() {
+                self.withdraw_claim();
+                return Outcome::Empty;
+            }
+            let room = if is_full { self.claim() } else { Room::Free };
+            match room {
+                Room::Free => {}
+                Room::From(_) | Room::None if self.refuses() => {}
+                Room::From(at) => return Outcome::Full(For::Until(at)),
+                Room::Soon | Room::None => return Outcome::Full(For::Waker),
             }
             match self.listener.accept() {
-                Ok(conn) => {
+                Ok(transport) => {
                     self.failures = 0;
                     self.pause = PAUSE;
-                    self.start(conn);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => {
-                    if !self.recover(&error) {
-                        return false;
+                    match room {
+                        Room::Free => self.start(transport),
+                        _ => self.intake.reject(Arc::new(transport), Rejection::Full),
                     }
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.withdraw_claim();
+                    return Outcome::Empty;
+                }
+                Err(error) => match self.recover(&error) {
+                    Recovery::Next => {}
+                    Recovery::Rest => return Outcome::Failed,
+                    Recovery::Gone => return Outcome::Gone,
+                },
             }
         }
+    }
+
+    fn claim(&self) -> Room {
+        let most = self.shared.limits.connections;
+        let waker = &self.control.waker;
+        self.shared.lifecycle.places.claim(most, waker)
+    }
+
+    /// Whether those for whom there is no room are told so. A server that stops serves all that have come.
+    fn refuses(&self) -> bool {
+        let when_full = self.shared.limits.when_full;
+        when_full == WhenFull::Refuse && !self.shared.lifecycle.is_stopping()
+    }
+
+    fn withdraw_claim(&self) {
+        let waker = &self.control.waker;
+        self.shared.lifecycle.places.withdraw_claim(waker);
     }
 
     /// Whether somebody waits to be accepted.
     fn has_queue(&self) -> bool {
         let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
-        let now = rustix::event::Timespec::default();
+        let now = Timespec::default();
         matches!(poll(&mut listener, Some(&now)), Ok(1..))
     }
 
-    fn start(&self, conn: Conn) {
-        let peer = conn.peer_addr();
-        self.shared
-            .observer
-            .tell(|| ServerEvent::Accepted { peer: &peer });
-        let stay = Stay::begin(&self.shared, &conn);
-        let unserved = conn.clone();
-        let work = Box::new(move || serve(stay, conn));
-        if let Err(error) = self.shared.spares.run(work) {
+    fn start(&self, transport: SocketTransport) {
+        if let Err(error) = self.intake.start(transport) {
             self.tell(&error, 1);
-            refuse(&unserved);
-            self.sleep(false, Some(self.pause));
+            self.sleep(For::Until(Instant::now() + self.pause));
         }
     }
 
-    /// Waits until there is room for another connection. False if the server stops meanwhile.
-    fn make_room(&self) -> bool {
-        const LOOK_AGAIN: Duration = Duration::from_millis(100);
-        while self.shared.is_full() {
-            if self.shared.is_closed() {
-                return false;
-            }
-            self.shared.places.shed();
-            let until = Instant::now() + LOOK_AGAIN;
-            self.shared
-                .places
-                .wait_for_room(self.shared.limits.connections, until);
+    /// Ends a connection for which there is no descriptor, so that its client need not wait for one.
+    fn reject_one(&mut self) {
+        let listener = &self.listener;
+        let accepted = self.reserve.lend(|| {
+            let transport = listener.accept()?;
+            // What is left unread makes the end a reset.
+            let _ = transport.read(&mut [0; 4096], Wait::Never);
+            Ok::<_, io::Error>(transport.peer_addr())
+        });
+        if let Some(Ok(peer)) = accepted {
+            self.intake.tell(&peer, Rejection::NoDescriptor);
         }
-        true
     }
 
-    /// Sleeps until there is a connection, if that matters, until it is woken, or for so long.
-    fn sleep(&self, for_connections: bool, at_most: Option<Duration>) {
-        let timeout = at_most.and_then(|time| rustix::event::Timespec::try_from(time).ok());
-        let waker = PollFd::new(&*self.waker, PollFlags::IN);
-        let _ = match for_connections {
-            true => poll(
-                &mut [waker, PollFd::new(&self.listener, PollFlags::IN)],
-                timeout.as_ref(),
-            ),
-            false => poll(&mut [waker], timeout.as_ref()),
+    /// Sleeps until it is woken, or until there is what it waits for.
+    fn sleep(&self, what: For) {
+        let timeout = match what {
+            For::Until(at) => Some(at.saturating_duration_since(Instant::now())),
+            For::Connections | For::Waker => None,
         };
+        let timeout = timeout.and_then(|time| Timespec::try_from(time).ok());
+        let waker = PollFd::new(&*self.control.waker, PollFlags::IN);
+        let mut both = [waker, PollFd::new(&self.listener, PollFlags::IN)];
+        let polled = match what {
+            For::Connections => &mut both[..],
+            For::Waker | For::Until(_) => &mut both[..1],
+        };
+        let _ = poll(polled, timeout.as_ref());
+        if !both[0].revents().is_empty() {
+            self.control.waker.reset(); // Whoever has woken it has noted before why.
+        }
     }
 
-    /// What a failure to accept asks for. False: the listener is gone.
-    fn recover(&mut self, error: &io::Error) -> bool {
+    /// Sleeps after a failure, longer each time.
+    fn rest(&mut self) {
+        self.sleep(For::Until(Instant::now() + self.pause));
+        self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+    }
+
+    /// What a failure to accept asks for.
+    fn recover(&mut self, error: &io::Error) -> Recovery {
         match Errno::from_io_error(error) {
             // That connection is gone, or a thing of the network: the next may be there.
             Some(
@@ -234,22 +271,26 @@ impl Acceptor {
                 | Errno::HOSTUNREACH
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH,
-            ) => true,
+            ) => Recovery::Next,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
+                self.shared.counters.accept_failures.add(1);
                 // Once a streak, and then ever more seldom.
                 if self.failures.is_power_of_two() {
                     self.tell(error, self.failures);
                 }
-                if !self.shared.places.shed() || self.failures > 1 {
-                    self.sleep(false, Some(self.pause));
-                    self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+                // The sleep ends when a connection has.
+                let is_shed = self.shared.lifecycle.places.shed(&self.control.waker);
+                // Not at first: it may have been a moment's need of others.
+                if !is_shed && self.failures > PATIENCE && self.has_queue() {
+                    self.reject_one();
                 }
-                !self.shared.is_stopping()
+                Recovery::Rest
             }
             _ => {
+                self.shared.counters.accept_failures.add(1);
                 self.tell(error, 1);
-                false
+                Recovery::Gone
             }
         }
     }
@@ -261,24 +302,8 @@ impl Acceptor {
     }
 }
 
-/// Says that there is no thread. The answer is so short that it fits into any socket that is new.
-fn refuse(conn: &Conn) {
-    let mut page = error_page(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = page.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    let pace = Pace {
-        grace: PAUSE,
-        rate: 1,
-        stall: PAUSE,
-    };
-    let meter = Arc::new(Mutex::new(Meter::new(pace)));
-    // Nobody is left to be told if this fails, too.
-    let _ = conn.write_response_inline(Aio::new(), page, &meter);
-}
-
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.shared.acceptor_ended(&self.waker);
+        self.lifecycle.acceptor_ended(&self.control);
     }
 }

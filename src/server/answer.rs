@@ -8,6 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::redirect::Redirect;
+use super::static_content::StaticContent;
 use crate::into_body::IntoBody;
 
 /// What a handler returns: a value that is an answer.
@@ -47,6 +49,10 @@ pub(super) enum Reply {
     Whole(Response<Bytes>),
     /// The content comes from a reader, so many bytes of it if that is known.
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
+    /// As much as the request asks for.
+    Static(Box<StaticContent>),
+    /// To somewhere else, with what belongs to the request.
+    Redirect(Box<Redirect>),
     /// The exchange knows what was answered already.
     Given,
     /// What the error says.
@@ -74,6 +80,8 @@ impl fmt::Debug for Answer {
         f.write_str(match &self.0 {
             Reply::Whole(_) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
+            Reply::Static(_) => "Answer(static)",
+            Reply::Redirect(_) => "Answer(redirect)",
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",
         })

@@ -8,11 +8,13 @@ use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 
 use super::answer::Answered;
 use super::date;
+use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
 use super::writer::ResponseWriter;
 use crate::aio::{Aio, Written};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
+use crate::proto::encode::{Additions, Date, Persistence};
 use crate::proto::framing;
 
 /// Answering.
@@ -73,12 +75,11 @@ impl Exchange {
             let chunked = header::HeaderValue::from_static("chunked");
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
-        self.complete_head(status, headers);
+        let additions = self.additions(status, headers);
         let head = head.map(|()| Bytes::new());
-        let (result, _) = self
-            .conn
-            .write_response_inline(Aio::new(), head, &self.meter);
-        result?;
+        let options = &self.options;
+        self.conn
+            .write_response_inline(head, &additions, options, &self.meter)?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
@@ -87,6 +88,7 @@ impl Exchange {
             Arc::clone(&self.meter),
             is_finished,
             is_head,
+            self.options.clone(),
         ))
     }
 
@@ -109,7 +111,7 @@ impl Exchange {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, for a 101 that the client has not
     /// asked for with `Upgrade`, or for a head that must not be written; those of [`Conn::write_response`].
-    pub fn upgrade(&mut self, mut head: Response<()>) -> Result<(Conn, Answered), Error> {
+    pub fn upgrade(&mut self, head: Response<()>) -> Result<(Conn, Answered), Error> {
         self.expect_unanswered()?;
         let status = head.status();
         let switches = status == StatusCode::SWITCHING_PROTOCOLS;
@@ -117,38 +119,48 @@ impl Exchange {
             let detail = "the client has not offered an upgrade";
             return Err(Error::new(ErrorKind::InvalidInput).with_detail(detail));
         }
-        add_date(status, head.headers_mut());
+        let additions = Additions {
+            date: date_of(status),
+            ..Additions::default()
+        };
         let head = head.map(|()| Bytes::new());
-        let (result, _) = self
-            .conn
-            .write_response_inline(Aio::new(), head, &self.meter);
-        result?;
+        self.conn
+            .write_response_inline(head, &additions, &self.options, &self.meter)?;
         Ok(self.give_away(status))
     }
 
     fn give_away(&mut self, status: StatusCode) -> (Conn, Answered) {
         self.conn.release_from_http();
+        let shared = &self.stay.shared;
+        shared.counters.hijacked.add(1);
+        let (peer, uri) = (&self.conn.peer_addr(), self.request.uri());
+        shared.observer.tell(|| ServerEvent::Hijacked { peer, uri });
         self.stay.end();
         self.given = Given::Hijacked(status);
         (self.conn.clone(), Answered(()))
     }
 
     /// What the server adds to the head of an answer.
-    pub(super) fn complete_head(&self, status: StatusCode, headers: &mut HeaderMap) {
-        add_date(status, headers);
-        if !framing::persists(Version::HTTP_11, headers) {
-            return; // The handler has said so.
+    pub(super) fn additions(&self, status: StatusCode, headers: &HeaderMap) -> Additions {
+        Additions {
+            date: date_of(status),
+            persistence: self.persistence(headers),
+            always_length: true,
         }
+    }
+
+    fn persistence(&self, headers: &HeaderMap) -> Option<Persistence> {
         let is_last = self.is_last || self.stay.is_ending() || !self.can_go_on();
-        let has_end = !headers.contains_key(header::TRANSFER_ENCODING);
         let is_old = self.request.version() == Version::HTTP_10;
-        let word = match is_last {
-            true => "close",
-            // A client of 1.0 expects the close unless it is told otherwise.
-            false if is_old && has_end && self.conn.persists() => "keep-alive",
-            false => return,
-        };
-        headers.append(header::CONNECTION, header::HeaderValue::from_static(word));
+        if !(is_last || is_old) || !framing::persists(Version::HTTP_11, headers) {
+            return None; // There is nothing to say, or the handler has said so.
+        }
+        let has_end = !headers.contains_key(header::TRANSFER_ENCODING);
+        match is_last {
+            true => Some(Persistence::Close),
+            false if has_end && self.conn.persists() => Some(Persistence::KeepAlive),
+            false => None,
+        }
     }
 
     /// Whether the rest of the body does not cost the connection.
@@ -163,7 +175,7 @@ impl Exchange {
         }
     }
 
-    fn expect_unanswered(&self) -> Result<(), Error> {
+    pub(super) fn expect_unanswered(&self) -> Result<(), Error> {
         match self.given {
             Given::Nothing => Ok(()),
             _ => {
@@ -177,11 +189,19 @@ impl Exchange {
     }
 }
 
-fn add_date(status: StatusCode, headers: &mut HeaderMap) {
-    if headers.contains_key(header::DATE) || status.is_informational() {
-        return;
+/// What is added to an answer of the server's own, with which the connection ends.
+pub(super) fn last_answer() -> Additions {
+    Additions {
+        date: date::now(),
+        persistence: Some(Persistence::Close),
+        always_length: true,
     }
-    if let Some(now) = date::now() {
-        headers.insert(header::DATE, now);
+}
+
+/// An interim response has none.
+fn date_of(status: StatusCode) -> Option<Date> {
+    match status.is_informational() {
+        true => None,
+        false => date::now(),
     }
 }

@@ -1,9 +1,15 @@
 //! Making a server: its settings.
 
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+
 use super::Server;
+use super::error_pages::PageMaker;
 use super::event::{Observer, ServerEvent};
 use super::limits::ServerLimits;
 use super::shared::Shared;
+use crate::into_body::IntoBody;
 
 /// Makes a [`Server`]; from [`Server::builder`].
 #[derive(Clone, Debug, Default)]
@@ -11,6 +17,8 @@ use super::shared::Shared;
 pub struct ServerBuilder {
     limits: ServerLimits,
     observer: Observer,
+    maker: PageMaker,
+    slow_after: Option<Duration>,
 }
 
 impl ServerBuilder {
@@ -45,8 +53,31 @@ impl ServerBuilder {
         self
     }
 
+    /// Has `make` make the pages of the errors that the server answers with: see
+    /// [`Server::on_error`].
+    pub fn on_error<F, B>(mut self, make: F) -> Self
+    where
+        F: Fn(StatusCode, Option<&Request<()>>) -> Response<B> + Send + Sync + 'static,
+        B: IntoBody,
+    {
+        self.maker = PageMaker::new(make);
+        self
+    }
+
+    /// Has the [observer](Self::observe) told of handlers that run for so long, while they do. Without it, nobody is
+    /// told, and handlers have as much time as they take.
+    pub fn slow_handlers(mut self, after: Duration) -> Self {
+        self.slow_after = Some(after);
+        self
+    }
+
     /// Makes the server. It listens nowhere yet.
     pub fn build(self) -> Server {
-        Server::from_shared(Shared::new(self.limits, self.observer))
+        Server::from_shared(Shared::new(
+            self.limits,
+            self.observer,
+            self.maker,
+            self.slow_after,
+        ))
     }
 }

@@ -7,14 +7,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderValue};
+use http::header;
 use http::{Method, Response, StatusCode};
 
 use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
 use super::exchange::{BodyProgress, Exchange, Given};
+use super::late::{Coming, Late, Promise};
+use super::limits::GivenUp;
 use super::shared::Shared;
-use crate::aio::{Aio, Written};
+use crate::aio::{Aio, Options, Written};
 use crate::error::{Error, ErrorKind};
 
 /// Most bytes of a reader that are in memory.
@@ -39,7 +41,7 @@ pub(super) fn deliver(shared: &Shared, exchange: &mut Exchange, answer: Answer) 
         tell_failure(shared, exchange, &text);
         let status = match exchange.given {
             Given::Head(status, _) | Given::Hijacked(status) => status,
-            Given::Nothing => StatusCode::INTERNAL_SERVER_ERROR,
+            Given::Nothing | Given::Later(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error =
             Error::new(ErrorKind::Abandoned).with_detail("the content of the answer panicked");
@@ -77,9 +79,36 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             let error = Error::new(ErrorKind::Abandoned).with_detail(detail);
             cut_off(shared, exchange, status, error)
         }
+        (Given::Later(late), reply) => {
+            exchange.given = Given::Nothing;
+            match reply {
+                Reply::Failed(text) => {
+                    late.give_up();
+                    exchange.is_last = true;
+                    tell_failure(shared, exchange, &text);
+                    write_page(shared, exchange, StatusCode::INTERNAL_SERVER_ERROR)
+                }
+                _ => give_later(shared, exchange, &late),
+            }
+        }
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
+        }
+        (Given::Nothing, Reply::Static(content)) => {
+            let length = content.unsatisfied();
+            let response = content.answer(exchange).unwrap_or_else(|status| {
+                let mut page = shared.pages.page(status, Some(exchange.request()));
+                let length = length.filter(|_| status == StatusCode::RANGE_NOT_SATISFIABLE);
+                let length = length.map(|length| (header::CONTENT_RANGE, length));
+                page.headers_mut().extend(length);
+                page
+            });
+            write_whole(shared, exchange, response)
+        }
+        (Given::Nothing, Reply::Redirect(redirect)) => {
+            let response = redirect.answer(exchange);
+            write_whole(shared, exchange, response)
         }
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
@@ -88,29 +117,47 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             }
             let status = exchange.fault;
             let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            write_whole(shared, exchange, error_page(status))
+            write_page(shared, exchange, status)
         }
         (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
     }
 }
 
-/// The answer of a server that has nothing better to say.
-pub(super) fn error_page(status: StatusCode) -> Response<Bytes> {
-    let has_text = status.is_client_error() || status.is_server_error();
-    let text = match has_text {
-        true => Bytes::from(format!("{status}\n")),
-        false => Bytes::new(),
-    };
-    let mut page = Response::new(text);
-    *page.status_mut() = status;
-    if has_text {
-        let headers = page.headers_mut();
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, plain);
-        let nosniff = HeaderValue::from_static("nosniff");
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+/// Waits for a late answer, and writes it.
+fn give_later(shared: &Shared, exchange: &mut Exchange, late: &Late) -> Delivery {
+    shared.counters.late.add(1);
+    let coming = late.wait(&exchange.conn);
+    shared.counters.late.sub(1);
+    match coming {
+        Coming::Answer(promise) if promise.is_void() => {
+            promise.refuse();
+            fail(shared, exchange, "the late answer was given up")
+        }
+        Coming::Answer(promise) => write_late(shared, exchange, late, *promise),
+        Coming::Nothing(reason) => fail(shared, exchange, reason),
+        Coming::Lost(error) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            cut_off(shared, exchange, status, error)
+        }
     }
-    page
+}
+
+/// Writes a late answer, and tells whoever has given it.
+fn write_late(shared: &Shared, exchange: &mut Exchange, late: &Late, promise: Promise) -> Delivery {
+    exchange.options = late.options(&promise);
+    let (answer, fulfilment) = promise.into_parts();
+    let delivery = give(shared, exchange, answer);
+    let count = exchange.meter.lock().bytes();
+    fulfilment.tell(match exchange.trouble.take() {
+        Some(error) => Err(error),
+        None => Ok(Written::new(count)),
+    });
+    delivery
+}
+
+fn write_page(shared: &Shared, exchange: &mut Exchange, status: StatusCode) -> Delivery {
+    let page = shared.pages.page(status, Some(exchange.request()));
+    write_whole(shared, exchange, page)
 }
 
 fn write_whole(
@@ -130,17 +177,21 @@ fn write_whole(
         let text = "the answer declares content that it does not have";
         return fail(shared, exchange, text);
     }
-    declare_length(&mut response);
-    exchange.complete_head(status, response.headers_mut());
-    let aio = Aio::new();
-    let (result, _) = exchange
-        .conn
-        .write_response_inline(aio, response, &exchange.meter);
+    let additions = exchange.additions(status, response.headers());
+    let result = exchange.conn.write_response_inline(
+        response,
+        &additions,
+        &exchange.options,
+        &exchange.meter,
+    );
     conclude(shared, exchange, status, result)
 }
 
 /// Whether a head promises what does not come. To HEAD, and with a 304, it does not promise anything.
 fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
+    if !response.body().is_empty() {
+        return false;
+    }
     let headers = response.headers();
     let declares = headers.contains_key(header::TRANSFER_ENCODING)
         || headers
@@ -148,22 +199,7 @@ fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
             .is_some_and(|length| length != "0");
     let may_lack =
         *exchange.method() == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
-    declares && response.body().is_empty() && !may_lack
-}
-
-/// Also if there is nothing: the end of the connection alone would not tell that from an answer that was cut off.
-fn declare_length(response: &mut Response<Bytes>) {
-    let has_none = matches!(
-        response.status(),
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-    );
-    let length = response.body().len();
-    let headers = response.headers_mut();
-    let declares = headers.contains_key(header::CONTENT_LENGTH)
-        || headers.contains_key(header::TRANSFER_ENCODING);
-    if !has_none && !declares {
-        headers.insert(header::CONTENT_LENGTH, length.into());
-    }
+    declares && !may_lack
 }
 
 /// The end of an answer of one write. A head that must not be written becomes a 500.
@@ -176,23 +212,30 @@ fn conclude(
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) if error.kind() == ErrorKind::InvalidInput && error.count() == 0 => {
-            fail(shared, exchange, &error.to_string())
+            fail_with(shared, exchange, error)
         }
         Err(error) => cut_off(shared, exchange, status, error),
     }
 }
 
 /// Says 500, because nothing was said yet.
-fn fail(shared: &Shared, exchange: &mut Exchange, text: &str) -> Delivery {
-    tell_failure(shared, exchange, text);
+fn fail(shared: &Shared, exchange: &mut Exchange, text: &'static str) -> Delivery {
+    let error = Error::new(ErrorKind::InvalidInput).with_detail(text);
+    fail_with(shared, exchange, error)
+}
+
+/// As `fail`.
+fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery {
+    tell_failure(shared, exchange, &error.to_string());
+    exchange.trouble = Some(error);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let mut page = error_page(status);
-    declare_length(&mut page);
-    exchange.complete_head(status, page.headers_mut());
-    let (result, _) = exchange
-        .conn
-        .write_response_inline(Aio::new(), page, &exchange.meter);
+    let page = shared.pages.page(status, Some(exchange.request()));
+    let additions = exchange.additions(status, page.headers());
+    let result =
+        exchange
+            .conn
+            .write_response_inline(page, &additions, &Options::NONE, &exchange.meter);
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) => cut_off(shared, exchange, status, error),
@@ -250,13 +293,17 @@ fn copy(
     }
 }
 
-fn cut_off(shared: &Shared, exchange: &Exchange, status: StatusCode, error: Error) -> Delivery {
+fn cut_off(shared: &Shared, exchange: &mut Exchange, status: StatusCode, error: Error) -> Delivery {
     let uri = exchange.uri();
-    let error = &error.with_count(exchange.meter.lock().bytes());
+    let error = error.with_count(exchange.meter.lock().bytes());
     shared
         .observer
-        .tell(|| ServerEvent::AnswerFailed { uri, error });
+        .tell(|| ServerEvent::AnswerFailed { uri, error: &error });
+    if exchange.limits.given_up == GivenUp::Reset {
+        exchange.conn.reset();
+    }
     exchange.conn.abort();
+    exchange.trouble.get_or_insert(error);
     Delivery::CutOff(status)
 }
 
@@ -296,7 +343,7 @@ impl Exchange {
                 Ok(piece) => match left.checked_sub(piece.len() as u64) {
                     Some(rest) => {
                         left = rest;
-                        self.note_read(&piece);
+                        self.note_read(piece.len());
                     }
                     None => return false,
                 },

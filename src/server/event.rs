@@ -21,6 +21,31 @@ pub enum ServerEvent<'a> {
         /// Whose it is.
         peer: &'a Addr,
     },
+    /// A connection was accepted, and ended at once without being served.
+    #[non_exhaustive]
+    Rejected {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Why.
+        reason: Rejection,
+    },
+    /// A connection did not begin as its endpoint wants it, and has ended: the TLS handshake failed, or there is no
+    /// PROXY header.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// Whose it was.
+        peer: &'a Addr,
+        /// Why.
+        error: &'a Error,
+    },
+    /// A handler has taken a connection over, which is no longer the server's.
+    #[non_exhaustive]
+    Hijacked {
+        /// Whose it is.
+        peer: &'a Addr,
+        /// What was asked for.
+        uri: &'a Uri,
+    },
     /// A request was answered, or its answer was given up.
     #[non_exhaustive]
     Answered {
@@ -55,6 +80,19 @@ pub enum ServerEvent<'a> {
         /// What the error, or the panic, says.
         text: &'a str,
     },
+    /// A handler has not returned yet, for as long as
+    /// [`ServerBuilder::slow_handlers`](crate::ServerBuilder::slow_handlers) says. It goes on.
+    #[non_exhaustive]
+    HandlerSlow {
+        /// Who asked.
+        peer: &'a Addr,
+        /// What for.
+        method: &'a Method,
+        /// What for, as it came.
+        uri: &'a Uri,
+        /// For how long it has run.
+        after: Duration,
+    },
     /// An answer could not be written whole.
     #[non_exhaustive]
     AnswerFailed {
@@ -79,6 +117,30 @@ pub enum ServerEvent<'a> {
         /// Requests that were answered on it.
         requests: u64,
     },
+    /// The server stops in order, by [`Server::drain`](crate::Server::drain) or because its last handle is gone.
+    /// It takes no more connections, and does not wait for those that were hijacked: whoever has them may say
+    /// goodbye now.
+    #[non_exhaustive]
+    Draining {},
+    /// The server was closed, by [`Server::close`](crate::Server::close). Its connections have ended, but for those
+    /// that were hijacked.
+    #[non_exhaustive]
+    Closed {},
+}
+
+/// Why a connection is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// There are as many as there may be, and all are busy: see [`WhenFull::Refuse`](crate::WhenFull::Refuse).
+    Full,
+    /// There are as many from its address as there may be: see
+    /// [`ServerLimits::connections_per_ip`](crate::ServerLimits::connections_per_ip).
+    TooManyFromThere,
+    /// The process has no descriptor left for it.
+    NoDescriptor,
+    /// There is no thread for it.
+    NoThread,
 }
 
 type Observe = dyn Fn(&ServerEvent<'_>) + Send + Sync;

@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use parking_lot::Mutex;
 
+use super::late::Late;
 use super::limits::ServerLimits;
 use super::routing::{Params, Rest};
-use super::serve::Stay;
+use super::stay::Stay;
+use crate::aio::Options;
 use crate::conn::Conn;
+use crate::error::Error;
 use crate::meter::Meter;
 use crate::proto::body::BodyFraming;
 use crate::proto::framing;
@@ -52,6 +56,10 @@ pub struct Exchange {
     /// What the failure of the body says to the client, if the handler gives up because of it.
     pub(super) fault: Option<StatusCode>,
     pub(super) given: Given,
+    /// Bounds of an answer that is late.
+    pub(super) options: Options,
+    /// Why the answer is not what was asked for.
+    pub(super) trouble: Option<Error>,
     /// The answer must say that it is the last.
     pub(super) is_last: bool,
     /// How slow the client may be in taking the answer.
@@ -84,6 +92,8 @@ pub(super) enum Given {
     Nothing,
     /// The head is out, and more is written with a `ResponseWriter`, which tells when it has finished.
     Head(StatusCode, Arc<AtomicBool>),
+    /// A `Responder` answers.
+    Later(Arc<Late>),
     /// The connection is the handler's.
     Hijacked(StatusCode),
 }
@@ -116,6 +126,8 @@ impl Exchange {
             read: 0,
             fault: None,
             given: Given::default(),
+            options: Options::NONE,
+            trouble: None,
             is_last,
             meter,
             reading: Meter::new(limits.pace),
@@ -174,6 +186,24 @@ impl Exchange {
     /// course of long work.
     pub fn is_disconnected(&self) -> bool {
         self.conn.has_lost_peer()
+    }
+
+    /// The page with which the server answers this error: see [`Server::on_error`](crate::Server::on_error). A
+    /// handler can return it.
+    ///
+    /// ```
+    /// use http_aio::http::StatusCode;
+    /// use http_aio::{Exchange, Server, get};
+    ///
+    /// # fn main() -> Result<(), http_aio::Error> {
+    /// let server = Server::new();
+    /// server.route("/gone", get(|x: &mut Exchange| x.error_response(StatusCode::GONE)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "nng_http_res_set_error")]
+    pub fn error_response(&self, status: StatusCode) -> Response<Bytes> {
+        self.stay.shared.pages.page(status, Some(&self.request))
     }
 
     /// Overrides the bounds of the server for this exchange, from now on.

@@ -5,6 +5,31 @@ use std::time::Duration;
 use crate::meter::Pace;
 use crate::proto::limits::Limits;
 
+/// What becomes of new clients when there are as many connections as there may be, and all are busy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// They wait in the listener's queue, which suits bursts.
+    #[default]
+    Queue,
+    /// They are told so at once: 503 (Service Unavailable) with `Retry-After`, or just the end where they
+    /// expect TLS. It suits load balancers, which then ask somebody else.
+    Refuse,
+}
+
+/// How a connection ends whose answer is given up in the middle: the client does not take it, or the handler has
+/// failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GivenUp {
+    /// What the kernel has accepted is still delivered, as long as the client takes it.
+    #[default]
+    Deliver,
+    /// The connection is reset, and what the kernel has not delivered yet is thrown away. So clients that
+    /// do not read hold none of its memory, up to some megabytes each, but what was counted as written may be lost.
+    Reset,
+}
+
 /// Bounds of a server: of time, of size and of number. Each has a default that suits the open network.
 ///
 /// # Examples
@@ -19,6 +44,7 @@ use crate::proto::limits::Limits;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
+    pub(crate) handshake: Duration,
     pub(crate) silence: Duration,
     pub(crate) head: Duration,
     pub(crate) idle: Duration,
@@ -27,13 +53,18 @@ pub struct ServerLimits {
     pub(crate) discard: u64,
     pub(crate) discard_time: Duration,
     pub(crate) connections: usize,
+    pub(crate) connections_per_ip: Option<usize>,
+    pub(crate) when_full: WhenFull,
     pub(crate) requests: Option<u64>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) given_up: GivenUp,
     pub(crate) messages: Limits,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(75),
@@ -46,7 +77,11 @@ impl Default for ServerLimits {
             discard: 256 << 10,
             discard_time: Duration::from_secs(5),
             connections: most_connections(),
+            connections_per_ip: None,
+            when_full: WhenFull::default(),
             requests: None,
+            age: None,
+            given_up: GivenUp::default(),
             messages: Limits::default(),
         }
     }
@@ -61,7 +96,15 @@ fn most_connections() -> usize {
 }
 
 impl ServerLimits {
-    /// From the accept to the first byte of the first request; then the connection is closed without a
+    /// From the accept to the end of the TLS handshake and of the PROXY header, where they are expected; then the connection is closed without
+    /// a word. Default: 10 seconds.
+    #[must_use]
+    pub fn handshake(mut self, after: Duration) -> Self {
+        self.handshake = after;
+        self
+    }
+
+    /// From the accept, or the end of the TLS handshake, to the first byte of the first request; then the connection is closed without a
     /// word. Default: 30 seconds.
     #[must_use]
     pub fn silence(mut self, after: Duration) -> Self {
@@ -119,11 +162,42 @@ impl ServerLimits {
     }
 
     /// Connections at a time. When there are as many, the one that has been idle longest makes room; if none
-    /// is idle, new ones wait in the listener's queue. Default: a third of the descriptors that the process
+    /// is idle, [`when_full`](Self::when_full) says what becomes of new ones. Default: a third of the descriptors that the process
     /// may have beyond 64, and 1,024 at most.
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
+        self
+    }
+
+    /// Connections at a time from one address, or from one network of 64 bits of IPv6. Further ones are closed
+    /// before anything is said. Not behind a proxy, where all have its address. Default: any number.
+    #[must_use]
+    pub fn connections_per_ip(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.connections_per_ip = most.into();
+        self
+    }
+
+    /// What becomes of new clients when there is no room. Default: they wait in the listener's queue.
+    #[must_use]
+    pub fn when_full(mut self, then: WhenFull) -> Self {
+        self.when_full = then;
+        self
+    }
+
+    /// Age of a connection from which on the next answer says `Connection: close`, so that its client comes back
+    /// to whichever server is to have it then. Default: any.
+    #[must_use]
+    pub fn age(mut self, most: impl Into<Option<Duration>>) -> Self {
+        self.age = most.into();
+        self
+    }
+
+    /// How a connection ends whose answer is given up in the middle. Default: what was written is still
+    /// delivered.
+    #[must_use]
+    pub fn given_up(mut self, then: GivenUp) -> Self {
+        self.given_up = then;
         self
     }
 

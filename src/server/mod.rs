@@ -1,54 +1,89 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
-//! `accept` takes connections in, and gives each to a thread (`spare`), which serves it to its end (`serve`):
-//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes.
-//! `places` knows the connections, `refusal` what is said to nonsense, `stop` who waits for the end.
+//! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
+//! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`):
+//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
+//! when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for others,
+//! `crowd` counts where they are from), `arrival` and `trust` who is behind a proxy, `refusal` what is said to nonsense,
+//! `lifecycle` and `control` whether the server stops or gives a listener back, `waiters`
+//! who waits for its end.
 
 mod accept;
+mod admission;
 mod answer;
 mod answering;
+mod arrival;
 mod builder;
+mod control;
+mod crowd;
 mod date;
 mod deliver;
+mod endpoint;
+mod error_pages;
 mod event;
 mod exchange;
+mod forward;
 mod handler;
+mod intake;
+mod late;
+mod lifecycle;
 mod limits;
+mod listener;
+mod occupancy;
 mod places;
+mod redirect;
 mod refusal;
 mod request_body;
+mod reserve;
+mod responder;
 mod routing;
 mod serve;
 mod shared;
+mod slow;
 mod spare;
-mod stop;
+mod static_content;
+mod stats;
+mod stay;
+mod trust;
+mod waiters;
 mod writer;
 
 use std::fmt;
-use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
-use std::os::unix::net::UnixListener;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::Builder;
 
-use self::accept::{Acceptor, Listener};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
-pub use self::event::ServerEvent;
+use self::control::Control;
+pub use self::endpoint::Endpoint;
+use self::error_pages::PageMaker;
+pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
-pub use self::limits::ServerLimits;
+use self::lifecycle::Phase;
+pub use self::limits::{GivenUp, ServerLimits, WhenFull};
+use self::places::Held;
+pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
+pub use self::responder::Responder;
 use self::routing::{Route as Pattern, Router};
-use self::serve::{Stay, serve};
-use self::shared::{Phase, Shared};
+use self::serve::serve;
+use self::shared::Shared;
+pub use self::static_content::StaticContent;
+pub use self::stats::ServerStats;
+use self::stay::Stay;
+pub use self::trust::{ForwardedFields, TrustedProxy};
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
-use crate::sys::waker::Waker;
+use crate::into_body::IntoBody;
 use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
@@ -120,8 +155,8 @@ impl Server {
     /// [`InvalidInput`](ErrorKind::InvalidInput) if there is a handler for the same path and method already,
     /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
     #[doc(alias = "nng_http_server_add_handler")]
-    pub fn route(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::new)?;
+    pub fn route(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::new)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
     }
@@ -132,10 +167,21 @@ impl Server {
     ///
     /// Those of [`route`](Self::route).
     #[doc(alias = "nng_http_handler_set_tree")]
-    pub fn tree(&self, path: &str, route: Route) -> Result<&Self, Error> {
-        let pattern = pattern(path, Pattern::tree)?;
+    pub fn tree(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
+        let (pattern, route) = (pattern(path, Pattern::tree)?, route.into());
         self.edit(|router| router.add(&pattern, route.methods))?;
         Ok(self)
+    }
+
+    /// Redirects requests for `path` to `target`, temporarily (307): a [`Redirect`] as a [`route`](Self::route). For
+    /// trees, and with other statuses, it is made by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Redirect::new`] and [`route`](Self::route).
+    #[doc(alias = "nng_http_handler_alloc_redirect")]
+    pub fn redirect(&self, path: &str, target: &str) -> Result<&Self, Error> {
+        self.route(path, Redirect::new(target)?)
     }
 
     /// Takes the route for exactly this path out, with all its methods; requests under way keep their handler.
@@ -160,6 +206,61 @@ impl Server {
         self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
     }
 
+    /// Has `make` make the pages of the errors that the server itself answers with, from the next on: 404 and 405
+    /// where there is no handler, 400, 408, 413 and their like for what is no request, 500 for a handler that has
+    /// failed. What handlers answer is left alone; they can have the page with
+    /// [`Exchange::error_response`].
+    ///
+    /// It gets the status, and the head of the request where that could be read. The status of the answer is that of
+    /// the error, whatever the page says, and the server adds what belongs to it, such as `Allow`, and what decides
+    /// about the connection and the length. One that panics is replaced by the page that is built in: one line of
+    /// plain text.
+    ///
+    /// It runs on the thread that answers, so it must not take long: read files before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::{Request, Response, StatusCode, header};
+    /// use http_aio::{Aio, Client, Server};
+    ///
+    /// fn page(status: StatusCode, _: Option<&Request<()>>) -> Response<String> {
+    ///     let text = match status {
+    ///         StatusCode::NOT_FOUND => "<h1>There is no such page</h1>".to_owned(),
+    ///         status => format!("<h1>{status}</h1>"),
+    ///     };
+    ///     let mut page = Response::new(text);
+    ///     let html = header::HeaderValue::from_static("text/html; charset=utf-8");
+    ///     page.headers_mut().insert(header::CONTENT_TYPE, html);
+    ///     page
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::builder().on_error(page).build();
+    /// let url = format!("http://{}/nowhere", server.bind("127.0.0.1:0")?);
+    /// let response = Client::new().get(Aio::new(), url).wait()?;
+    /// assert_eq!(response.status(), 404);
+    /// assert_eq!(response.body(), "<h1>There is no such page</h1>");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "nng_http_server_set_error_page")]
+    #[doc(alias = "nng_http_server_set_error_file")]
+    pub fn on_error<F, B>(&self, make: F) -> &Self
+    where
+        F: Fn(StatusCode, Option<&Request<()>>) -> Response<B> + Send + Sync + 'static,
+        B: IntoBody,
+    {
+        self.handle.shared.pages.replace(PageMaker::new(make));
+        self
+    }
+
+    /// The page with which it answers an error about which no request is known.
+    #[doc(alias = "nng_http_server_res_error")]
+    pub fn error_response(&self, status: StatusCode) -> Response<Bytes> {
+        self.handle.shared.pages.page(status, None)
+    }
+
     /// Changes a copy of the router, and puts it in place of the one that requests under way use.
     fn edit<T>(
         &self,
@@ -177,47 +278,32 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As the operating system reports them; [`Closed`](ErrorKind::Closed) if the server stops.
+    /// Those of [`Endpoint::bind`] and of [`listen`](Self::listen).
     #[doc(alias = "nng_http_server_start")]
     pub fn bind(&self, address: impl ToSocketAddrs) -> Result<Addr, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in address.to_socket_addrs()? {
-            match accept::listen(address) {
-                Ok(listener) => return self.listen(listener),
-                Err(error) => last = error,
-            }
-        }
-        Err(last.into())
+        self.listen(Endpoint::bind(address)?)
     }
 
-    /// Serves what comes on a listener.
+    /// Serves what comes at an endpoint: a [`TcpListener`](std::net::TcpListener), a
+    /// [`UnixListener`](std::os::unix::net::UnixListener), or either with options, such as TLS. A server can have
+    /// any number of them.
+    ///
+    /// A listener of TCP on which keep-alive is not set gets it, after 60 seconds of silence.
     ///
     /// # Errors
     ///
     /// [`NoMemory`](ErrorKind::NoMemory) if there is no thread for it, [`Closed`](ErrorKind::Closed) if the
-    /// server stops.
-    pub fn listen(&self, listener: TcpListener) -> Result<Addr, Error> {
-        self.start(Listener::Tcp(listener))
-    }
-
-    /// Serves what comes on a Unix socket, as [`listen`](Self::listen).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`listen`](Self::listen).
-    pub fn listen_unix(&self, listener: UnixListener) -> Result<Addr, Error> {
-        self.start(Listener::Unix(listener))
-    }
-
-    fn start(&self, listener: Listener) -> Result<Addr, Error> {
+    /// server stops, [`Io`](ErrorKind::Io). The listener is closed then.
+    #[doc(alias = "nng_http_server_set_tls")]
+    pub fn listen(&self, endpoint: impl Into<Endpoint>) -> Result<Addr, Error> {
+        let Endpoint { listener, options } = endpoint.into();
         let shared = &self.handle.shared;
-        listener.set_nonblocking()?;
+        listener.prepare()?;
         let address = listener.local_addr()?;
-        let waker = Arc::new(Waker::new()?);
-        shared.wakers.lock().push(Arc::clone(&waker));
-        shared.acceptors.fetch_add(1, Ordering::SeqCst);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, waker);
-        if shared.is_stopping() {
+        let control = Control::new()?;
+        shared.lifecycle.acceptor_begins(&control);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, control);
+        if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
         }
@@ -232,6 +318,53 @@ impl Server {
         }
     }
 
+    /// Stops accepting, and gives the listeners back with their options; for a restart without a gap.
+    ///
+    /// Clients that wait to be accepted go on waiting, for whoever listens there next: another server, which is
+    /// given the endpoints, or another process, which inherits the descriptors. Then [`drain`](Self::drain) this
+    /// one; its connections are served as before. When this returns, the server accepts nothing more from them.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a closure that [observes](ServerBuilder::observe) an accept:
+    /// the thread that accepts would wait for itself. Nothing has changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Server, get};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), http_aio::Error> {
+    /// let old = Server::new();
+    /// let address = old.bind("127.0.0.1:0")?;
+    ///
+    /// let new = Server::new();
+    /// new.route("/", get(|_| "the new version"))?;
+    /// for endpoint in old.release_listeners()? {
+    ///     assert_eq!(endpoint.local_addr()?, address);
+    ///     new.listen(endpoint)?;
+    /// }
+    /// old.drain(Aio::new().timeout(Duration::from_secs(60))).wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn release_listeners(&self) -> Result<Vec<Endpoint>, Error> {
+        let acceptors = self.handle.shared.lifecycle.acceptors();
+        if acceptors
+            .iter()
+            .any(|acceptor| acceptor.owns_current_thread())
+        {
+            return Err(ErrorKind::WouldDeadlock.into());
+        }
+        let (give, given) = crossbeam_channel::unbounded();
+        for acceptor in &acceptors {
+            acceptor.ask(give.clone());
+        }
+        drop(give);
+        Ok(given.iter().collect())
+    }
+
     /// Where it listens, or has listened.
     #[doc(alias = "nng_http_server_get_addr")]
     pub fn local_addrs(&self) -> Vec<Addr> {
@@ -241,8 +374,9 @@ impl Server {
     /// Serves one connection on the current thread, until it ends: for tests in memory, for programs that are
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
-        let stay = Stay::begin(&self.handle.shared, &conn);
-        drop(serve(stay, conn));
+        let shared = &self.handle.shared;
+        let stay = Stay::begin(shared, Held::Conn(conn.clone()));
+        drop(serve(shared, stay, conn));
     }
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have
@@ -274,12 +408,36 @@ impl Server {
     ///
     /// Those of [`drain`](Self::drain).
     pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.waiters.add(&self.handle.shared, aio)
+        self.handle.shared.lifecycle.join(aio)
+    }
+
+    /// What it has done so far, in numbers. The order of a few memory accesses: it can be asked often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::{Aio, Client, Server, get};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new();
+    /// server.route("/", get(|_| "hello"))?;
+    /// let url = format!("http://{}/", server.bind("127.0.0.1:0")?);
+    /// Client::new().get(Aio::new(), url).wait()?;
+    /// server.drain(Aio::new()).wait()?;
+    /// let stats = server.stats();
+    /// assert_eq!((stats.accepted, stats.requests, stats.successes), (1, 1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "metrics")]
+    #[doc(alias = "nng_stats_get")]
+    pub fn stats(&self) -> ServerStats {
+        self.handle.shared.counters.stats(self.connections())
     }
 
     /// Connections that it has at the moment.
     pub fn connections(&self) -> usize {
-        self.handle.shared.places.count()
+        self.handle.shared.lifecycle.places.count()
     }
 }
 
@@ -307,12 +465,20 @@ impl Drop for Handle {
 }
 
 impl fmt::Debug for Server {
+    /// Shows its state: where it listens, how many connections there are and how many of them wait for a request,
+    /// how many threads serve connections, and how many wait for one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = &self.handle.shared;
+        let lifecycle = &shared.lifecycle;
+        let (threads, spare) = lifecycle.spares.counts();
         f.debug_struct("Server")
+            .field("phase", &lifecycle.phase())
             .field("addresses", &*shared.addresses.lock())
-            .field("phase", &shared.phase())
-            .field("connections", &shared.places.count())
+            .field("listeners", &lifecycle.acceptors().len())
+            .field("connections", &lifecycle.places.count())
+            .field("waiting", &lifecycle.places.waiting())
+            .field("threads", &threads)
+            .field("spare", &spare)
             .finish_non_exhaustive()
     }
 }

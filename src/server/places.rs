@@ -1,45 +1,78 @@
 //! The connections of a server: how many there are, which of them wait, and who is to be woken.
 //!
+//! When there are as many as there may be, an acceptor whose listener has somebody in its queue *claims* room:
+//!
+//! 1. It is noted among those who want room, and the connection that has been idle longest is asked to leave.
+//! 2. It sleeps in its `poll`, on its waker and not on the listener.
+//! 3. It is woken when a connection has ended, when one that was asked to leave goes on after all because a
+//!    request has come, and when one begins to wait, which may then be asked. Then it claims again.
+//!
+//! No more are asked than are to leave: those that are on their way count. One that was just accepted has a moment
+//! of *grace* for its first request. The moment is halved whenever it has cost somebody the place, so that a crowd
+//! of silent clients holds nobody up for more than a second, and is whole again when nobody is in the queue.
+//!
 //! Invariants:
 //!
 //! 1. A connection's own thread decides what becomes of it: others only ask, by ending its wait.
-//! 2. A wait that begins after somebody has asked ends at once: `ask` and `wait` share a lock.
-//! 3. No lock is held while a wait is ended: that may run anywhere.
+//! 2. A wait that begins after somebody has asked ends at once: all that is known is under one lock.
+//! 3. No lock is held while a wait is ended, a connection dropped or an acceptor woken: that may run anywhere.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
+use super::crowd::Network;
+use super::occupancy::{GRACE, Occupancy, Presence};
+use super::waiters::Awaited;
 use crate::aio::Canceler;
 use crate::conn::Conn;
+use crate::sys::waker::Waker;
+use crate::transport::Transport;
+
+thread_local! {
+    /// The server's connections among which is the one that this thread serves.
+    static SERVES: Cell<usize> = const { Cell::new(0) };
+}
 
 #[derive(Default)]
 pub(super) struct Places {
-    state: Mutex<State>,
-    /// A connection has ended.
-    freed: Condvar,
+    state: Mutex<Occupancy>,
 }
 
-#[derive(Default)]
-struct State {
-    places: HashMap<u64, Arc<Place>>,
-    next: u64,
+/// What a close ends.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// The handshake is under way.
+    Transport(Arc<dyn Transport>),
+    Conn(Conn),
 }
 
-/// Where a connection stands, as others see it.
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    First,
+    Next,
+}
+
+/// What a claim of room comes to. Unless there is some, the claimant is woken when that may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Free,
+    /// Somebody is on the way out.
+    Soon,
+    /// Somebody can be asked from then on.
+    From(Instant),
+    /// All are busy.
+    None,
+}
+
+/// A connection among the others.
 pub(super) struct Place {
+    places: Arc<Places>,
     key: u64,
-    conn: Mutex<Option<Conn>>,
-    presence: Mutex<Presence>,
-}
-
-#[derive(Default)]
-struct Presence {
-    waiting: Option<(Instant, Canceler)>,
-    /// Its wait is to end: to make room, or because the server stops.
-    asked: bool,
 }
 
 impl Places {
@@ -47,109 +80,222 @@ impl Places {
         self.state.lock().places.len()
     }
 
-    pub(super) fn add(&self, conn: &Conn) -> Arc<Place> {
+    /// How many of them wait for a request.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.state.lock();
+        state.idle.len() + state.fresh.len()
+    }
+
+    pub(super) fn add(self: &Arc<Self>, held: Held) -> Place {
+        let key = self.state.lock().add(held, None);
+        let places = Arc::clone(self);
+        Place { places, key }
+    }
+
+    /// Takes a connection in that has come from a network. None if there are `most` from there.
+    pub(super) fn add_from(
+        self: &Arc<Self>,
+        held: Held,
+        source: Network,
+        most: usize,
+    ) -> Option<Place> {
         let mut state = self.state.lock();
-        let key = state.next;
-        state.next += 1;
-        let place = Arc::new(Place {
-            key,
-            conn: Mutex::new(Some(conn.clone())),
-            presence: Mutex::default(),
-        });
-        state.places.insert(key, Arc::clone(&place));
-        place
+        if !state.crowd.enter(source, most) {
+            return None;
+        }
+        let key = state.add(held, Some(source));
+        drop(state);
+        let places = Arc::clone(self);
+        Some(Place { places, key })
     }
 
     /// The connection is no longer the server's.
     pub(super) fn remove(&self, place: &Place) {
+        let mut state = self.state.lock();
+        let entry = state.places.get_mut(&place.key);
+        let held = entry.and_then(|entry| entry.held.take());
+        drop(state);
         // Before it is counted off, so that who counts finds nothing open.
-        let conn = place.conn.lock().take();
-        drop(conn);
-        let removed = self.state.lock().places.remove(&place.key);
-        if removed.is_some() {
-            self.freed.notify_all();
+        drop(held);
+        let mut state = self.state.lock();
+        let canceler = state.rest(place.key);
+        let is_gone = state.remove(place.key);
+        let claimants = state.claimants.clone();
+        drop(state);
+        drop(canceler);
+        if is_gone {
+            wake(&claimants);
         }
     }
 
-    /// Asks the connection that has waited longest to make room. False if none waits.
-    pub(super) fn shed(&self) -> bool {
-        let places = self.all();
-        let waiting = places
-            .iter()
-            .filter_map(|place| place.waiting_since().map(|since| (since, place)));
-        match waiting.min_by_key(|(since, _)| *since) {
-            Some((_, place)) => {
-                place.ask();
-                true
+    /// Makes room for one more, if there are `most`, for the acceptor with this waker.
+    pub(super) fn claim(&self, most: usize, waker: &Arc<Waker>) -> Room {
+        let mut state = self.state.lock();
+        if state.places.len() < most {
+            return Room::Free;
+        }
+        state.note_claimant(waker);
+        if state.places.len() - state.leaving < most {
+            return Room::Soon;
+        }
+        let now = Instant::now();
+        match state.shed(now) {
+            Some(canceler) => {
+                drop(state);
+                canceler.cancel();
+                Room::Soon
             }
-            None => false,
+            None => state.next_grace().map_or(Room::None, Room::From),
+        }
+    }
+
+    /// Asks the connection that has been idle longest to leave, because descriptors have run out, unless one is on
+    /// its way. False if there is none. The acceptor with this waker is woken when that may have changed.
+    pub(super) fn shed(&self, waker: &Arc<Waker>) -> bool {
+        let mut state = self.state.lock();
+        state.note_claimant(waker);
+        if state.leaving > 0 {
+            return true;
+        }
+        let canceler = state.shed(Instant::now());
+        drop(state);
+        canceler.map(|canceler| canceler.cancel()).is_some()
+    }
+
+    /// The acceptor with this waker has what it wants.
+    pub(super) fn withdraw_claim(&self, waker: &Arc<Waker>) {
+        let mut state = self.state.lock();
+        let others = |other: &Arc<Waker>| !Arc::ptr_eq(other, waker);
+        state.claimants.retain(others);
+        if state.claimants.is_empty() {
+            state.grace = GRACE;
         }
     }
 
     /// Ends all waits, those to come included.
     pub(super) fn ask_all(&self) {
-        self.all().iter().for_each(|place| place.ask());
+        let mut state = self.state.lock();
+        let waits = std::mem::take(&mut state.idle);
+        let first_waits = std::mem::take(&mut state.fresh);
+        for entry in state.places.values_mut() {
+            entry.presence = Presence::Asked;
+        }
+        state.leaving = 0;
+        drop(state);
+        for canceler in waits.values().chain(first_waits.values()) {
+            canceler.cancel();
+        }
     }
 
     /// Closes all connections.
     pub(super) fn close_all(&self) {
-        for place in self.all() {
-            let conn = place.conn.lock().clone();
-            if let Some(conn) = conn {
-                conn.close();
-            }
-        }
+        let all: Vec<_> = {
+            let state = self.state.lock();
+            let all = state.places.values().filter_map(|entry| entry.held.clone());
+            all.collect()
+        };
+        all.iter().for_each(Held::close);
     }
 
-    /// Waits until there are fewer than `most`, or until `until`.
-    pub(super) fn wait_for_room(&self, most: usize, until: Instant) -> bool {
-        let mut state = self.state.lock();
-        while state.places.len() >= most {
-            if self.freed.wait_until(&mut state, until).timed_out() {
-                return state.places.len() < most;
-            }
-        }
-        true
+    /// Runs what serves one of these connections. It may serve another server's meanwhile.
+    pub(super) fn while_serving(&self, work: impl FnOnce()) {
+        let last = SERVES.replace(std::ptr::from_ref(self).addr());
+        work();
+        SERVES.set(last);
     }
 
-    fn all(&self) -> Vec<Arc<Place>> {
-        self.state.lock().places.values().cloned().collect()
+    /// Whether the current thread serves one of these connections.
+    pub(super) fn serves_here(&self) -> bool {
+        SERVES.get() == std::ptr::from_ref(self).addr()
+    }
+}
+
+impl Held {
+    fn close(&self) {
+        match self {
+            // Fails when the peer is gone already. Whoever has it sees the end of the stream.
+            Self::Transport(transport) => drop(transport.shutdown(Shutdown::Both)),
+            Self::Conn(conn) => conn.close(),
+        }
+    }
+}
+
+/// A server ends with its last connection.
+impl Awaited for Places {
+    fn left(&self) -> u64 {
+        self.count() as u64
+    }
+
+    /// A handler waits for its own end.
+    fn needs_current_thread(&self) -> bool {
+        self.serves_here()
     }
 }
 
 impl Place {
-    /// The connection waits for a request. `canceler` ends that.
-    pub(super) fn wait(&self, canceler: Canceler) {
-        let mut presence = self.presence.lock();
-        if presence.asked {
-            drop(presence);
-            canceler.cancel();
-        } else {
-            presence.waiting = Some((Instant::now(), canceler));
+    /// What a close is to end from now on.
+    pub(super) fn hold(&self, held: Held) {
+        let mut state = self.places.state.lock();
+        let entry = state.places.get_mut(&self.key);
+        let last = entry.and_then(|entry| entry.held.replace(held));
+        drop(state);
+        drop(last);
+    }
+
+    pub(super) fn close(&self) {
+        if let Some(held) = self.held() {
+            held.close();
         }
+    }
+
+    /// The connection waits for a request, and has done so since then. `canceler` ends that.
+    pub(super) fn wait(&self, wait: Wait, since: Instant, canceler: Canceler) {
+        let mut state = self.places.state.lock();
+        let Some(entry) = state.places.get_mut(&self.key) else {
+            return; // It is no longer the server's, so nobody asks it for anything.
+        };
+        if entry.presence == Presence::Asked {
+            drop(state);
+            canceler.cancel();
+            return;
+        }
+        entry.presence = Presence::Waiting(wait, since);
+        state.waiting(wait).insert((since, self.key), canceler);
+        let claimants = state.claimants.clone();
+        drop(state);
+        wake(&claimants);
     }
 
     /// It has something to do. What it was asked for is forgotten: it looks for itself.
     pub(super) fn work(&self) {
-        let mut presence = self.presence.lock();
-        presence.asked = false;
-        let waiting = presence.waiting.take();
-        drop(presence);
-        drop(waiting);
+        let mut state = self.places.state.lock();
+        let leaving = state.leaving;
+        let canceler = state.rest(self.key);
+        let claimants = match state.leaving < leaving {
+            true => state.claimants.clone(),
+            false => Vec::new(),
+        };
+        drop(state);
+        drop(canceler);
+        wake(&claimants);
     }
 
-    fn ask(&self) {
-        let mut presence = self.presence.lock();
-        presence.asked = true;
-        let waiting = presence.waiting.take();
-        drop(presence);
-        if let Some((_, canceler)) = waiting {
-            canceler.cancel();
+    /// Whether the client has gone, or the connection is not the server's any more.
+    pub(super) fn has_lost_peer(&self) -> bool {
+        match self.held() {
+            Some(Held::Conn(conn)) => conn.has_lost_peer(),
+            Some(Held::Transport(_)) => false,
+            None => true,
         }
     }
 
-    fn waiting_since(&self) -> Option<Instant> {
-        let presence = self.presence.lock();
-        presence.waiting.as_ref().map(|(since, _)| *since)
+    fn held(&self) -> Option<Held> {
+        let state = self.places.state.lock();
+        let entry = state.places.get(&self.key)?;
+        entry.held.clone()
     }
+}
+
+fn wake(claimants: &[Arc<Waker>]) {
+    claimants.iter().for_each(|waker| waker.wake());
 }

@@ -91,8 +91,7 @@ impl Exchange {
         self.reading.waited(start);
         match result {
             Ok(piece) => {
-                self.reading.passed(piece.len() as u64);
-                self.note_read(&piece);
+                self.note_read(piece.len());
                 Ok(piece)
             }
             Err(error) => {
@@ -107,10 +106,11 @@ impl Exchange {
         }
     }
 
-    /// A piece of the body was read. An empty one is its end.
-    pub(super) fn note_read(&mut self, piece: &Bytes) {
-        self.read += piece.len() as u64;
-        if piece.is_empty() || self.unread() == Some(0) {
+    /// So much of the body was read. Nothing is its end.
+    pub(super) fn note_read(&mut self, count: usize) {
+        self.reading.passed(count as u64);
+        self.read += count as u64;
+        if count == 0 || self.unread() == Some(0) {
             self.body = BodyProgress::Ended;
         }
     }
@@ -145,7 +145,13 @@ pub struct RequestBody<'a>(&'a mut Exchange);
 
 impl Read for RequestBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece = self.0.read_piece(buffer.len())?;
+        if self.0.body == BodyProgress::Reading && !buffer.is_empty() {
+            if let Some(count) = self.0.conn.read_content_at_once(buffer) {
+                self.0.note_read(count);
+                return Ok(count);
+            }
+        }
+        let piece = self.0.read_piece(buffer.len().min(PIECE))?;
         buffer[..piece.len()].copy_from_slice(&piece);
         Ok(piece.len())
     }

@@ -15,7 +15,6 @@
 //!    answer taken for another's, or a part of one for the whole.
 //! 2. Who asks a connection to end ends its wait, no more: what has arrived by then is served.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,14 +23,17 @@ use http::{Request, StatusCode, Version, header};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
-use super::deliver::{Delivery, deliver, error_page, text_of};
+use super::answering::last_answer;
+use super::deliver::{Delivery, deliver, text_of};
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
-use super::places::Place;
+use super::places::{Place, Wait};
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
-use crate::aio::Aio;
+use super::slow::watch;
+use super::stay::Stay;
+use crate::aio::{Aio, Options};
 use crate::conn::{Conn, HeadClock};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
@@ -40,51 +42,11 @@ use crate::transport::Addr;
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
-/// A connection's time with its server, which ends when this is dropped.
-pub(super) struct Stay {
-    shared: Arc<Shared>,
-    place: Arc<Place>,
-}
-
-impl Stay {
-    pub(super) fn begin(shared: &Arc<Shared>, conn: &Conn) -> Arc<Self> {
-        let place = shared.places.add(conn);
-        // Whoever closes the server has seen it among the others, or is seen here.
-        if shared.is_closed() {
-            conn.close();
-        }
-        Arc::new(Self {
-            shared: Arc::clone(shared),
-            place,
-        })
-    }
-
-    /// Whether the next answer is the last one.
-    pub(super) fn is_ending(&self) -> bool {
-        self.shared.is_stopping()
-    }
-
-    /// The connection is no longer the server's.
-    pub(super) fn end(&self) {
-        self.shared.leave(&self.place);
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl fmt::Debug for Stay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stay")
-    }
-}
+/// How long a thread waits for a request before it lets others end its wait.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Serves a connection until it ends. Its stay is over when what is returned is dropped.
-pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
-    let shared = &stay.shared;
+pub(super) fn serve(shared: &Shared, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
     let mut service = Service {
         shared,
         stay: &stay,
@@ -95,7 +57,7 @@ pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
         aio: Aio::new(),
         meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
     };
-    shared.while_serving(|| service.run());
+    shared.lifecycle.places.while_serving(|| service.run());
     let (peer, requests) = (&service.peer, service.served);
     shared
         .observer
@@ -105,7 +67,7 @@ pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
 }
 
 struct Service<'a> {
-    shared: &'a Arc<Shared>,
+    shared: &'a Shared,
     stay: &'a Arc<Stay>,
     conn: Conn,
     place: &'a Place,
@@ -120,6 +82,7 @@ impl Service<'_> {
     fn run(&mut self) {
         while let Some(request) = self.wait() {
             self.served += 1;
+            self.shared.counters.requests.add(1);
             if !self.answer(request) {
                 return;
             }
@@ -129,9 +92,20 @@ impl Service<'_> {
     /// The next request. None: there is none, and the connection is to end.
     fn wait(&mut self) -> Option<Request<()>> {
         let limits = &self.shared.limits;
+        let since = Instant::now();
+        if !self.shared.lifecycle.is_stopping() {
+            let patience = MOMENT.min(if self.served == 0 {
+                limits.silence
+            } else {
+                limits.idle
+            });
+            if let Some(request) = self.conn.read_request_at_once(patience) {
+                return Some(request);
+            }
+        }
         loop {
             let patience = match self.served {
-                _ if self.shared.is_stopping() => match self.has_begun() {
+                _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
                     true => LAST_LOOK,
                     false => return None,
                 },
@@ -141,19 +115,25 @@ impl Service<'_> {
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::waiting(limits.head);
             let place = self.place;
+            let wait = match self.served {
+                0 => Wait::First,
+                _ => Wait::Next,
+            };
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(canceler);
+                    place.wait(wait, since, canceler);
                 }
             });
             self.aio = aio;
-            self.place.work();
             match result {
-                Ok(request) => return Some(request),
+                Ok(request) => {
+                    self.place.work();
+                    return Some(request);
+                }
                 // What has arrived meanwhile is served all the same.
-                Err(error) if self.is_untimely(&error) => {}
+                Err(error) if self.is_untimely(&error) => self.place.work(),
                 Err(error) => {
                     self.refuse(&error);
                     return None;
@@ -185,19 +165,21 @@ impl Service<'_> {
             .conn
             .with_unread(|unread| refusal::status(error, unread));
         let Some(status) = status else { return };
+        self.shared.counters.refused.add(1);
         let peer = &self.peer;
         self.shared.observer.tell(|| ServerEvent::Refused {
             peer,
             status,
             error,
         });
-        let mut page = error_page(status);
-        let close = header::HeaderValue::from_static("close");
-        page.headers_mut().insert(header::CONNECTION, close);
+        let page = self.shared.pages.page(status, None);
+        self.meter.lock().restart(self.shared.limits.pace);
         // Nobody is left to be told if this fails, too.
         let _ = self
             .conn
-            .write_response_inline(Aio::new(), page, &self.meter);
+            .write_response_inline(page, &last_answer(), &Options::NONE, &self.meter);
+        let written = self.meter.lock().bytes();
+        self.shared.counters.written.add(written);
     }
 
     /// Answers a request. False: the connection is to end.
@@ -208,7 +190,8 @@ impl Service<'_> {
             Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
-        let is_last = limits.requests.is_some_and(|most| self.served >= most);
+        let is_last = limits.requests.is_some_and(|most| self.served >= most)
+            || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
@@ -221,14 +204,15 @@ impl Service<'_> {
         );
         let answer = match handler {
             Ok(handler) => self.handle(&mut exchange, &*handler),
-            Err((status, allow)) => page(status, allow),
+            Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
         let delivery = deliver(self.shared, &mut exchange, answer);
+        let written = self.meter.lock().bytes();
+        self.count(delivery, written);
         if let Some(start) = start {
             let (Delivery::Done(status) | Delivery::CutOff(status) | Delivery::Hijacked(status)) =
                 delivery;
             let (peer, after) = (&self.peer, start.elapsed());
-            let written = self.meter.lock().bytes();
             self.shared.observer.tell(|| ServerEvent::Answered {
                 peer,
                 method: exchange.method(),
@@ -238,7 +222,21 @@ impl Service<'_> {
                 after,
             });
         }
-        matches!(delivery, Delivery::Done(_)) && exchange.discard_rest() && self.conn.persists()
+        let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
+        if exchange.read > 0 {
+            self.shared.counters.read.add(exchange.read);
+        }
+        goes_on && self.conn.persists()
+    }
+
+    fn count(&self, delivery: Delivery, written: u64) {
+        let counters = &self.shared.counters;
+        match delivery {
+            Delivery::Done(status) => counters.answered(status),
+            Delivery::CutOff(_) => counters.failed.add(1),
+            Delivery::Hijacked(_) => {}
+        }
+        counters.written.add(written);
     }
 
     /// Runs the handler. One that panics has failed.
@@ -247,10 +245,28 @@ impl Service<'_> {
         exchange: &mut Exchange,
         handler: &(dyn Fn(&mut Exchange) -> Answer + Send + Sync),
     ) -> Answer {
-        match catch_unwind(AssertUnwindSafe(|| handler(exchange))) {
+        let slow_after = self.shared.slow_after;
+        let watched = slow_after.map(|after| watch(&self.shared.observer, exchange, after));
+        let handled = catch_unwind(AssertUnwindSafe(|| handler(exchange)));
+        drop(watched);
+        match handled {
             Ok(answer) => answer,
             Err(payload) => Answer(Reply::Failed(text_of(payload))),
         }
+    }
+
+    /// What the server says by itself.
+    fn page(
+        &self,
+        request: &Request<()>,
+        status: StatusCode,
+        allow: Option<header::HeaderValue>,
+    ) -> Answer {
+        let mut page = self.shared.pages.page(status, Some(request));
+        if let Some(allow) = allow {
+            page.headers_mut().insert(header::ALLOW, allow);
+        }
+        Answer(Reply::Whole(page))
     }
 
     fn route(&self, request: &Request<()>) -> Route {
@@ -294,14 +310,6 @@ enum Route {
 
 fn value(allow: &Allow) -> Option<header::HeaderValue> {
     header::HeaderValue::try_from(allow.to_string()).ok()
-}
-
-fn page(status: StatusCode, allow: Option<header::HeaderValue>) -> Answer {
-    let mut page = error_page(status);
-    if let Some(allow) = allow {
-        page.headers_mut().insert(header::ALLOW, allow);
-    }
-    Answer(Reply::Whole(page))
 }
 
 /// RFC 9110 section 10.1.1: there is one expectation.

@@ -5,6 +5,7 @@
 //! 1. There are never fewer threads that wait, or are about to, than `idle` says and works are queued.
 //! 2. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,19 +15,18 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
-use super::serve::Stay;
-
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves a connection, and gives back its stay, which is then over.
-type Work = Box<dyn FnOnce() -> Arc<Stay> + Send>;
+/// Serves a connection, and returns its place, which is free when that is dropped.
+pub(super) type Work = Box<dyn FnOnce() -> Arc<dyn Any + Send + Sync> + Send>;
 
 #[derive(Debug)]
 pub(super) struct Spares {
     /// None: nobody is to wait any more.
     give: Mutex<Option<Sender<Work>>>,
     take: Receiver<Work>,
+    threads: Arc<AtomicUsize>,
     /// Threads for which no work is queued.
     idle: Arc<AtomicUsize>,
 }
@@ -37,6 +37,7 @@ impl Default for Spares {
         Self {
             give: Mutex::new(Some(give)),
             take,
+            threads: Arc::default(),
             idle: Arc::default(),
         }
     }
@@ -58,10 +59,20 @@ impl Spares {
             _ => work,
         };
         let (next, idle) = (self.take.clone(), Arc::clone(&self.idle));
+        let counted = Counted::new(&self.threads);
         Builder::new()
             .name("http-aio:serve".into())
-            .spawn(move || run(work, &next, &idle))
+            .spawn(move || {
+                let _counted = counted;
+                run(work, &next, &idle);
+            })
             .map(drop)
+    }
+
+    /// How many threads there are, and how many of them wait for work.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let idle = self.idle.load(Ordering::SeqCst);
+        (self.threads.load(Ordering::SeqCst), idle)
     }
 
     /// Has the threads that wait end, and those that work when they are done.
@@ -71,13 +82,29 @@ impl Spares {
     }
 }
 
+/// A thread, while there is one.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A thread: one connection after the other.
 fn run(first: Work, next: &Receiver<Work>, idle: &AtomicUsize) {
     let mut work = first;
     loop {
-        let stay = work();
+        let place = work();
         idle.fetch_add(1, Ordering::SeqCst);
-        drop(stay);
+        drop(place);
         work = loop {
             match next.recv_timeout(PATIENCE) {
                 Ok(work) => break work,

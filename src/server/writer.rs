@@ -9,7 +9,7 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 
 use super::answer::Answered;
-use crate::aio::{Aio, InFlight, Written};
+use crate::aio::{Aio, InFlight, Options, Written};
 use crate::bufs::Bufs;
 use crate::conn::Conn;
 use crate::error::Error;
@@ -27,6 +27,8 @@ pub struct ResponseWriter {
     is_finished: Arc<AtomicBool>,
     /// The client has asked for the head alone.
     is_head: bool,
+    /// Bounds of each write.
+    options: Options,
 }
 
 impl ResponseWriter {
@@ -35,12 +37,14 @@ impl ResponseWriter {
         meter: Arc<Mutex<Meter>>,
         is_finished: Arc<AtomicBool>,
         is_head: bool,
+        options: Options,
     ) -> Self {
         Self {
             conn,
             meter,
             is_finished,
             is_head,
+            options,
         }
     }
 
@@ -59,10 +63,8 @@ impl ResponseWriter {
         if self.is_head {
             return Ok(Written::new(content.remaining()));
         }
-        let (result, _) = self
-            .conn
-            .write_content_inline(Aio::new(), content, &self.meter);
-        result
+        self.conn
+            .write_content_inline(content, &self.options, &self.meter)
     }
 
     /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline,
@@ -95,8 +97,8 @@ impl ResponseWriter {
     /// Those of [`Conn::finish_with_trailers`].
     pub fn finish_with_trailers(self, trailers: &HeaderMap) -> Result<Answered, Error> {
         if !self.is_head {
-            let (result, _) = self.conn.finish_inline(Aio::new(), trailers, &self.meter);
-            result?;
+            self.conn
+                .finish_inline(trailers, &self.options, &self.meter)?;
         }
         self.is_finished.store(true, Ordering::Release);
         Ok(Answered(()))

@@ -92,6 +92,26 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Waits until the peer has gone, as far as `what` says, and takes nothing of what it has sent before. It
+    /// counts as a read: one at a time, and `wake_reader` wakes it.
+    ///
+    /// Without knowledge of its own, a transport looks now and then.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` or `TimedOut` when the peer is still there, `Interrupted` when it was woken; others as the
+    /// operating system reports them, and then the peer is gone.
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        const LOOK: Duration = Duration::from_millis(20);
+        match (self.peek(), what) {
+            (Ok(0), Departure::OfStream) => return Ok(()),
+            (Err(error), _) if !moved_nothing(&error) => return Err(error),
+            _ => {}
+        }
+        std::thread::sleep(wait.timeout().map_or(LOOK, |left| left.min(LOOK)));
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Looks whether there is something to read, without taking it and without waiting: at least 1
     /// if there is, and 0 for the end of the stream.
     ///
@@ -102,6 +122,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn peek(&self) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
+
+    /// Has the stream be reset when the transport is dropped, and what the peer has not received yet be lost.
+    /// `linger` does nothing afterwards.
+    fn reset(&self) {}
 
     /// Throws away what the peer still sends, in the background, once nothing is going to be read any
     /// more and the write side has ended. Input that is left unread makes some systems reset a socket
@@ -127,6 +151,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Our own address.
     fn local_addr(&self) -> Addr;
 
+    /// What the TLS handshake has come to, if there was one.
+    #[cfg(feature = "tls")]
+    fn negotiated(&self) -> Option<crate::tls::Negotiated> {
+        None
+    }
+
     /// Another handle of the stream, blocking and without timeouts.
     ///
     /// # Errors
@@ -135,6 +165,15 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     fn stream(&self) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// How far a peer has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It says nothing more. It may still listen.
+    OfStream,
+    /// It neither says anything nor listens.
+    OfPeer,
 }
 
 /// Whether a call has failed only because there was nothing to move, or because it was woken. It can be
@@ -153,6 +192,9 @@ pub enum Wait {
     Never,
     /// At most this long, never zero: `WouldBlock` or `TimedOut` when nothing was moved by then.
     For(Duration),
+    /// As `For`, for a time so short that nothing need end the call before: whoever asks for it, as by
+    /// `wake_reader`, is heard afterwards.
+    Briefly(Duration),
     /// As long as it takes.
     Forever,
 }
@@ -162,12 +204,12 @@ impl Wait {
     pub(crate) fn timeout(self) -> Option<Duration> {
         match self {
             Self::Never => Some(Duration::ZERO),
-            Self::For(left) => Some(left),
+            Self::For(left) | Self::Briefly(left) => Some(left),
             Self::Forever => None,
         }
     }
 
-    /// The value for `SO_SNDTIMEO`.
+    /// The value for `SO_SNDTIMEO` and `SO_RCVTIMEO`.
     ///
     /// Not all that is left: the kernel's timers are late by up to an eighth of their length, so a
     /// long wait is asked for in parts, each of which leaves an eighth for the next. Whole
@@ -176,7 +218,9 @@ impl Wait {
     pub(crate) fn socket_timeout(self) -> Option<Duration> {
         /// A wait that is no longer than this is late by no more than a tick or two.
         const SHORT: Duration = Duration::from_millis(50);
-        let Self::For(left) = self else { return None };
+        let (Self::For(left) | Self::Briefly(left)) = self else {
+            return None;
+        };
         let part = if left > SHORT { left / 8 * 7 } else { left };
         let millis = u64::try_from(part.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         Some(Duration::from_millis(millis.max(1)))

@@ -8,7 +8,7 @@
 //! shutdown(2), unix(7).
 //!
 //! A read that blocks is a `poll` on the socket and on a waker, so that it can be ended without
-//! touching the stream.
+//! touching the stream. One that is to block for a moment only is a single call with `SO_RCVTIMEO`.
 //!
 //! The kernel tells of a reset once: to whichever direction asks first. The other finds an orderly
 //! end, so what has been told is remembered.
@@ -25,7 +25,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket};
 
-use super::{Addr, Stream, Transport, Wait};
+use super::{Addr, Departure, Stream, Transport, Wait};
 use crate::bufs::{Slices, gather};
 use crate::linger;
 use crate::sys::NO_SIGNAL;
@@ -50,6 +50,8 @@ pub(crate) struct SocketTransport {
     timed_bytes: usize,
     /// The `SO_SNDTIMEO` that is set, in microseconds, so that it is set only when it changes.
     send_timeout: AtomicU64,
+    /// The same of `SO_RCVTIMEO`.
+    receive_timeout: AtomicU64,
     waker: OnceLock<Waker>,
     wake: AtomicBool,
     /// Whether one direction has been told that the peer is gone.
@@ -69,6 +71,7 @@ impl SocketTransport {
         #[cfg(target_vendor = "apple")]
         let _ = socket.set_nosigpipe(true);
         let send_timeout = AtomicU64::new(micros(socket.write_timeout().ok().flatten()));
+        let receive_timeout = AtomicU64::new(micros(socket.read_timeout().ok().flatten()));
         Self {
             peer_addr: name(socket.peer_addr()),
             local_addr: name(socket.local_addr()),
@@ -76,6 +79,7 @@ impl SocketTransport {
             make_stream,
             timed_bytes,
             send_timeout,
+            receive_timeout,
             waker: OnceLock::new(),
             wake: AtomicBool::new(false),
             reset: AtomicBool::new(false),
@@ -107,14 +111,26 @@ impl SocketTransport {
         self.socket.send_vectored_with_flags(buffers, NO_SIGNAL)
     }
 
-    /// Makes one read that may block out of a poll and a call that does not block.
+    /// As `read`, but leaves there what it shows.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them.
+    pub(crate) fn show(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        self.receive(buffer.len(), wait, |flags| {
+            let received = recv(&*self.socket, &mut *buffer, flags | RecvFlags::PEEK);
+            Ok(received.map(|(count, _)| count)?)
+        })
+    }
+
+    /// Makes one read: of a poll and a call that does not block, or of a call that blocks briefly.
     fn receive(
         &self,
         room: usize,
         wait: Wait,
-        mut call: impl FnMut() -> io::Result<usize>,
+        mut call: impl FnMut(RecvFlags) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let mut receive = || match call() {
+        let mut receive = |flags| match call(flags) {
             Ok(0) if room > 0 && self.is_reset() => Err(io::ErrorKind::ConnectionReset.into()),
             result => result,
         };
@@ -123,12 +139,17 @@ impl SocketTransport {
             error.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         };
         let mut result = Err(io::ErrorKind::WouldBlock.into());
-        if wait == Wait::Never || !self.drained.load(Ordering::Relaxed) {
-            result = receive();
-        }
-        if wait != Wait::Never && would_block(&result) {
-            let readable = self.wait_readable(wait.timeout());
-            result = readable.and_then(|()| receive());
+        if let Wait::Briefly(_) = wait {
+            let prepared = self.prepare_to_block(wait);
+            result = prepared.and_then(|()| receive(RecvFlags::empty()));
+        } else {
+            if wait == Wait::Never || !self.drained.load(Ordering::Relaxed) {
+                result = receive(RecvFlags::DONTWAIT);
+            }
+            if wait != Wait::Never && would_block(&result) {
+                let readable = self.wait_for(PollFlags::IN, wait.timeout());
+                result = readable.and_then(|()| receive(RecvFlags::DONTWAIT));
+            }
         }
         // There was less than there was room for: the next read is likely to wait.
         let drained = result.as_ref().is_ok_and(|count| (1..room).contains(count));
@@ -136,8 +157,23 @@ impl SocketTransport {
         result.map_err(|error| self.told(error))
     }
 
-    /// Waits until the socket is readable; `Interrupted` if the waker is.
-    fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Prepares the socket for a call that blocks.
+    fn prepare_to_block(&self, wait: Wait) -> io::Result<()> {
+        if self.wake.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let timeout = wait.socket_timeout();
+        let last = self
+            .receive_timeout
+            .swap(micros(timeout), Ordering::Relaxed);
+        match last == micros(timeout) {
+            true => Ok(()),
+            false => self.socket.set_read_timeout(timeout),
+        }
+    }
+
+    /// Waits for one of these on the socket, or for its end; `Interrupted` if the waker is readable.
+    fn wait_for(&self, flags: PollFlags, timeout: Option<Duration>) -> io::Result<()> {
         let waker = self.waker();
         // Either the reader sees the flag, or whoever has set it sees the waker: each stores the one and
         // then loads the other, and only a fence keeps the two in their order.
@@ -146,7 +182,7 @@ impl SocketTransport {
             waker.inspect(|waker| waker.reset());
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let socket = PollFd::new(&*self.socket, PollFlags::IN);
+        let socket = PollFd::new(&*self.socket, flags);
         let Some(waker) = waker else {
             let timeout = timeout.map_or(UNWOKEN, |timeout| timeout.min(UNWOKEN));
             return wait(&mut [socket], Some(timeout));
@@ -225,16 +261,16 @@ impl From<Stream> for SocketTransport {
 
 impl Transport for SocketTransport {
     fn read(&self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        self.receive(buffer.len(), wait, || {
-            let received = recv(&*self.socket, &mut *buffer, RecvFlags::DONTWAIT);
+        self.receive(buffer.len(), wait, |flags| {
+            let received = recv(&*self.socket, &mut *buffer, flags);
             Ok(received.map(|(count, _)| count)?)
         })
     }
 
     fn read_more(&self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
         let room = buffer.capacity() - buffer.len();
-        self.receive(room, wait, || {
-            let received = recv(&*self.socket, spare_capacity(buffer), RecvFlags::DONTWAIT);
+        self.receive(room, wait, |flags| {
+            let received = recv(&*self.socket, spare_capacity(buffer), flags);
             Ok(received.map(|(count, _)| count)?)
         })
     }
@@ -248,7 +284,7 @@ impl Transport for SocketTransport {
 
     fn wake_reader(&self) {
         self.wake.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst); // See `wait_readable`.
+        fence(Ordering::SeqCst); // See `wait_for`.
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
@@ -258,6 +294,17 @@ impl Transport for SocketTransport {
         self.socket.shutdown(how)
     }
 
+    /// The end of the stream is seen behind what was not read.
+    #[cfg(target_os = "linux")]
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        let flags = match what {
+            Departure::OfStream => PollFlags::RDHUP,
+            // The kernel tells of both directions' end, and of a reset, without being asked.
+            Departure::OfPeer => PollFlags::empty(),
+        };
+        self.wait_for(flags, wait.timeout())
+    }
+
     fn peek(&self) -> io::Result<usize> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
         match recv(&*self.socket, &mut [0; 1], flags) {
@@ -265,6 +312,11 @@ impl Transport for SocketTransport {
             Ok((count, _)) => Ok(count),
             Err(error) => Err(self.told(error.into())),
         }
+    }
+
+    fn reset(&self) {
+        let _ = self.socket.set_linger(Some(Duration::ZERO)); // A Unix socket keeps nothing back anyway.
+        self.lingering.store(true, Ordering::Release);
     }
 
     fn linger(&self) {

@@ -1,7 +1,5 @@
 //! Where a `Location` leads: to a URI of HTTP (RFC 3986), or nowhere.
 
-use std::fmt::Write as _;
-
 use http::header::LOCATION;
 use http::uri::Scheme;
 use http::{HeaderMap, Uri};
@@ -9,6 +7,7 @@ use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 
 use super::origin::is_default;
 use crate::error::{Error, ErrorKind};
+use crate::proto::percent;
 
 /// An empty `Location` leads nowhere: to follow it would be to ask the same again.
 pub(super) fn location(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
@@ -92,21 +91,7 @@ fn escape(reference: &[u8]) -> Result<String, Error> {
     let (authority, rest) = reference.split_at(end_of_authority(reference));
     let authority = std::str::from_utf8(authority).ok().filter(|a| a.is_ascii());
     let authority = authority.ok_or_else(|| refused("the host in Location is not ASCII"))?;
-    let mut escaped = String::with_capacity(reference.len());
-    escaped.push_str(authority);
-    for (at, byte) in rest.iter().enumerate() {
-        let stays = match byte {
-            b'%' => is_escape(&rest[at..]),
-            byte => may_stand(*byte),
-        };
-        if stays {
-            escaped.push(char::from(*byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    Ok(escaped)
+    Ok(format!("{authority}{}", percent::encode_query(rest)))
 }
 
 /// Where path and query begin: after `scheme://authority` or `//authority`, or at once.
@@ -124,15 +109,6 @@ fn end_of_authority(reference: &[u8]) -> usize {
         .iter()
         .position(|byte| matches!(byte, b'/' | b'?'));
     slashes + 2 + end.unwrap_or(authority.len())
-}
-
-fn is_escape(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-}
-
-/// RFC 3986 appendix A: `pchar`, slash and question mark.
-fn may_stand(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte)
 }
 
 fn malformed() -> Error {

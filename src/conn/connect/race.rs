@@ -107,10 +107,9 @@ impl Race<'_> {
     /// Begins with the next address. If time is short, each has its share of what is left, so that all are
     /// tried.
     fn begin_next(&mut self, left: Wait) {
-        let delay = match left {
-            Wait::For(left) => (left / self.untried.len() as u32).clamp(LEAST_DELAY, DELAY),
-            Wait::Forever | Wait::Never => DELAY,
-        };
+        let delay = left.timeout().map_or(DELAY, |left| {
+            (left / self.untried.len() as u32).clamp(LEAST_DELAY, DELAY)
+        });
         let Some(address) = self.untried.next() else {
             return;
         };

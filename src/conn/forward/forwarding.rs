@@ -14,6 +14,7 @@
 
 use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -27,6 +28,7 @@ use crate::conn::read::{Reader, Want};
 use crate::conn::write::{Parcel, Writer};
 use crate::deadline::Deadline;
 use crate::error::{Action, Error, ErrorKind, Peer};
+use crate::meter::Meter;
 
 /// Most bytes of a piece.
 pub(super) const PIECE: usize = 256 << 10;
@@ -38,7 +40,15 @@ pub(super) struct Forwarding {
     writer: Arc<Half<Writer>>,
     steps: Series,
     this: Weak<Self>,
+    metering: Metering,
     state: Mutex<State>,
+}
+
+/// How slow the sender, or the receiver, may be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metering {
+    pub(crate) sender: Option<Arc<Mutex<Meter>>>,
+    pub(crate) receiver: Option<Arc<Mutex<Meter>>>,
 }
 
 struct State {
@@ -67,12 +77,14 @@ impl Forwarding {
         to: &Conn,
         aio: Aio<Written>,
         progress: Progress,
+        metering: Metering,
     ) -> Aio<Written, InFlight> {
         let forwarding = Arc::new_cyclic(|this| Self {
             reader: Arc::clone(&from.handle.reader),
             writer: Arc::clone(&to.handle.writer),
             steps: Series::default(),
             this: Weak::clone(this),
+            metering,
             state: Mutex::new(State {
                 progress,
                 whole: None,
@@ -173,7 +185,9 @@ impl Forwarding {
             return;
         };
         let hold = self.steps.hold();
-        let write = to.enqueue_write(Aio::bounded(deadline), Action::Write, parcel, hold);
+        let aio = Aio::bounded(deadline);
+        let meter = self.metering.receiver.clone();
+        let write = to.enqueue_write(aio, Action::Write, parcel, hold, meter);
         self.await_step(write, Event::Written);
     }
 
@@ -187,8 +201,20 @@ impl Forwarding {
             return;
         };
         let hold = self.steps.hold();
+        let meter = self.metering.sender.clone();
+        let left = meter.as_ref().map(|meter| meter.lock().left());
+        let deadline = deadline.earlier(left.map_or(Deadline::Never, Deadline::after));
         let read = from.enqueue_read(Aio::bounded(deadline), Action::Read, want, hold);
-        self.await_step(read, event);
+        let start = meter.as_ref().map(|_| Instant::now());
+        self.await_step(read, move |result| {
+            let event = event(result);
+            if let (Some(meter), Some(start)) = (meter, start) {
+                let mut meter = meter.lock();
+                meter.waited(start);
+                meter.passed(event.arrived());
+            }
+            event
+        });
     }
 
     fn with_whole<T>(&self, f: impl FnOnce(&Whole) -> T) -> Option<T> {
@@ -199,7 +225,7 @@ impl Forwarding {
     fn await_step<T: Send + 'static>(
         &self,
         (aio, handling): (Aio<T, InFlight>, Handling),
-        event: fn(Result<T, Error>) -> Event,
+        event: impl FnOnce(Result<T, Error>) -> Event + Send + 'static,
     ) {
         let Some(this) = self.this.upgrade() else {
             return;

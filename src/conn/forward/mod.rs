@@ -7,6 +7,7 @@ mod state;
 
 use http::{Request, Response};
 
+pub(crate) use self::forwarding::Metering;
 use self::forwarding::{Forwarding, PIECE};
 use self::state::Progress;
 use super::Conn;
@@ -16,6 +17,7 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::proto::body::BodyFraming;
+use crate::proto::encode::Additions;
 use crate::proto::forward::{self, Options};
 use crate::proto::framing;
 
@@ -120,7 +122,18 @@ impl Conn {
         request: Request<()>,
         to: &Self,
     ) -> Aio<Written, InFlight> {
-        self.forward_message(aio, to, |framing| {
+        self.forward_question(aio, request, to, Metering::default())
+    }
+
+    /// As `forward_request`, where one of the peers may be no slower than this.
+    pub(crate) fn forward_question(
+        &self,
+        aio: Aio<Written>,
+        request: Request<()>,
+        to: &Self,
+        metering: Metering,
+    ) -> Aio<Written, InFlight> {
+        self.forward_message(aio, to, metering, |framing| {
             let passed = forward::request(request, framing)?;
             Ok((Parcel::request(passed.head)?, passed.options))
         })
@@ -150,14 +163,28 @@ impl Conn {
         response: Response<()>,
         to: &Self,
     ) -> Aio<Written, InFlight> {
+        let additions = Additions::default();
+        self.forward_answer(aio, response, to, &additions, Metering::default())
+    }
+
+    /// As `forward_response`, with lines that a server adds to the head, and where one of the peers may be no
+    /// slower than this.
+    pub(crate) fn forward_answer(
+        &self,
+        aio: Aio<Written>,
+        response: Response<()>,
+        to: &Self,
+        additions: &Additions,
+        metering: Metering,
+    ) -> Aio<Written, InFlight> {
         let is_interim = framing::is_interim(response.status());
         if is_interim || self.handle.link.ledger.upgraded.is_set() {
-            let head = Parcel::response(forward::head_alone(response));
-            return Forwarding::submit(self, to, aio, Progress::of_head(head));
+            let head = Parcel::response(forward::head_alone(response), additions);
+            return Forwarding::submit(self, to, aio, Progress::of_head(head), metering);
         }
-        self.forward_message(aio, to, |framing| {
+        self.forward_message(aio, to, metering, |framing| {
             let passed = forward::response(response, framing)?;
-            Ok((Parcel::response(passed.head)?, passed.options))
+            Ok((Parcel::response(passed.head, additions)?, passed.options))
         })
     }
 
@@ -210,7 +237,8 @@ impl Conn {
     /// At once. A write that is in flight ends the write side of the other.
     #[doc(alias = "tunnel")]
     pub fn forward_stream(&self, aio: Aio<Written>, to: &Self) -> Aio<Written, InFlight> {
-        Forwarding::submit(self, to, aio, Progress::of_stream())
+        let progress = Progress::of_stream();
+        Forwarding::submit(self, to, aio, progress, Metering::default())
     }
 
     /// Makes the head for the body that was announced, and begins with what has come of that.
@@ -218,6 +246,7 @@ impl Conn {
         &self,
         aio: Aio<Written>,
         to: &Self,
+        metering: Metering,
         head: impl FnOnce(BodyFraming) -> Result<(Parcel, Options), Error>,
     ) -> Aio<Written, InFlight> {
         let reader = &self.handle.reader;
@@ -225,6 +254,6 @@ impl Conn {
             Ok(beginning) => Progress::of_message(head(beginning.framing), beginning),
             Err(error) => Progress::of_head(Err(error)),
         };
-        Forwarding::submit(self, to, aio, progress)
+        Forwarding::submit(self, to, aio, progress, metering)
     }
 }

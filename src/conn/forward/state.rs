@@ -56,6 +56,16 @@ pub(super) enum Event {
     ReadTrailers(Result<HeaderMap, Error>),
 }
 
+impl Event {
+    /// Bytes of content that have come with it.
+    pub(super) fn arrived(&self) -> u64 {
+        match self {
+            Self::Read(Ok(piece)) => piece.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// What is to be done next.
 pub(super) enum Step {
     Write(Result<Parcel, Error>),

@@ -91,13 +91,21 @@ impl<J: Job> Queue<J> {
     /// Puts the caller in place of the thread, for a job that would otherwise be submitted. The job comes
     /// back as an error if that is not possible now.
     pub(crate) fn claim_with(&self, job: J) -> Result<J, J> {
-        let mut state = self.state.lock();
-        if state.places.is_empty() && state.admit_caller(&self.holds) {
-            self.accept();
-            Ok(job)
-        } else {
-            Err(job)
+        match self.claim_idle() {
+            true => Ok(job),
+            false => Err(job),
         }
+    }
+
+    /// Puts the caller in place of the thread, for something that is no job but counts as one, if nothing is
+    /// queued and nobody works.
+    pub(crate) fn claim_idle(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_claimed = state.places.is_empty() && state.admit_caller(&self.holds);
+        if is_claimed {
+            self.accept();
+        }
+        is_claimed
     }
 
     /// Puts the caller in place of the thread, for the one job that is in the queue. More than one is left

@@ -11,6 +11,7 @@ use crate::proto::body::BodyState;
 use crate::proto::chunked::Decoder;
 use crate::proto::framing::Framing;
 use crate::proto::limits::Limits;
+use crate::transport::Transport;
 
 /// Most content that is collected from small chunks for one read; more than that is not moved.
 const COLLECTED: usize = 4 << 10;
@@ -34,6 +35,26 @@ pub(super) struct Available {
 
 /// Content.
 impl IncomingBody {
+    /// Receives content into `buffer` in a call that does not block, if all that comes is content and nothing is
+    /// there before it.
+    pub(super) fn receive(
+        &mut self,
+        transport: &dyn Transport,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let BodyState::Length(left) = self.state else {
+            return None;
+        };
+        if !self.input.raw().is_empty() || self.input.end_error().is_some() {
+            return None;
+        }
+        let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let count = self.input.receive_past(transport, &mut buffer[..most])?;
+        self.state.advance(count as u64);
+        self.taken += count as u64;
+        Some(count)
+    }
+
     /// The other direction may have ended HTTP.
     pub(super) fn observe_upgrade(&mut self, ledger: &Ledger) {
         if ledger.upgraded.is_set() {

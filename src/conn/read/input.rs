@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::transport::{Transport, Wait};
+use crate::transport::{Departure, Transport, Wait, moved_nothing};
 
 /// What may be kept when there is nothing in it: enough for a good many small messages, one after the
 /// other, and little enough for a connection that is idle.
@@ -163,6 +163,21 @@ impl Input {
         Ok(count)
     }
 
+    /// Reads once, without blocking, into `buffer` instead, where nothing is there before it.
+    pub(crate) fn receive_past(
+        &mut self,
+        transport: &dyn Transport,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        match transport.read(buffer, Wait::Never) {
+            Ok(0) => self.mark_ended(),
+            Ok(count) => return Some(count),
+            Err(error) if moved_nothing(&error) => {}
+            Err(error) => self.mark_broken(error),
+        }
+        None
+    }
+
     fn spare(&mut self, room: usize, least: usize) -> &mut [u8] {
         if self.buffer.len() - self.filled < least {
             if self.buffer.capacity() - self.filled >= least {
@@ -190,6 +205,14 @@ impl Input {
     /// The peer has ended its stream in order.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.end, Some(End::OfStream))
+    }
+
+    /// Whether what has arrived says already that the peer has gone.
+    pub(crate) fn tells_of(&self, departure: Departure) -> bool {
+        match (&self.end, departure) {
+            (Some(End::Broken(_)), _) | (Some(End::OfStream), Departure::OfStream) => true,
+            (Some(End::OfStream), Departure::OfPeer) | (None, _) => false,
+        }
     }
 
     /// The error of a read for which there is not enough, if no more will come.

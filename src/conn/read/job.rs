@@ -1,9 +1,11 @@
 //! Everything that one read needs, in one value that travels: nothing of it is stored on the connection.
 
+use std::io;
 use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::incoming::Incoming;
+use super::input::Input;
 use super::outcome::Outcome;
 use super::search::Search;
 use super::want::{HeadClock, Want};
@@ -14,11 +16,21 @@ use crate::conn::queue::Job;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
+use crate::transport::{Transport, Wait};
 
 pub(crate) struct ReadJob {
     pub(crate) want: Want,
     pub(crate) limits: Limits,
     pub(crate) deadline: Deadline,
+}
+
+/// What a call has brought.
+pub(super) enum Arrived {
+    Bytes,
+    /// The end of the stream.
+    End,
+    /// Nothing was asked for.
+    Nothing,
 }
 
 impl ReadJob {
@@ -36,6 +48,37 @@ impl ReadJob {
         match &self.want {
             Want::Answer(answer, _) if !self.deadline.is_past() => answer.timed_out(),
             _ => ErrorKind::TimedOut.into(),
+        }
+    }
+
+    /// Makes one call for what it wants. Returns what has arrived.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport.
+    pub(super) fn call(
+        &mut self,
+        input: &mut Input,
+        transport: &dyn Transport,
+        room: usize,
+        wait: Wait,
+    ) -> io::Result<Arrived> {
+        if let Want::Departure(watch, _) = &mut self.want {
+            transport.wait_departure(watch.what, wait)?;
+            watch.is_over = true;
+            return Ok(Arrived::Nothing);
+        }
+        match input.receive(transport, room, wait)? {
+            0 => Ok(Arrived::End),
+            _ => Ok(Arrived::Bytes),
+        }
+    }
+
+    /// Why it cannot complete, if nothing more will come.
+    pub(super) fn end_error(&self, input: &Incoming) -> Option<Error> {
+        match &self.want {
+            Want::Departure(..) => None,
+            want => input.body.end_error(want.is_head()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Submitting reads.
 
 mod answer;
+mod at_once;
 mod attempt;
 mod beginning;
 mod incoming;
@@ -21,7 +22,7 @@ pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;
 pub(super) use self::reader::Reader;
 pub(crate) use self::want::HeadClock;
-pub(super) use self::want::Want;
+pub(super) use self::want::{Want, Watch};
 use super::Conn;
 use super::queue::EndReason;
 use crate::aio::habit::{self, Handling, Hold, Kind};

@@ -28,7 +28,7 @@ use super::attempt::Attempt;
 use super::beginning::Beginning;
 use super::incoming::Incoming;
 use super::incoming_body::unread_body;
-use super::job::ReadJob;
+use super::job::{Arrived, ReadJob};
 use super::outcome::Outcome;
 use super::search::Search;
 use crate::aio::Operation;
@@ -103,11 +103,19 @@ impl Direction for Reader {
 impl Half<Reader> {
     /// Serves one read to its end; returns the closure that is to run.
     fn serve(&self, job: ReadJob) -> Option<UserCode> {
-        let mut incoming = self.direction.incoming.lock().take().unwrap_or_default();
+        let mut incoming = self.take_incoming();
         let outcome = self.read(job, &mut incoming);
-        *self.direction.incoming.lock() = Some(incoming);
+        self.put_incoming(incoming);
         self.queue.finished();
         outcome.notify()
+    }
+
+    pub(super) fn take_incoming(&self) -> Box<Incoming> {
+        self.direction.incoming.lock().take().unwrap_or_default()
+    }
+
+    pub(super) fn put_incoming(&self, incoming: Box<Incoming>) {
+        *self.direction.incoming.lock() = Some(incoming);
     }
 
     /// Serves a read in place of the thread, for the caller, which waits for it. So the closure, if
@@ -253,7 +261,7 @@ impl Half<Reader> {
                 Attempt::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
             };
             job.progress(incoming);
-            if let Some(error) = incoming.body.end_error(job.want.is_head()) {
+            if let Some(error) = job.end_error(incoming) {
                 return job.fail_at(error, incoming);
             }
             let Some(operation) = job.operation() else {
@@ -280,11 +288,11 @@ impl Half<Reader> {
                 return job.fail_at(error, incoming);
             };
             let input = &mut incoming.body.input;
-            let result = input.receive(&*self.link.transport, room, wait);
+            let result = job.call(input, &*self.link.transport, room, wait);
             let ended = self.queue.leave();
             match result {
-                Ok(0) => input.mark_ended(),
-                Ok(_) => {}
+                Ok(Arrived::End) => input.mark_ended(),
+                Ok(Arrived::Bytes | Arrived::Nothing) => {}
                 Err(error) if moved_nothing(&error) => {}
                 Err(error) => input.mark_broken(error),
             }

@@ -17,6 +17,7 @@ use crate::conn::ledger::Ledger;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::proto::limits::Limits;
+use crate::transport::Departure;
 
 /// Room for what is thrown away.
 const DISCARDED: usize = 64 << 10;
@@ -76,6 +77,15 @@ pub(crate) enum Want {
     Answer(Box<Answer>, Completer<Response<Bytes>>),
     /// All that comes, to the end of the stream. It is thrown away.
     Rest(Completer<()>),
+    /// Nothing but to learn that the peer has gone.
+    Departure(Watch, Completer<()>),
+}
+
+/// What is known of a departure that is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    pub(super) what: Departure,
+    pub(super) is_over: bool,
 }
 
 /// Does the same to the completer of whatever type.
@@ -90,9 +100,18 @@ macro_rules! with_completer {
             Want::Request($completer, _) => $body,
             Want::Response($completer) | Want::AnyResponse($completer) => $body,
             Want::Answer(_, $completer) => $body,
-            Want::Rest($completer) => $body,
+            Want::Rest($completer) | Want::Departure(_, $completer) => $body,
         }
     };
+}
+
+impl Watch {
+    pub(crate) fn new(what: Departure) -> Self {
+        Self {
+            what,
+            is_over: false,
+        }
+    }
 }
 
 impl Want {
@@ -140,7 +159,7 @@ impl Want {
         let count = match self {
             Self::Some(count, _) | Self::Stream(count, _) | Self::All(count, _) => content(*count),
             Self::Body(_) => content(usize::try_from(limits.body_bytes).unwrap_or(usize::MAX)),
-            Self::Trailers(_) | Self::Rest(_) => 0,
+            Self::Trailers(_) | Self::Rest(_) | Self::Departure(..) => 0,
             Self::Request(..) | Self::Response(_) | Self::AnyResponse(_) | Self::Answer(..) => {
                 body.input.raw().len() as u64
             }
@@ -159,6 +178,7 @@ impl Want {
                 | Self::Body(_)
                 | Self::Trailers(_)
                 | Self::Rest(_)
+                | Self::Departure(..)
         )
     }
 
@@ -228,6 +248,12 @@ impl Want {
                 match incoming.body.input.has_ended() {
                     true => Completed(Outcome::new(completer, Ok(()))),
                     false => NotYet(Self::Rest(completer), DISCARDED),
+                }
+            }
+            Self::Departure(watch, completer) => {
+                match watch.is_over || incoming.body.input.tells_of(watch.what) {
+                    true => Completed(Outcome::new(completer, Ok(()))),
+                    false => NotYet(Self::Departure(watch, completer), 0),
                 }
             }
         }

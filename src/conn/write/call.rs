@@ -60,6 +60,35 @@ pub(super) fn offer(transport: &dyn Transport, batch: &VecDeque<WriteJob>) -> io
     }
 }
 
+/// How much of a parcel a call has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    Whole,
+    InPart,
+}
+
+/// Makes one call that does not block, for one parcel.
+///
+/// # Errors
+///
+/// The call has failed, and another would fail, too.
+pub(super) fn offer_one(transport: &dyn Transport, parcel: &mut Parcel) -> Result<Offered, Error> {
+    let mut slices = Slices::new();
+    parcel.gather(&mut slices, CALL_BYTES);
+    if !slices.is_empty() {
+        let result = transport.write(&slices, Wait::Never);
+        drop(slices);
+        match result {
+            Ok(count) => drop(parcel.accept(count)),
+            Err(error) => failure(error).map_or(Ok(()), Err)?,
+        }
+    }
+    match parcel.is_complete() {
+        true => Ok(Offered::Whole),
+        false => Ok(Offered::InPart),
+    }
+}
+
 /// Spreads what a call has accepted over the jobs that were offered, in their order.
 pub(super) fn accept(batch: &mut VecDeque<WriteJob>, count: usize) {
     let mut left = count;

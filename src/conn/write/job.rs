@@ -69,6 +69,12 @@ impl WriteJob {
         self
     }
 
+    /// Bounds how slow the peer may be; what is out already counts.
+    pub(crate) fn metered_by(self, meter: Arc<Mutex<Meter>>) -> Self {
+        meter.lock().passed(self.parcel.moved());
+        self.observed_by(meter)
+    }
+
     /// What is left for the next call that may block. None: no time is.
     pub(super) fn wait(&self) -> Option<Wait> {
         match &self.observer {

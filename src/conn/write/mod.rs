@@ -1,5 +1,6 @@
 //! Submitting writes.
 
+mod at_once;
 mod call;
 mod in_flight;
 mod job;
@@ -9,7 +10,10 @@ mod parcel;
 mod refusal;
 mod writer;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Request, Response};
+use parking_lot::Mutex;
 
 pub(super) use self::job::{WriteJob, WriteObserver};
 pub(super) use self::message::Role;
@@ -21,6 +25,8 @@ use crate::aio::habit::{self, Handling, Hold, Kind};
 use crate::aio::{Aio, InFlight, Interruption, Written};
 use crate::error::{Action, Error, ErrorKind};
 use crate::into_body::IntoBody;
+use crate::meter::Meter;
+use crate::proto::encode::Additions;
 
 /// Writing.
 ///
@@ -168,7 +174,7 @@ impl Conn {
         aio: Aio<Written>,
         response: Response<B>,
     ) -> Aio<Written, InFlight> {
-        let parcel = Parcel::response(response.map(B::into_bytes));
+        let parcel = Parcel::response(response.map(B::into_bytes), &Additions::default());
         self.submit_write(aio, Action::WriteResponse, parcel)
     }
 
@@ -292,17 +298,18 @@ impl Conn {
         parcel: Result<Parcel, Error>,
     ) -> Aio<Written, InFlight> {
         let hold = habit::before(Kind::Write);
-        let (aio, handling) = self.enqueue_write(aio, action, parcel, hold);
+        let (aio, handling) = self.enqueue_write(aio, action, parcel, hold, None);
         aio.submitted(Kind::Write, handling)
     }
 
-    /// Submits a write, which may be held back or not.
+    /// Submits a write, which may be held back or not, and whose peer may be bounded in how slow it is.
     pub(super) fn enqueue_write(
         &self,
         aio: Aio<Written>,
         action: Action,
         parcel: Result<Parcel, Error>,
         hold: Hold,
+        meter: Option<Arc<Mutex<Meter>>>,
     ) -> (Aio<Written, InFlight>, Handling) {
         let (aio, completer, deadline) =
             aio.start(&self.handle.writes, Interruption::Recorded, action);
@@ -312,7 +319,10 @@ impl Conn {
         };
         match parcel {
             Ok(parcel) => {
-                let job = WriteJob::new(parcel, deadline, completer);
+                let mut job = WriteJob::new(parcel, deadline, completer);
+                if let Some(meter) = meter {
+                    job = job.metered_by(meter);
+                }
                 self.handle.reader.hand_over();
                 let handling = self.handle.writer.submit(job, self.limits.queued, hold);
                 (aio, handling)

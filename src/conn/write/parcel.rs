@@ -8,7 +8,7 @@ use super::message::{Message, Role};
 use crate::bufs::{Bufs, Slices, gather};
 use crate::error::Error;
 use crate::proto::chunked;
-use crate::proto::encode::{self, Encoded, Form};
+use crate::proto::encode::{self, Additions, Encoded, Form};
 
 pub(crate) struct Parcel {
     pub(super) content: Content,
@@ -78,10 +78,13 @@ impl Parcel {
         Ok(Self::message(role, encoded, request.into_body()))
     }
 
-    /// A response with the body that is attached to it, as `request`.
-    pub(crate) fn response(response: Response<Bytes>) -> Result<Self, Error> {
+    /// A response with the body that is attached to it, and what is added to its head, as `request`.
+    pub(crate) fn response(
+        response: Response<Bytes>,
+        additions: &Additions,
+    ) -> Result<Self, Error> {
         let role = Role::Response(response.status());
-        let encoded = encode::response(&response)?;
+        let encoded = encode::response(&response, additions)?;
         Ok(Self::message(role, encoded, response.into_body()))
     }
 
@@ -193,6 +196,11 @@ impl Parcel {
     /// Bytes that count, when all are out.
     pub(crate) fn payload(&self) -> u64 {
         self.counted() + self.bufs.remaining()
+    }
+
+    /// Bytes that are out, those of the frame included.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Bytes that count and are out.

@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use super::call::{self, BatchRoom};
 use super::job::WriteJob;
 use super::outgoing::{Obstacle, Outgoing};
+use super::parcel::Parcel;
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
 use crate::conn::ledger::answered_early;
@@ -39,7 +40,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Default)]
 pub(crate) struct Writer {
     /// Whoever writes works on a copy, and puts it back here.
-    outgoing: Mutex<Outgoing>,
+    pub(super) outgoing: Mutex<Outgoing>,
 }
 
 impl Direction for Writer {
@@ -77,7 +78,7 @@ impl Direction for Writer {
 
 impl Half<Writer> {
     /// One round.
-    fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
+    pub(super) fn write(&self, batch: &mut VecDeque<WriteJob>, notices: &mut Vec<Notice<Written>>) {
         let mut outgoing = *self.direction.outgoing.lock();
         self.expire(batch);
         let failure = self.start_batch(&mut outgoing, batch, notices);
@@ -102,17 +103,6 @@ impl Half<Writer> {
         };
         self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
         true
-    }
-
-    /// Writes a job whole in place of the thread if that has nothing to do, or else submits it. Its closure,
-    /// if there is one, is one of the library's own.
-    pub(crate) fn write_or_submit(&self, job: WriteJob, limit: usize) {
-        match self.queue.claim_with(job) {
-            Ok(job) => {
-                self.write_inline(|half, notices| half.write(&mut VecDeque::from([job]), notices));
-            }
-            Err(job) => drop(self.submit(job, limit, Hold::Never)),
-        }
     }
 
     /// Writes what can be written of `job` without blocking, in place of the thread, to which the rest is
@@ -273,14 +263,19 @@ impl Half<Writer> {
         job: WriteJob,
         outgoing: &mut Outgoing,
     ) -> Option<Notice<Written>> {
+        self.advance(&job.parcel, outgoing);
+        job.succeed()
+    }
+
+    /// Moves on in the message that a parcel is a part of, because it is complete.
+    pub(super) fn advance(&self, parcel: &Parcel, outgoing: &mut Outgoing) {
         let was_closing = self.link.ledger.is_closing();
-        outgoing.complete(&job.parcel, &self.link.ledger);
+        outgoing.complete(parcel, &self.link.ledger);
         if !was_closing && self.link.ledger.is_closing() {
             // A read may be waiting for a message that cannot come any more.
             self.link.transport.wake_reader();
         }
         self.queue.finished();
-        job.succeed()
     }
 
     /// Puts jobs back into the queue, in front.

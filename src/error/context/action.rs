@@ -27,6 +27,8 @@ pub(crate) enum Action {
     Forward,
     /// Waits for the end of a server.
     Stop,
+    /// Waits until the peer has gone.
+    AwaitDeparture,
     /// A request of a client, as far as no connection has it.
     Call,
 }
@@ -61,6 +63,7 @@ impl Action {
             Self::Exchange => ("exchanging messages", "with"),
             Self::Forward => ("forwarding", "to"),
             Self::Shutdown => ("shutting down the connection", "to"),
+            Self::AwaitDeparture => ("waiting for the departure", "of"),
             Self::Stop => ("stopping the server", "of"),
             Self::Call => ("making a request", "to"),
         }
@@ -80,9 +83,12 @@ impl Action {
             | Self::ReadRequest
             | Self::ReadResponse => Counted::Arrived,
             Self::Exchange | Self::Call => Counted::OfRequest,
-            Self::Connect | Self::Handshake | Self::Tunnel | Self::Shutdown | Self::Stop => {
-                Counted::Nothing
-            }
+            Self::Connect
+            | Self::Handshake
+            | Self::Tunnel
+            | Self::Shutdown
+            | Self::AwaitDeparture
+            | Self::Stop => Counted::Nothing,
         }
     }
 }

@@ -36,9 +36,10 @@ pub(super) fn put_text(
     put(
         head,
         bytes,
-        bytes
-            .iter()
-            .all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f)),
+        // Without a way out before the end, which lets the compiler compare many at a time.
+        bytes.iter().fold(true, |ok, &b| {
+            ok & ((b == b'\t') | ((b >= b' ') & (b != 0x7f)))
+        }),
         detail,
     )
 }

@@ -4,14 +4,16 @@
 //! The types of the `http` crate keep most of what is illegal out by themselves. The checks do not
 //! rely on that: a header smuggled past a type would be a request smuggled past a server.
 
+mod additions;
 mod checked;
 mod request;
 mod response;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, Version};
 
+pub(crate) use self::additions::{Additions, Date, Persistence};
 use self::checked::{put_text, put_token, refused, unusable};
 pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
 pub(crate) use self::response::{response, with_close, without_coding, without_length};
@@ -48,6 +50,35 @@ fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
     Ok(())
 }
 
+/// Which fields that say something about the message itself are among those of a head.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mentioned {
+    length: bool,
+    coding: bool,
+    connection: bool,
+    date: bool,
+}
+
+impl Mentioned {
+    fn see(&mut self, name: &HeaderName) {
+        self.length |= *name == CONTENT_LENGTH;
+        self.coding |= *name == TRANSFER_ENCODING;
+        self.connection |= *name == CONNECTION;
+        self.date |= *name == DATE;
+    }
+
+    fn declares_body(self) -> bool {
+        self.length || self.coding
+    }
+}
+
+/// All fields of a head, and which of them matter for its framing: so they need not be looked up one by one.
+fn put_fields(head: &mut BytesMut, headers: &HeaderMap) -> Result<Mentioned, Error> {
+    let mut mentioned = Mentioned::default();
+    headers.keys().for_each(|name| mentioned.see(name));
+    put_headers(head, headers).map(|()| mentioned)
+}
+
 pub(in crate::proto) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
     for (name, value) in headers {
         put_token(
@@ -69,10 +100,17 @@ fn put_length(
     head: &mut BytesMut,
     version: Version,
     headers: &HeaderMap,
+    mentioned: Mentioned,
     body: &Bytes,
     needs_length: bool,
 ) -> Result<Framing, Error> {
     let length = body.len() as u64;
+    if !mentioned.declares_body() {
+        if length > 0 || needs_length {
+            put_content_length(head, length);
+        }
+        return Ok(Framing::None);
+    }
     // Strict with a length first: `declared` takes what a peer may send.
     let declared = declared_length(headers)?;
     let coding = framing::declared(version, headers);
@@ -83,10 +121,6 @@ fn put_length(
         Declared::Chunked => Ok(Framing::Chunked),
         Declared::Coded => Ok(Framing::UntilEnd),
         Declared::Length(_) | Declared::Nothing => match declared {
-            None if length > 0 || needs_length => {
-                head.put_slice(format!("content-length: {length}\r\n").as_bytes());
-                Ok(Framing::None)
-            }
             None | Some(0) if length == 0 => Ok(Framing::None),
             Some(declared) if length == 0 => Ok(Framing::Length(declared)),
             Some(declared) if declared == length => Ok(Framing::None),
@@ -100,13 +134,32 @@ fn put_length(
     }
 }
 
+fn put_content_length(head: &mut BytesMut, length: u64) {
+    let mut digits = [b'0'; 20];
+    let mut rest = length;
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    head.put_slice(b"content-length: ");
+    head.put_slice(&digits[first..]);
+    head.put_slice(b"\r\n");
+}
+
 /// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about
 /// the rest.
 fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut declared = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         let length: Option<u64> = value.to_str().ok().and_then(|text| text.parse().ok());
-        let length = length.filter(|length| value.as_bytes() == length.to_string().as_bytes());
+        // Digits alone, and no zero in front of others.
+        let is_plain = matches!(value.as_bytes(), b"0" | [b'1'..=b'9', ..]);
+        let length = length.filter(|_| is_plain);
         let length = length.ok_or_else(|| {
             unusable().with_detail_about("Content-Length is not a length", value.as_bytes())
         })?;

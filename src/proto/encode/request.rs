@@ -6,7 +6,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::checked::{put_text, put_token, put_visible, refused};
-use super::{Encoded, put_headers, put_length, put_version};
+use super::{Encoded, put_fields, put_length, put_version};
 use crate::error::Error;
 use crate::proto::framing::{self, Framing};
 
@@ -57,7 +57,7 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
         put_visible(&mut head, host.as_bytes(), "the host must not be written")?;
         head.put_slice(b"\r\n");
     }
-    put_headers(&mut head, headers)?;
+    let mentioned = put_fields(&mut head, headers)?;
     if let Form::Absolute(Some(authorization)) = form {
         head.put_slice(b"proxy-authorization: ");
         put_text(
@@ -70,7 +70,7 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
     // A request of these methods without a length has an empty body; say so (RFC 9110 section 8.6).
     let expects_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
     let body = request.body();
-    let then = match put_length(&mut head, version, headers, body, expects_body)? {
+    let then = match put_length(&mut head, version, headers, mentioned, body, expects_body)? {
         Framing::UntilEnd => return Err(refused("the last transfer coding is not chunked")),
         then => then,
     };

@@ -1,32 +1,31 @@
 //! The head of a response (RFC 9112 section 4).
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 
 use super::checked::{put_text, unusable};
-use super::{Encoded, put_headers, put_length, put_version};
+use super::{Additions, Encoded, put_fields, put_length, put_version};
 use crate::error::Error;
 use crate::proto::Reason;
 use crate::proto::framing::{self, Framing};
 
 /// Head of a response. `Content-Length` is added from the attached body, 0 if there is none and none
-/// is declared: a body that ends with the connection is announced by `Connection: close`.
+/// is declared: a body that ends with the connection is announced by `Connection: close`. `additions` are lines
+/// that the response does not have.
 ///
 /// # Errors
 ///
 /// `InvalidInput`, with a detail that says what of it must not be written.
-pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
+pub(crate) fn response(
+    response: &Response<Bytes>,
+    additions: &Additions,
+) -> Result<Encoded, Error> {
     let (status, headers) = (response.status(), response.headers());
     let version = response.version();
     let bodiless = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if bodiless && !response.body().is_empty() {
         return Err(bodiless_status(status, "has no body, and one is attached"));
-    }
-    let declares = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if bodiless && status != StatusCode::NOT_MODIFIED && declares {
-        return Err(bodiless_status(status, "declares no body"));
     }
     let mut head = BytesMut::with_capacity(256);
     put_version(&mut head, version)?;
@@ -38,14 +37,22 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
         None => head.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
     }
     head.put_slice(b"\r\n");
-    put_headers(&mut head, headers)?;
-    let persists = framing::persists(version, headers);
-    let needs_length = persists && !bodiless;
-    let then = match put_length(&mut head, version, headers, response.body(), needs_length)? {
+    let mentioned = put_fields(&mut head, headers)?;
+    let declares = mentioned.declares_body();
+    if bodiless && status != StatusCode::NOT_MODIFIED && declares {
+        return Err(bodiless_status(status, "declares no body"));
+    }
+    let persists = match mentioned.connection || version != Version::HTTP_11 {
+        true => framing::persists(version, headers),
+        false => true,
+    };
+    let persists = persists && !additions.announce_close();
+    additions.put(&mut head, mentioned);
+    let needs_length = (persists || additions.always_length) && !bodiless;
+    let body = response.body();
+    let then = match put_length(&mut head, version, headers, mentioned, body, needs_length)? {
         _ if bodiless => Framing::None,
-        Framing::None if !needs_length && response.body().is_empty() && !declares => {
-            Framing::UntilEnd
-        }
+        Framing::None if !needs_length && body.is_empty() && !declares => Framing::UntilEnd,
         then => then,
     };
     head.put_slice(b"\r\n");
@@ -54,7 +61,7 @@ pub(crate) fn response(response: &Response<Bytes>) -> Result<Encoded, Error> {
         then,
         // An interim response says nothing about what comes after the final one.
         persists: persists || status.is_informational(),
-        assumes_length: needs_length && !declares && response.body().is_empty(),
+        assumes_length: needs_length && !declares && !additions.always_length && body.is_empty(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use http::{Method, Request, Uri};
 
-use super::lines::{classify, header_lines, headers, is_line_end, malformed, version};
+use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
 use super::search::Head;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
@@ -10,9 +10,11 @@ use crate::proto::limits::Limits;
 
 impl Head for Request<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
-        let mut lines = header_lines(input, limits);
-        let mut parsed = httparse::Request::new(&mut lines);
-        let status = parsed.parse(input).map_err(|e| classify(e, limits))?;
+        let mut lines = HeaderLines::new();
+        make_room(&mut lines, input, limits);
+        let mut parsed = httparse::Request::new(&mut []);
+        let status = parsed.parse_with_uninit_headers(input, &mut lines);
+        let status = status.map_err(|e| classify(e, limits))?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
@@ -34,8 +36,12 @@ impl Head for Request<()> {
 fn check_line_ends(head: &[u8]) -> Result<(), Error> {
     let blank = head.iter().take_while(|b| is_line_end(b)).count();
     let head = &head[blank..];
-    let is_alone = |(at, byte): (usize, &u8)| *byte == b'\n' && head[at - 1] != b'\r';
-    match head.iter().enumerate().skip(1).any(is_alone) {
+    // Without a way out before the end, which lets the compiler compare many at a time.
+    let next = head.get(1..).unwrap_or_default();
+    let is_any_alone = head.iter().zip(next).fold(false, |is_any, (byte, next)| {
+        is_any | ((*next == b'\n') & (*byte != b'\r'))
+    });
+    match is_any_alone {
         true => Err(refused("a line ends in LF alone")),
         false => Ok(()),
     }

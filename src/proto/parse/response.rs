@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::lines::{classify, header_lines, headers, is_line_end, malformed, version};
+use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
 use super::search::Head;
 use crate::error::Error;
 use crate::proto::Reason;
@@ -11,9 +11,12 @@ use crate::proto::limits::Limits;
 
 impl Head for Response<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
-        let mut lines = header_lines(input, limits);
-        let mut parsed = httparse::Response::new(&mut lines);
-        let status = parsed.parse(input).map_err(|e| classify(e, limits))?;
+        let mut lines = HeaderLines::new();
+        make_room(&mut lines, input, limits);
+        let mut parsed = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let status = parser.parse_response_with_uninit_headers(&mut parsed, input, &mut lines);
+        let status = status.map_err(|e| classify(e, limits))?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };

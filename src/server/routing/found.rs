@@ -57,7 +57,6 @@ impl Rest {
     }
 
     /// Whether the path ends with a slash.
-    #[cfg(test)]
     pub(crate) fn ends_with_slash(&self) -> bool {
         self.0.ends_with('/')
     }

@@ -101,7 +101,12 @@ fn request_survives_writing(request: &Request<()>) {
 }
 
 fn response_survives_writing(response: &Response<()>) {
-    let encode = |head: &Response<()>| encode::response(&head.clone().map(|()| Bytes::new()));
+    let encode = |head: &Response<()>| {
+        encode::response(
+            &head.clone().map(|()| Bytes::new()),
+            &encode::Additions::default(),
+        )
+    };
     let Ok(written) = encode(response) else {
         return;
     };

@@ -150,7 +150,7 @@ impl Pipe {
 
 fn deadline(wait: Wait) -> Option<Instant> {
     match wait {
-        Wait::For(left) => Instant::now().checked_add(left),
+        Wait::For(left) | Wait::Briefly(left) => Instant::now().checked_add(left),
         Wait::Never | Wait::Forever => None,
     }
 }

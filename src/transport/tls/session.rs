@@ -9,6 +9,7 @@ use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::bufs::{Slices, gather};
 use crate::error::Error;
+use crate::tls::Negotiated;
 
 /// The most plaintext that is encrypted for one call of the transport below.
 const BATCH_BYTES: usize = 64 << 10;
@@ -50,6 +51,10 @@ impl Session {
 
     pub(super) fn is_mid_record(&self) -> bool {
         matches!(&self.output, Output::Idle(outbox) if outbox.holds())
+    }
+
+    pub(super) fn negotiated(&self) -> Negotiated {
+        Negotiated::of(&self.tls)
     }
 
     /// Makes records of what is left, as many as go out in one call.

@@ -11,7 +11,8 @@ use rustls::Connection;
 use super::inbox::Inbox;
 use super::session::Session;
 use super::shared::Shared;
-use crate::transport::{Addr, Transport, Wait};
+use crate::tls::Negotiated;
+use crate::transport::{Addr, Departure, Transport, Wait};
 
 pub(crate) struct TlsTransport(Arc<Shared>);
 
@@ -86,6 +87,11 @@ impl Transport for TlsTransport {
         self.0.session.lock().is_mid_record()
     }
 
+    /// A peer that has sent its `close_notify` alone still listens, and is not taken for gone.
+    fn wait_departure(&self, what: Departure, wait: Wait) -> io::Result<()> {
+        self.0.inner.wait_departure(what, wait)
+    }
+
     /// What has arrived may be no data at all, but a session ticket: it is decrypted to see that.
     fn peek(&self) -> io::Result<usize> {
         let result = self.0.with_inbox(|inbox| self.0.look(inbox));
@@ -94,6 +100,14 @@ impl Transport for TlsTransport {
             io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
             _ => error,
         })
+    }
+
+    fn negotiated(&self) -> Option<Negotiated> {
+        Some(self.0.session.lock().negotiated())
+    }
+
+    fn reset(&self) {
+        self.0.inner.reset();
     }
 
     fn linger(&self) {

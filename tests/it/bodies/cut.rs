@@ -74,7 +74,7 @@ impl Transport for Script {
             }
             let time = match wait {
                 Wait::Never => return Err(io::ErrorKind::WouldBlock.into()),
-                Wait::For(time) => time,
+                Wait::For(time) | Wait::Briefly(time) => time,
                 Wait::Forever => PATIENCE,
             };
             let (back, timed_out) = self.0.changed.wait_timeout(state, time).unwrap();

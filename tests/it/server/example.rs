@@ -1,46 +1,126 @@
-//! The example `hello_server`, run as its users run it.
+//! The examples of the server, run as their users run them.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 
-use http_aio::{Aio, Client};
+use http_aio::http::{Request, Response};
+use http_aio::{Aio, Client, Conn};
 
 use crate::examples::{binary, collect, interrupt};
 use crate::support::*;
 
-#[test]
-fn hello_server_greets_until_it_is_interrupted() {
-    let mut child = Command::new(binary("hello_server"))
-        .args(["--bind", "127.0.0.1:0", "--max-connections", "4"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-    let stderr = collect(child.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    stdout.read_line(&mut line).expect("it says where it is");
-    let address = line.trim_end().strip_prefix("listening on ");
-    let url = format!("http://{}", address.expect("an address"));
-
-    let client = Client::new();
-    let get = |path: &str| settle(client.get(Aio::new(), format!("{url}{path}"))).unwrap();
-    assert_eq!(get("/").body(), "Hello, world!");
-    assert_eq!(get("/hello/Ada%20L").body(), "Hello, Ada L!");
-    assert_eq!(get("/sleep/soon").status(), 500);
-    assert_eq!(get("/elsewhere").status(), 404);
-
-    // What was begun is finished.
-    let slow = client.get(Aio::new(), format!("{url}/sleep/200"));
-    let begun = client.get(Aio::new(), format!("{url}/"));
-    settle(begun).expect("it is answered, so the slow one is under way");
-    interrupt(&child);
-    assert_eq!(settle(slow).unwrap().body(), "That took its time.");
-    wait_until("it ends", || child.try_wait().expect("a child").is_some());
-    assert!(child.wait().expect("it has ended").success());
-    assert!(receive_all(&stderr).is_empty());
+/// An example that listens, and where.
+struct Listening {
+    child: Child,
+    url: String,
+    stderr: Receiver<Vec<u8>>,
 }
 
-fn receive_all(pipe: &std::sync::mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
-    pipe.recv_timeout(PATIENCE).expect("it has ended")
+impl Listening {
+    #[track_caller]
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(binary(name))
+            .args(["--bind", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let stderr = collect(child.stderr.take().expect("it is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("it says where it is");
+        let address = line.trim_end().strip_prefix("listening on ");
+        let url = format!("http://{}", address.expect("an address"));
+        Self { child, url, stderr }
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> Response<bytes::Bytes> {
+        let url = format!("{}{path}", self.url);
+        settle(Client::new().get(Aio::new(), url)).expect("an answer")
+    }
+
+    /// It ends in order, and has said nothing about it.
+    #[track_caller]
+    fn stop(mut self) {
+        interrupt(&self.child);
+        wait_until("it ends", || {
+            self.child.try_wait().expect("a child").is_some()
+        });
+        assert!(self.child.wait().expect("it has ended").success());
+        let stderr = self.stderr.recv_timeout(PATIENCE).expect("it has ended");
+        assert_eq!(String::from_utf8_lossy(&stderr), "");
+    }
+}
+
+#[test]
+fn hello_server_greets_until_it_is_interrupted() {
+    let server = Listening::start("hello_server", &["--max-connections", "4"]);
+    assert_eq!(server.get("/").body(), "Hello, world!");
+    assert_eq!(server.get("/hello/Ada%20L").body(), "Hello, Ada L!");
+    assert_eq!(server.get("/sleep/soon").status(), 500);
+    assert_eq!(server.get("/elsewhere").status(), 404);
+
+    // What has arrived is answered.
+    let conn = settle(Conn::connect(Aio::new(), server.address().to_owned())).expect("it listens");
+    let request = Request::get("http://h/sleep/200").body(()).unwrap();
+    settle(conn.write_request(Aio::new(), request)).expect("it is small");
+    interrupt(&server.child);
+    settle(conn.read_response(Aio::new())).expect("an answer");
+    let text = settle(conn.read_body(Aio::new())).expect("a text");
+    assert_eq!(text, "That took its time.");
+    server.stop();
+}
+
+#[test]
+fn echo_says_back_what_it_is_told() {
+    let server = Listening::start("echo", &[]);
+    assert_eq!(server.get("/any/thing").body(), "OK");
+    let told = Client::new().post(Aio::new(), format!("{}/x", server.url), "told");
+    assert_eq!(settle(told).unwrap().body(), "told");
+    let request = Request::get(format!("{}/echo", server.url)).header("Told", "this");
+    let request = request.body(()).unwrap();
+    let lines = settle(Client::new().transact(Aio::new(), request)).unwrap();
+    let lines = String::from_utf8_lossy(lines.body());
+    assert!(lines.lines().any(|line| line == "told: this"), "{lines}");
+    server.stop();
+}
+
+#[test]
+fn reverse_proxy_passes_on_to_a_server_of_its_own_or_to_another() {
+    let own = Listening::start("reverse_proxy", &[]);
+    assert_eq!(own.get("/").body(), "Hello from behind the proxy!");
+    own.stop();
+
+    let echo = Listening::start("echo", &[]);
+    let proxy = Listening::start("reverse_proxy", &["--to", echo.address()]);
+    let told = Client::new().post(Aio::new(), format!("{}/x", proxy.url), "told");
+    assert_eq!(settle(told).unwrap().body(), "told");
+    let lines = proxy.get("/echo");
+    let lines = String::from_utf8_lossy(lines.body());
+    for line in ["via: 1.1 http-aio", "x-forwarded-for: 127.0.0.1"] {
+        assert!(lines.lines().any(|there| there == line), "{lines}");
+    }
+    proxy.stop();
+    echo.stop();
+}
+
+#[test]
+fn reverse_proxy_says_502_for_a_server_that_is_not_there() {
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = nowhere.local_addr().expect("bound").to_string();
+    drop(nowhere);
+    let mut proxy = Listening::start("reverse_proxy", &["--to", &address]);
+    assert_eq!(proxy.get("/").status(), 502);
+    proxy.child.kill().expect("it runs");
+    proxy.child.wait().expect("it ends");
+    let stderr = proxy.stderr.recv_timeout(PATIENCE).expect("it has ended");
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(stderr.starts_with("GET /: "), "{stderr}");
 }

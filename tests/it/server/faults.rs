@@ -213,6 +213,8 @@ fn each_event_is_told_once_with_true_values() {
     let missing = missing.head.len() + missing.body.len();
     visitor.say("nonsense\r\n\r\n").reply();
     visitor.ends();
+    host.told
+        .wait_for("it ends", |event| *event == Event::Ended(3));
     host.stop();
     let answered =
         |what: &str, status, written: usize| Event::Answered(what.into(), status, written as u64);
@@ -225,6 +227,7 @@ fn each_event_is_told_once_with_true_values() {
             answered("GET /none", 404, missing),
             Event::Refused(400, ErrorKind::Protocol),
             Event::Ended(3),
+            Event::Draining,
         ]
     );
 }

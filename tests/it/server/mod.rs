@@ -3,21 +3,31 @@
 
 mod bodies;
 mod duties;
+mod error_pages;
 mod example;
 mod faults;
+mod forward;
 mod hijack;
+mod late;
 mod limits;
+mod listeners;
+mod proxied;
+mod redirects;
 mod routes;
 mod slow;
+mod static_content;
+mod stats;
 mod stop;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_aio::{Addr, Aio, Conn, ErrorKind, Server, ServerEvent, ServerLimits};
+use http_aio::{Addr, Aio, Conn, ErrorKind, Rejection, Server, ServerEvent, ServerLimits};
 
 use crate::support::*;
 
@@ -39,9 +49,15 @@ pub(crate) enum Event {
     Answered(String, u16, u64),
     Refused(u16, ErrorKind),
     HandlerFailed(String, String),
+    HandlerSlow(String),
+    Hijacked(String),
     AnswerFailed(String, ErrorKind, u64),
+    Rejected(Rejection),
+    HandshakeFailed(ErrorKind),
     AcceptFailed,
     Ended(u64),
+    Draining,
+    Closed,
 }
 
 impl From<&ServerEvent<'_>> for Event {
@@ -64,8 +80,16 @@ impl From<&ServerEvent<'_>> for Event {
             ServerEvent::AnswerFailed { uri, error, .. } => {
                 Self::AnswerFailed(uri.to_string(), error.kind(), error.count())
             }
+            ServerEvent::Rejected { reason, .. } => Self::Rejected(*reason),
+            ServerEvent::HandshakeFailed { error, .. } => Self::HandshakeFailed(error.kind()),
             ServerEvent::AcceptFailed { .. } => Self::AcceptFailed,
             ServerEvent::Ended { requests, .. } => Self::Ended(*requests),
+            ServerEvent::HandlerSlow { method, uri, .. } => {
+                Self::HandlerSlow(format!("{method} {uri}"))
+            }
+            ServerEvent::Hijacked { uri, .. } => Self::Hijacked(uri.to_string()),
+            ServerEvent::Draining { .. } => Self::Draining,
+            ServerEvent::Closed { .. } => Self::Closed,
             other => panic!("a new event: {other:?}"),
         }
     }
@@ -152,6 +176,23 @@ impl Host {
             panic!("{} connections are left: {error}", error.count());
         }
         assert_eq!(self.server.connections(), 0);
+    }
+
+    /// A number that the server shows of itself.
+    #[track_caller]
+    pub(crate) fn shows(&self, what: &str) -> usize {
+        let shown = format!("{:?}", self.server);
+        let (_, rest) = shown
+            .split_once(&format!(" {what}: "))
+            .expect("it is shown");
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().expect("a number")
+    }
+
+    /// Waits until so many connections wait for a request.
+    #[track_caller]
+    pub(crate) fn wait_for_waiting(&self, count: usize) {
+        wait_until("connections wait", || self.shows("waiting") == count);
     }
 
     #[track_caller]

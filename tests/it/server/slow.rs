@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use http_aio::http::Response;
-use http_aio::{Answered, Error, Exchange, get, post};
+use http_aio::{Answered, Error, Exchange, GivenUp, get, post};
 
 use super::*;
 
@@ -185,6 +185,47 @@ fn a_client_that_does_not_read_is_given_up_with_an_exact_count() {
         host.told.wait_for("it is told", |event| *event == answered);
     }
     host.stop();
+}
+
+/// Whether the connection is over in both directions.
+fn is_reset(peer: &Peer) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let Peer::Tcp(stream) = peer else {
+        panic!("no socket of TCP");
+    };
+    let mut polled = [PollFd::new(stream, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).expect("a socket");
+    polled[0].revents().contains(PollFlags::HUP)
+}
+
+#[test]
+fn what_a_client_does_not_take_can_be_thrown_away() {
+    let limits = ServerLimits::default().pace(BOUND, 1 << 30).stall(BOUND);
+    for given_up in [GivenUp::Deliver, GivenUp::Reset] {
+        let host = Host::with(limits.given_up(given_up), |server| {
+            server.route("/", get(|_| vec![b'a'; 64 << 20])).unwrap();
+        });
+        let mut visitor = host.visit();
+        visitor.ask("GET", "/");
+        let failed = host.told.wait_for("it is given up", |event| {
+            matches!(event, Event::AnswerFailed(..))
+        });
+        let Event::AnswerFailed(_, ErrorKind::TimedOut, count) = failed else {
+            panic!("{failed:?}");
+        };
+        if given_up == GivenUp::Reset {
+            wait_until("it is reset", || is_reset(&visitor.peer));
+        }
+        let drained = visitor.peer.drain();
+        match given_up {
+            GivenUp::Reset => {
+                assert_eq!(drained.end, End::Reset);
+                assert!(drained.count() < count, "{} of {count}", drained.count());
+            }
+            _ => assert_eq!((drained.count(), drained.end), (count, End::OfStream)),
+        }
+        host.stop();
+    }
 }
 
 #[test]

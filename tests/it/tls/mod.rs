@@ -90,6 +90,11 @@ pub(crate) fn server_config(version: &'static SupportedProtocolVersion) -> Arc<S
     Arc::new(LOCALHOST.config(&[version]))
 }
 
+/// With another certificate, which is as good.
+pub(crate) fn another_server_config() -> Arc<ServerConfig> {
+    Arc::new(AUTHORITY.sign("localhost", 4001).config(&[&TLS13]))
+}
+
 /// For peers that send session tickets, though nobody may read them.
 pub(crate) fn server_config_with_tickets() -> Arc<ServerConfig> {
     let mut config = LOCALHOST.config(&[&TLS13]);

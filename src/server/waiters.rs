@@ -1,24 +1,34 @@
-//! Stopping: who waits for the end of a server, and when that has come.
+//! Those who wait for an event, such as the end of a server, each with an aio of its own.
 
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::shared::{Phase, Shared};
 use crate::aio::{Aio, Completer, InFlight, Interruption, Operation, Provider};
 use crate::background::{self, UserCode};
 use crate::error::{Action, Error, ErrorKind};
 use crate::timer::{self, Alarm, Expire};
 
-/// Those who wait for the end.
+/// What is waited for.
+pub(super) trait Awaited: Send + Sync {
+    /// The count of a wait whose time is up.
+    fn left(&self) -> u64;
+
+    /// Whether it cannot come while the current thread waits for it.
+    fn needs_current_thread(&self) -> bool;
+}
+
+/// Those who wait.
 #[derive(Default)]
 pub(super) struct Waiters {
     waiters: Mutex<Vec<Arc<Waiter>>>,
 }
 
-/// One who waits for the end.
+/// One who waits.
 struct Waiter {
-    shared: Weak<Shared>,
+    /// Who else waits.
+    waiters: Weak<Waiters>,
+    awaited: Weak<dyn Awaited>,
     state: Mutex<State>,
 }
 
@@ -29,14 +39,21 @@ struct State {
 }
 
 impl Waiters {
-    pub(super) fn add(&self, shared: &Arc<Shared>, aio: Aio<()>) -> Aio<(), InFlight> {
+    /// Has `aio` complete with what is waited for, or fail when its time is up.
+    pub(super) fn add(
+        self: &Arc<Self>,
+        awaited: Weak<dyn Awaited>,
+        action: Action,
+        aio: Aio<()>,
+    ) -> Aio<(), InFlight> {
         let waiter = Arc::new(Waiter {
-            shared: Arc::downgrade(shared),
+            waiters: Arc::downgrade(self),
+            awaited,
             state: Mutex::default(),
         });
         let weak = Arc::downgrade(&waiter);
         let provider: Weak<dyn Provider> = weak.clone();
-        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, Action::Stop);
+        let (aio, completer, deadline) = aio.start(&provider, Interruption::Finishes, action);
         waiter.state.lock().completer = Some(completer);
         self.waiters.lock().push(Arc::clone(&waiter));
         if let Some(at) = deadline.instant() {
@@ -45,15 +62,14 @@ impl Waiters {
                 Err(error) => waiter.finish(Err(Error::no_thread().with_cause(error))),
             }
         }
-        shared.look_for_end();
-        aio.registered()
+        aio
     }
 
-    /// The end has come.
-    pub(super) fn tell_all(&self) {
+    /// What was waited for has come, or cannot come any more.
+    pub(super) fn tell_all(&self, result: impl Fn() -> Result<(), Error>) {
         let waiters = std::mem::take(&mut *self.waiters.lock());
         for waiter in waiters {
-            waiter.finish(Ok(()));
+            waiter.finish(result());
         }
     }
 
@@ -69,6 +85,12 @@ impl Waiters {
 }
 
 impl Waiter {
+    fn withdraw(&self) {
+        if let Some(waiters) = self.waiters.upgrade() {
+            waiters.remove(self);
+        }
+    }
+
     fn finish(&self, result: Result<(), Error>) {
         let mut state = self.state.lock();
         let (completer, alarm) = (state.completer.take(), state.alarm.take());
@@ -82,9 +104,7 @@ impl Waiter {
 
 impl Provider for Waiter {
     fn interrupted(&self, _: &dyn Operation) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.waiters.remove(self);
-        }
+        self.withdraw();
         let mut state = self.state.lock();
         let gone = (state.completer.take(), state.alarm.take());
         drop(state);
@@ -95,34 +115,22 @@ impl Provider for Waiter {
         background::run(code);
     }
 
-    /// A handler waits for its own end.
+    /// A handler waits for its own end, for example.
     fn owns_current_thread(&self) -> bool {
-        self.shared
+        self.awaited
             .upgrade()
-            .is_some_and(|shared| shared.serves_here())
+            .is_some_and(|awaited| awaited.needs_current_thread())
     }
 }
 
 impl Expire for Waiter {
     fn expire(&self) {
-        let left = self.shared.upgrade().map_or(0, |shared| {
-            shared.waiters.remove(self);
-            shared.places.count()
-        });
-        self.finish(Err(Error::new(ErrorKind::TimedOut).with_count(left as u64)));
+        self.withdraw();
+        let left = self.awaited.upgrade().map_or(0, |awaited| awaited.left());
+        self.finish(Err(Error::new(ErrorKind::TimedOut).with_count(left)));
     }
 
     fn release(self: Arc<Self>) {
         background::release(self);
-    }
-}
-
-impl Shared {
-    /// Tells those who wait, if the end has come.
-    pub(super) fn look_for_end(&self) {
-        if self.phase() != Phase::Open && !self.is_accepting() && self.places.count() == 0 {
-            self.spares.end();
-            self.waiters.tell_all();
-        }
     }
 }

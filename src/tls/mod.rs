@@ -43,13 +43,19 @@
 //! # }
 //! ```
 //!
-//! A server's side is `ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)`.
+//! A server's side is `ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)`; [`ServerConfigCell`]
+//! shows where chain and key come from, and how both are replaced while a server runs.
+
+mod negotiated;
+mod server_config_cell;
 
 use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
+pub use self::negotiated::Negotiated;
+pub use self::server_config_cell::ServerConfigCell;
 use crate::error::{Error, ErrorKind};
 
 /// A configuration for clients: TLS 1.2 and 1.3, the roots that the system trusts, HTTP/1.1.

@@ -1,0 +1,112 @@
+//! What a server adds to the head of a response.
+
+use bytes::{BufMut, BytesMut};
+
+use super::Mentioned;
+
+/// Lines for the head of a response, besides its own: written as they are, because putting them among its fields
+/// first would cost more than writing all of the head.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Additions {
+    /// Unless the head has one.
+    pub(crate) date: Option<Date>,
+    pub(crate) persistence: Option<Persistence>,
+    /// Whether the length is said of a body that is empty, also where the end of the connection would be its end.
+    pub(crate) always_length: bool,
+}
+
+/// An IMF-fixdate (RFC 9110 section 5.6.7).
+pub(crate) type Date = [u8; 29];
+
+/// What `Connection` says about other messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    Close,
+    /// For a client of HTTP/1.0, which expects the close unless it is told otherwise.
+    KeepAlive,
+}
+
+impl Additions {
+    pub(super) fn announce_close(&self) -> bool {
+        self.persistence == Some(Persistence::Close)
+    }
+
+    pub(super) fn put(&self, head: &mut BytesMut, mentioned: Mentioned) {
+        if let Some(date) = self.date.filter(|_| !mentioned.date) {
+            head.put_slice(b"date: ");
+            head.put_slice(&date);
+            head.put_slice(b"\r\n");
+        }
+        match self.persistence {
+            Some(Persistence::Close) => head.put_slice(b"connection: close\r\n"),
+            Some(Persistence::KeepAlive) => head.put_slice(b"connection: keep-alive\r\n"),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+
+    use super::*;
+    use crate::proto::encode::response;
+    use crate::proto::framing::Framing;
+
+    const DATE: Date = *b"Thu, 26 Nov 2026 10:00:00 GMT";
+
+    fn head(response_: &Response<Bytes>, additions: &Additions) -> (String, bool, Framing) {
+        let encoded = response(response_, additions).unwrap();
+        let text = String::from_utf8(encoded.head.to_vec()).unwrap();
+        (text, encoded.persists, encoded.then)
+    }
+
+    #[test]
+    fn lines_are_added_behind_those_of_the_head() {
+        let given = Response::builder().header("a", "b");
+        let given = given.body(Bytes::from_static(b"hello")).unwrap();
+        let additions = Additions {
+            date: Some(DATE),
+            persistence: Some(Persistence::Close),
+            always_length: true,
+        };
+        let (text, persists, then) = head(&given, &additions);
+        let expected = "HTTP/1.1 200 OK\r\na: b\r\ndate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
+                        connection: close\r\ncontent-length: 5\r\n\r\n";
+        assert_eq!(text, expected);
+        assert!(!persists);
+        assert_eq!(then, Framing::None);
+    }
+
+    #[test]
+    fn a_date_of_its_own_stays() {
+        let given = Response::builder().header("date", "then");
+        let given = given.body(Bytes::new()).unwrap();
+        let additions = Additions {
+            date: Some(DATE),
+            ..Additions::default()
+        };
+        let (text, ..) = head(&given, &additions);
+        assert_eq!(
+            text,
+            "HTTP/1.1 200 OK\r\ndate: then\r\ncontent-length: 0\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_last_answer_without_a_body_ends_with_the_connection_unless_its_length_is_said() {
+        let given = Response::new(Bytes::new());
+        let mut additions = Additions {
+            persistence: Some(Persistence::Close),
+            ..Additions::default()
+        };
+        let (text, _, then) = head(&given, &additions);
+        assert_eq!(text, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+        assert_eq!(then, Framing::UntilEnd);
+        additions.always_length = true;
+        let (text, _, then) = head(&given, &additions);
+        let expected = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!((text.as_str(), then), (expected, Framing::None));
+    }
+}

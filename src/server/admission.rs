@@ -1,0 +1,124 @@
+//! What comes before the first request, on the thread of the connection: the PROXY header, and the TLS handshake.
+
+use std::net::{Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::arrival::Arrival;
+use super::endpoint::{Options, ProxyHeader};
+use super::event::ServerEvent;
+use super::serve::serve;
+use super::shared::Shared;
+use super::stay::Stay;
+use crate::conn::Conn;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Peer};
+use crate::proto::proxy_header::{self, Malformed, Progress, Source};
+use crate::transport::socket::SocketTransport;
+use crate::transport::{Transport, Wait, moved_nothing};
+
+/// Serves a connection, once it has begun as the endpoint wants it. Its stay is over when what is returned is
+/// dropped.
+pub(super) fn admit(
+    shared: &Shared,
+    options: &Options,
+    stay: Arc<Stay>,
+    transport: Arc<SocketTransport>,
+) -> Arc<Stay> {
+    let peer = transport.peer_addr();
+    let deadline = Deadline::after(shared.limits.handshake);
+    // Code of the user's takes part: it chooses certificates and judges them.
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(options, transport, deadline)));
+    let begun = begun.unwrap_or_else(|_| {
+        let detail = "the configuration of TLS panicked";
+        Err(Error::new(ErrorKind::Abandoned).with_detail(detail))
+    });
+    match begun {
+        Ok((conn, source)) => {
+            let trust = options.trust.clone();
+            stay.hold(&conn, Arrival { source, trust });
+            serve(shared, stay, conn)
+        }
+        Err(error) => {
+            let (peer, error) = (&peer, &error);
+            let observer = &shared.observer;
+            observer.tell(|| ServerEvent::HandshakeFailed { peer, error });
+            observer.tell(|| ServerEvent::Ended { peer, requests: 0 });
+            stay
+        }
+    }
+}
+
+/// The connection, and whom its PROXY header names.
+fn begin(
+    options: &Options,
+    transport: Arc<SocketTransport>,
+    deadline: Deadline,
+) -> Result<(Conn, Option<SocketAddr>), Error> {
+    let peer = Arc::new(Peer::of(transport.peer_addr()));
+    let source = match options.proxy_header {
+        ProxyHeader::Never => None,
+        ProxyHeader::Always => {
+            let header = read_proxy_header(&transport, deadline);
+            header.map_err(|error| {
+                let _ = transport.shutdown(Shutdown::Write); // Fails when the peer is gone already.
+                transport.linger();
+                error.with_peer(|| Some(Arc::clone(&peer)))
+            })?
+        }
+    };
+    #[cfg(feature = "tls")]
+    if let Some(cell) = &options.tls {
+        return Ok((secure(transport, peer, cell.config(), deadline)?, source));
+    }
+    Ok((Conn::with_shared(transport, peer), source))
+}
+
+/// Takes a PROXY header off the stream, and not a byte more.
+fn read_proxy_header(
+    transport: &SocketTransport,
+    deadline: Deadline,
+) -> Result<Option<SocketAddr>, Error> {
+    let mut header = vec![0; proxy_header::MOST + 1];
+    let mut taken = 0;
+    loop {
+        let there = match transport.show(&mut header[taken..], time_left(deadline)?) {
+            Ok(0) => return Err(Error::end_of_stream()),
+            Ok(count) => taken + count,
+            Err(error) if moved_nothing(&error) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let progress = proxy_header::parse(&header[..there]).map_err(|Malformed| {
+            Error::new(ErrorKind::Protocol).with_detail("it does not begin with a PROXY header")
+        })?;
+        let (Progress::Part(belongs) | Progress::Whole(belongs, _)) = progress;
+        while taken < belongs {
+            taken += transport.read(&mut header[taken..belongs], Wait::Never)?;
+        }
+        match progress {
+            Progress::Part(_) => {}
+            Progress::Whole(_, Source::Client(client)) => return Ok(Some(client)),
+            Progress::Whole(_, Source::Proxy) => return Ok(None),
+        }
+    }
+}
+
+/// How long the next call may take.
+fn time_left(deadline: Deadline) -> Result<Wait, Error> {
+    deadline.wait().ok_or_else(|| ErrorKind::TimedOut.into())
+}
+
+#[cfg(feature = "tls")]
+fn secure(
+    transport: Arc<dyn Transport>,
+    peer: Arc<Peer>,
+    config: Arc<rustls::ServerConfig>,
+    deadline: Deadline,
+) -> Result<Conn, Error> {
+    use crate::error::Action;
+    use crate::transport::tls::{Role, handshake};
+    match handshake(transport, Role::Server(config), || time_left(deadline)) {
+        Ok(transport) => Ok(Conn::with(transport, peer)),
+        Err(error) => Err(error.during(Action::Handshake).with_peer(|| Some(peer))),
+    }
+}
