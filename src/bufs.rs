@@ -80,6 +80,7 @@ impl Bufs {
 
     /// Consumes up to `count` bytes and says how many: fewer only when no more were left. The
     /// memory of a buffer is let go as soon as the buffer is used up.
+    #[inline]
     pub(crate) fn advance(&mut self, count: usize) -> usize {
         let mut left = count;
         while left > 0 {

@@ -101,7 +101,8 @@
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
 //!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.
-//! * The examples `wait`, `callback`, `deadline`, `cancel`, and the tools `put` and `get`, in
+//! * The examples `wait`, `callback`, `deadline`, `cancel`, those of servers (`hello_server`, `echo`,
+//!   `reverse_proxy`, `long_poll`, `upgrade`, `access_log`), and the tools `put` and `get`, in
 //!   `examples/`.
 //!
 //! # Features

@@ -135,19 +135,22 @@ pub(crate) fn before(kind: Kind) -> Hold {
             RUN => Hold::Allowed,
             _ => Hold::Never,
         };
-        (hold, [own, other])
+        (hold, own, other)
     });
-    let Some((hold, unawaited)) = decided else {
+    let Some((hold, own, other)) = decided else {
         return Hold::Never;
     };
-    for last in unawaited.into_iter().flatten() {
-        if let Last::HeldBack(_, operation) = last {
-            if let Some(operation) = operation.upgrade() {
-                operation.hand_over();
-            }
+    hand_over(own);
+    hand_over(other);
+    hold
+}
+
+fn hand_over(unawaited: Option<Last>) {
+    if let Some(Last::HeldBack(_, operation)) = unawaited {
+        if let Some(operation) = operation.upgrade() {
+            operation.hand_over();
         }
     }
-    hold
 }
 
 /// Comes after it.

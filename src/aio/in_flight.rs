@@ -28,12 +28,18 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     #[doc(alias = "nng_aio_wait")]
     #[doc(alias = "nng_aio_result")]
     #[doc(alias = "join")]
-    pub fn wait(self) -> Result<T, Error> {
-        self.reclaim().0
+    pub fn wait(mut self) -> Result<T, Error> {
+        self.outcome()
     }
 
     /// As [`wait`](Self::wait), and gives the aio back for the next operation, options and all.
     pub fn reclaim(mut self) -> (Result<T, Error>, Aio<T>) {
+        let result = self.outcome();
+        (result, Aio::idle(self.handle, self.options))
+    }
+
+    /// Waits for it.
+    fn outcome(&mut self) -> Result<T, Error> {
         let slot = self.handle.slot();
         let provider = self.unsettled();
         let result = match self.would_deadlock(provider.as_deref()) {
@@ -51,7 +57,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
         if self.handle.slot().is_settled() {
             self.state.end();
         }
-        (result, Aio::idle(self.handle, self.options))
+        result
     }
 
     /// Blocks until the operation has completed, but no longer than `patience`. A thread of the
@@ -126,15 +132,20 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Puts the operation into the token of its aio, now that it is submitted, and so can be canceled.
+    #[inline]
     pub(crate) fn registered(mut self) -> Self {
-        if let Some(token) = &self.options.token {
-            self.state.end();
-            if !self.handle.slot().is_settled() {
-                let operation = Arc::clone(self.handle.slot()) as Arc<dyn Operation>;
-                self.state.registration = token.register(operation);
-            }
+        if self.options.token.is_some() {
+            self.register();
         }
         self
+    }
+
+    fn register(&mut self) {
+        self.state.end();
+        if let (Some(token), false) = (&self.options.token, self.handle.slot().is_settled()) {
+            let operation = Arc::clone(self.handle.slot()) as Arc<dyn Operation>;
+            self.state.registration = token.register(operation);
+        }
     }
 
     /// Has the operation canceled when the aio is dropped: without a recipient it is of no use.
@@ -144,6 +155,7 @@ impl<T: Send + 'static> Aio<T, InFlight> {
     }
 
     /// Tells what was done with the submission, which the current thread has just made.
+    #[inline]
     pub(crate) fn submitted(self, kind: Kind, handling: Handling) -> Self {
         let this = self.registered();
         let slot = this.handle.slot();

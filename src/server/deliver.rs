@@ -1,26 +1,22 @@
 //! Writing the answer of a handler, whatever form it has.
 
 use std::any::Any;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header;
 use http::{Method, Response, StatusCode};
 
 use super::answer::{Answer, Reply};
 use super::event::ServerEvent;
-use super::exchange::{BodyProgress, Exchange, Given};
+use super::exchange::{Exchange, Given};
+use super::from_reader::write_reader;
 use super::late::{Coming, Late, Promise};
 use super::limits::GivenUp;
 use super::shared::Shared;
-use crate::aio::{Aio, Options, Written};
+use crate::aio::{Options, Written};
 use crate::error::{Error, ErrorKind};
-
-/// Most bytes of a reader that are in memory.
-const PIECE: usize = 256 << 10;
 
 /// What became of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +126,7 @@ fn give_later(shared: &Shared, exchange: &mut Exchange, late: &Late) -> Delivery
     shared.counters.late.sub(1);
     match coming {
         Coming::Answer(promise) if promise.is_void() => {
-            promise.refuse();
+            promise.refuse(ErrorKind::TimedOut);
             fail(shared, exchange, "the late answer was given up")
         }
         Coming::Answer(promise) => write_late(shared, exchange, late, *promise),
@@ -160,7 +156,7 @@ fn write_page(shared: &Shared, exchange: &mut Exchange, status: StatusCode) -> D
     write_whole(shared, exchange, page)
 }
 
-fn write_whole(
+pub(super) fn write_whole(
     shared: &Shared,
     exchange: &mut Exchange,
     mut response: Response<Bytes>,
@@ -203,7 +199,7 @@ fn lacks_content(exchange: &Exchange, response: &Response<Bytes>) -> bool {
 }
 
 /// The end of an answer of one write. A head that must not be written becomes a 500.
-fn conclude(
+pub(super) fn conclude(
     shared: &Shared,
     exchange: &mut Exchange,
     status: StatusCode,
@@ -242,58 +238,12 @@ fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery
     }
 }
 
-fn write_reader(
+pub(super) fn cut_off(
     shared: &Shared,
     exchange: &mut Exchange,
-    mut head: Response<()>,
-    mut content: Box<dyn Read + Send>,
-    length: Option<u64>,
+    status: StatusCode,
+    error: Error,
 ) -> Delivery {
-    let status = head.status();
-    if !may_have_body(status) || length == Some(0) {
-        return write_whole(shared, exchange, head.map(|()| Bytes::new()));
-    }
-    if let Some(length) = length {
-        head.headers_mut()
-            .insert(header::CONTENT_LENGTH, length.into());
-    }
-    let mut writer = match exchange.stream(head) {
-        Ok(writer) => writer,
-        Err(error) => return conclude(shared, exchange, status, Err(error)),
-    };
-    let copied = match *exchange.method() == Method::HEAD {
-        true => Ok(()),
-        false => copy(&mut *content, |piece| writer.write_all([piece]).map(drop)),
-    };
-    match copied.and_then(|()| writer.finish()) {
-        Ok(_) => Delivery::Done(status),
-        Err(error) => cut_off(shared, exchange, status, error),
-    }
-}
-
-fn copy(
-    content: &mut (dyn Read + Send),
-    mut write: impl FnMut(Bytes) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut buffer = BytesMut::new();
-    loop {
-        buffer.resize(PIECE, 0);
-        let count = match content.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                let unreadable = Error::new(ErrorKind::Io)
-                    .with_detail("the content of the answer cannot be read")
-                    .with_cause(error);
-                return Err(unreadable);
-            }
-        };
-        write(buffer.split_to(count.min(PIECE)).freeze())?;
-    }
-}
-
-fn cut_off(shared: &Shared, exchange: &mut Exchange, status: StatusCode, error: Error) -> Delivery {
     let uri = exchange.uri();
     let error = error.with_count(exchange.meter.lock().bytes());
     shared
@@ -314,41 +264,8 @@ fn tell_failure(shared: &Shared, exchange: &Exchange, text: &str) {
         .tell(|| ServerEvent::HandlerFailed { uri, text });
 }
 
-fn may_have_body(status: StatusCode) -> bool {
+pub(super) fn may_have_body(status: StatusCode) -> bool {
     use StatusCode as S;
     let has_none = matches!(status, S::NO_CONTENT | S::RESET_CONTENT | S::NOT_MODIFIED);
     !(status.is_informational() || has_none)
-}
-
-impl Exchange {
-    /// Reads and throws away what is left of the body. False if that is too much, or takes too long.
-    pub(super) fn discard_rest(&mut self) -> bool {
-        let until = Instant::now() + self.limits.discard_time;
-        let mut left = self.limits.discard;
-        loop {
-            match self.body {
-                BodyProgress::Ended => return true,
-                BodyProgress::Withheld | BodyProgress::Broken => return false,
-                BodyProgress::Reading => {}
-            }
-            if !self.conn.persists() {
-                return false;
-            }
-            let wait = until.saturating_duration_since(Instant::now());
-            if wait == Duration::ZERO {
-                return false;
-            }
-            let aio = Aio::new().timeout(wait);
-            match self.conn.read(aio, PIECE).wait() {
-                Ok(piece) => match left.checked_sub(piece.len() as u64) {
-                    Some(rest) => {
-                        left = rest;
-                        self.note_read(piece.len());
-                    }
-                    None => return false,
-                },
-                Err(_) => return false,
-            }
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri, Version};
 
 use crate::error::Error;
 use crate::transport::Addr;
@@ -55,6 +55,8 @@ pub enum ServerEvent<'a> {
         method: &'a Method,
         /// What for, as it came.
         uri: &'a Uri,
+        /// The version of HTTP in which it was asked.
+        version: Version,
         /// The answer's status.
         status: StatusCode,
         /// Bytes of the answer that the kernel has accepted, head and content.

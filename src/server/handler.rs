@@ -13,7 +13,11 @@ pub(crate) type Handler = Arc<dyn Fn(&mut Exchange) -> Answer + Send + Sync>;
 
 /// The handlers of one path, by method: made by [`get`] and its kin, and more of them are added.
 ///
-/// HEAD is answered by the handler of GET, without its body, unless it has one of its own.
+/// HEAD is answered by the handler of GET, without its body, unless it has one of its own. OPTIONS is answered by the
+/// server, with the methods of the path in `Allow`, unless it has a handler; so it is among those methods, there and
+/// in the 405 (Method Not Allowed) to any other that the path does not have. A method that is not
+/// among those of every server, and that no handler is for, is answered with 501 (Not Implemented), and so are CONNECT
+/// and TRACE where no handler is for exactly these.
 ///
 /// # Examples
 ///

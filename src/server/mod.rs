@@ -2,7 +2,7 @@
 //!
 //! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
 //! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`):
-//! `routing` finds the handler, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
+//! `routing` finds the handler that `registration` has put there, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
 //! when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for others,
 //! `crowd` counts where they are from), `arrival` and `trust` who is behind a proxy, `refusal` what is said to nonsense,
 //! `lifecycle` and `control` whether the server stops or gives a listener back, `waiters`
@@ -23,6 +23,7 @@ mod error_pages;
 mod event;
 mod exchange;
 mod forward;
+mod from_reader;
 mod handler;
 mod intake;
 mod late;
@@ -33,6 +34,7 @@ mod occupancy;
 mod places;
 mod redirect;
 mod refusal;
+mod registration;
 mod request_body;
 mod reserve;
 mod responder;
@@ -53,18 +55,13 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread::Builder;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-
 use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
 pub use self::builder::ServerBuilder;
 use self::control::Control;
 pub use self::endpoint::Endpoint;
-use self::error_pages::PageMaker;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
-use self::handler::Handler;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::lifecycle::Phase;
 pub use self::limits::{GivenUp, ServerLimits, WhenFull};
@@ -72,7 +69,6 @@ use self::places::Held;
 pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
 pub use self::responder::Responder;
-use self::routing::{Route as Pattern, Router};
 use self::serve::serve;
 use self::shared::Shared;
 pub use self::static_content::StaticContent;
@@ -83,7 +79,6 @@ pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
 use crate::error::{Error, ErrorKind};
-use crate::into_body::IntoBody;
 use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
@@ -141,137 +136,6 @@ impl Server {
         Self {
             handle: Arc::new(Handle { shared }),
         }
-    }
-
-    /// Has `route` answer requests for `path`, from the next request on.
-    ///
-    /// A segment `{name}` of the path stands for any one, and a last `{*name}` for all that are left, at
-    /// least one; [`Exchange::param`] has them. Of several that fit, the most specific one counts: text before a
-    /// parameter before the rest. A host may stand before the path, as in `example.com/path`: the route is then
-    /// for requests to that host, and goes before those for any.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if there is a handler for the same path and method already,
-    /// also under other names of parameters, or if the path is malformed. Nothing has changed then.
-    #[doc(alias = "nng_http_server_add_handler")]
-    pub fn route(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
-        let (pattern, route) = (pattern(path, Pattern::new)?, route.into());
-        self.edit(|router| router.add(&pattern, route.methods))?;
-        Ok(self)
-    }
-
-    /// Has `route` answer requests for `path` and all that is below it; [`Exchange::rest`] is what is below.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`route`](Self::route).
-    #[doc(alias = "nng_http_handler_set_tree")]
-    pub fn tree(&self, path: &str, route: impl Into<Route>) -> Result<&Self, Error> {
-        let (pattern, route) = (pattern(path, Pattern::tree)?, route.into());
-        self.edit(|router| router.add(&pattern, route.methods))?;
-        Ok(self)
-    }
-
-    /// Redirects requests for `path` to `target`, temporarily (307): a [`Redirect`] as a [`route`](Self::route). For
-    /// trees, and with other statuses, it is made by itself.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Redirect::new`] and [`route`](Self::route).
-    #[doc(alias = "nng_http_handler_alloc_redirect")]
-    pub fn redirect(&self, path: &str, target: &str) -> Result<&Self, Error> {
-        self.route(path, Redirect::new(target)?)
-    }
-
-    /// Takes the route for exactly this path out, with all its methods; requests under way keep their handler.
-    /// False if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the path is malformed.
-    #[doc(alias = "nng_http_server_del_handler")]
-    pub fn remove_route(&self, path: &str) -> Result<bool, Error> {
-        let pattern = pattern(path, Pattern::new)?;
-        self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
-    }
-
-    /// Takes the tree at exactly this path out, as [`remove_route`](Self::remove_route).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`remove_route`](Self::remove_route).
-    pub fn remove_tree(&self, path: &str) -> Result<bool, Error> {
-        let pattern = pattern(path, Pattern::tree)?;
-        self.edit(|router| Ok(router.remove_all(&pattern).is_some()))
-    }
-
-    /// Has `make` make the pages of the errors that the server itself answers with, from the next on: 404 and 405
-    /// where there is no handler, 400, 408, 413 and their like for what is no request, 500 for a handler that has
-    /// failed. What handlers answer is left alone; they can have the page with
-    /// [`Exchange::error_response`].
-    ///
-    /// It gets the status, and the head of the request where that could be read. The status of the answer is that of
-    /// the error, whatever the page says, and the server adds what belongs to it, such as `Allow`, and what decides
-    /// about the connection and the length. One that panics is replaced by the page that is built in: one line of
-    /// plain text.
-    ///
-    /// It runs on the thread that answers, so it must not take long: read files before.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::http::{Request, Response, StatusCode, header};
-    /// use http_aio::{Aio, Client, Server};
-    ///
-    /// fn page(status: StatusCode, _: Option<&Request<()>>) -> Response<String> {
-    ///     let text = match status {
-    ///         StatusCode::NOT_FOUND => "<h1>There is no such page</h1>".to_owned(),
-    ///         status => format!("<h1>{status}</h1>"),
-    ///     };
-    ///     let mut page = Response::new(text);
-    ///     let html = header::HeaderValue::from_static("text/html; charset=utf-8");
-    ///     page.headers_mut().insert(header::CONTENT_TYPE, html);
-    ///     page
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Server::builder().on_error(page).build();
-    /// let url = format!("http://{}/nowhere", server.bind("127.0.0.1:0")?);
-    /// let response = Client::new().get(Aio::new(), url).wait()?;
-    /// assert_eq!(response.status(), 404);
-    /// assert_eq!(response.body(), "<h1>There is no such page</h1>");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "nng_http_server_set_error_page")]
-    #[doc(alias = "nng_http_server_set_error_file")]
-    pub fn on_error<F, B>(&self, make: F) -> &Self
-    where
-        F: Fn(StatusCode, Option<&Request<()>>) -> Response<B> + Send + Sync + 'static,
-        B: IntoBody,
-    {
-        self.handle.shared.pages.replace(PageMaker::new(make));
-        self
-    }
-
-    /// The page with which it answers an error about which no request is known.
-    #[doc(alias = "nng_http_server_res_error")]
-    pub fn error_response(&self, status: StatusCode) -> Response<Bytes> {
-        self.handle.shared.pages.page(status, None)
-    }
-
-    /// Changes a copy of the router, and puts it in place of the one that requests under way use.
-    fn edit<T>(
-        &self,
-        edit: impl FnOnce(&mut Router<Handler>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let _editing = self.handle.shared.editing.lock();
-        let mut router = Router::clone(&self.handle.shared.router());
-        let value = edit(&mut router)?;
-        let last = std::mem::replace(&mut *self.handle.shared.router.write(), Arc::new(router));
-        drop(last); // Handlers of the user's may go with it, and no lock that requests need is held.
-        Ok(value)
     }
 
     /// Listens on an address, and serves what comes. A port of 0 becomes a free one, which is returned.
@@ -411,44 +275,9 @@ impl Server {
         self.handle.shared.lifecycle.join(aio)
     }
 
-    /// What it has done so far, in numbers. The order of a few memory accesses: it can be asked often.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::{Aio, Client, Server, get};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Server::new();
-    /// server.route("/", get(|_| "hello"))?;
-    /// let url = format!("http://{}/", server.bind("127.0.0.1:0")?);
-    /// Client::new().get(Aio::new(), url).wait()?;
-    /// server.drain(Aio::new()).wait()?;
-    /// let stats = server.stats();
-    /// assert_eq!((stats.accepted, stats.requests, stats.successes), (1, 1, 1));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "metrics")]
-    #[doc(alias = "nng_stats_get")]
-    pub fn stats(&self) -> ServerStats {
-        self.handle.shared.counters.stats(self.connections())
-    }
-
     /// Connections that it has at the moment.
     pub fn connections(&self) -> usize {
         self.handle.shared.lifecycle.places.count()
-    }
-}
-
-/// The pattern of a path, before which a host may stand.
-fn pattern(
-    path: &str,
-    parse: impl FnOnce(&str) -> Result<Pattern, Error>,
-) -> Result<Pattern, Error> {
-    match path.find('/') {
-        None | Some(0) => parse(path),
-        Some(start) => parse(&path[start..])?.host(&path[..start]),
     }
 }
 

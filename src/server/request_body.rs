@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode};
@@ -85,7 +86,7 @@ impl Exchange {
         if self.body == BodyProgress::Withheld {
             self.ask_for_body()?;
         }
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let aio = Aio::new().timeout(self.reading.left());
         let result = self.conn.read(aio, most).wait();
         self.reading.waited(start);
@@ -129,6 +130,37 @@ impl Exchange {
             self.conn.write_response(self.timed(), interim).wait()?;
         }
         Ok(())
+    }
+
+    /// Reads and throws away what is left of the body. False if that is too much, or takes too long.
+    pub(super) fn discard_rest(&mut self) -> bool {
+        let until = Instant::now() + self.limits.discard_time;
+        let mut left = self.limits.discard;
+        loop {
+            match self.body {
+                BodyProgress::Ended => return true,
+                BodyProgress::Withheld | BodyProgress::Broken => return false,
+                BodyProgress::Reading => {}
+            }
+            if !self.conn.persists() {
+                return false;
+            }
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait == Duration::ZERO {
+                return false;
+            }
+            let aio = Aio::new().timeout(wait);
+            match self.conn.read(aio, PIECE).wait() {
+                Ok(piece) => match left.checked_sub(piece.len() as u64) {
+                    Some(rest) => {
+                        left = rest;
+                        self.note_read(piece.len());
+                    }
+                    None => return false,
+                },
+                Err(_) => return false,
+            }
+        }
     }
 
     fn too_large(&mut self) -> Error {

@@ -69,7 +69,8 @@ impl Exchange {
 
 impl Responder {
     /// Answers the request, and completes when the answer is out whole. The server's own thread writes it, as it
-    /// does other answers, when the handler has returned.
+    /// does other answers, when the handler has returned. How much is out is known when it has completed, and not
+    /// by [`count`](Aio::count) before.
     ///
     /// # Errors
     ///

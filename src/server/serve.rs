@@ -218,6 +218,7 @@ impl Service<'_> {
                 peer,
                 method: exchange.method(),
                 uri: exchange.uri(),
+                version: exchange.request().version(),
                 status,
                 written,
                 after,

@@ -47,6 +47,7 @@ impl<J: Job> Places<J> {
     }
 
     /// Returns its place.
+    #[inline]
     pub(super) fn push_back(&mut self, job: J) -> u64 {
         let place = self.front + self.entries.len() as u64;
         self.note(&job, place);
@@ -72,6 +73,7 @@ impl<J: Job> Places<J> {
         self.entries.front().and_then(Option::as_ref)
     }
 
+    #[inline]
     pub(super) fn pop_front(&mut self) -> Option<J> {
         let job = self.entries.pop_front()?;
         self.front += 1;

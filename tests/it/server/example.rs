@@ -1,7 +1,8 @@
 //! The examples of the server, run as their users run them.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use http_aio::http::{Request, Response};
@@ -14,6 +15,7 @@ use crate::support::*;
 pub(super) struct Listening {
     child: Child,
     pub(super) url: String,
+    stdout: BufReader<ChildStdout>,
     stderr: Receiver<Vec<u8>>,
 }
 
@@ -33,7 +35,12 @@ impl Listening {
         stdout.read_line(&mut line).expect("it says where it is");
         let address = line.trim_end().strip_prefix("listening on ");
         let url = format!("http://{}", address.expect("an address"));
-        Self { child, url, stderr }
+        Self {
+            child,
+            url,
+            stdout,
+            stderr,
+        }
     }
 
     fn address(&self) -> &str {
@@ -123,4 +130,113 @@ fn reverse_proxy_says_502_for_a_server_that_is_not_there() {
     let stderr = proxy.stderr.recv_timeout(PATIENCE).expect("it has ended");
     let stderr = String::from_utf8_lossy(&stderr);
     assert!(stderr.starts_with("GET /: "), "{stderr}");
+}
+
+#[test]
+fn long_poll_answers_when_there_is_news_and_stops_at_once() {
+    let server = Listening::start("long_poll", &[]);
+    let client = Client::new();
+    let url = |path: &str| format!("{}{path}", server.url);
+    let waiting: Vec<_> = (0..3)
+        .map(|_| client.get(Aio::new(), url("/wait")))
+        .collect();
+    let mut told = 0;
+    while told < waiting.len() {
+        let telling = client.post(Aio::new(), url("/tell"), "the news");
+        let text = settle(telling).unwrap();
+        let text = String::from_utf8_lossy(text.body()).into_owned();
+        told += text
+            .trim_start_matches("told ")
+            .trim_end()
+            .parse::<usize>()
+            .unwrap();
+    }
+    for waiting in waiting {
+        assert_eq!(settle(waiting).unwrap().body(), "the news");
+    }
+    // Those who wait when it stops are told so.
+    let mut late = Peer::from(TcpStream::connect(server.address()).unwrap());
+    late.say("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+    let quick = client.get(Aio::new(), url("/"));
+    settle(quick).expect("it is answered");
+    server.stop();
+    let last = late.drain().bytes;
+    assert!(
+        last.is_empty() || last.starts_with(b"HTTP/1.1 503 "),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn upgrade_speaks_with_itself() {
+    let server = Listening::start("upgrade", &[]);
+    let talk = Command::new(binary("upgrade"))
+        .args(["--to", server.address()])
+        .output();
+    let talk = talk.expect("it starts");
+    assert!(
+        talk.status.success(),
+        "{}",
+        String::from_utf8_lossy(&talk.stderr)
+    );
+    let said = String::from_utf8_lossy(&talk.stdout).into_owned();
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "101 Switching Protocols",
+            "what",
+            "comes",
+            "after",
+            "is",
+            "no",
+            "HTTP"
+        ]
+    );
+    // Without the offer there is no upgrade.
+    assert_eq!(server.get("/echo").status(), 500);
+    server.stop();
+}
+
+#[test]
+fn access_log_has_a_line_for_each_request() {
+    let mut server = Listening::start("access_log", &[]);
+    assert_eq!(server.get("/hello/you?x").body(), "Hello, you!\n");
+    assert_eq!(server.get("/fail").status(), 500);
+    assert_eq!(server.get("/nothing").status(), 404);
+    interrupt(&server.child);
+    wait_until("it ends", || {
+        server.child.try_wait().expect("a child").is_some()
+    });
+    assert!(server.child.wait().expect("it has ended").success());
+    let mut log = String::new();
+    server.stdout.read_to_string(&mut log).expect("text");
+    let mut lines = log.lines();
+    assert!(
+        lines
+            .next()
+            .expect("what to try")
+            .starts_with("try: curl 127.0.0.1:")
+    );
+    for (line, status) in [
+        ("GET /hello/you?x", 200),
+        ("GET /fail", 500),
+        ("GET /nothing", 404),
+    ] {
+        let entry = lines.next().expect("a line");
+        let (start, rest) = entry.split_once(" - - [").expect("common log format");
+        let (date, rest) = rest.split_once("] ").expect("common log format");
+        assert_eq!(start, "127.0.0.1");
+        assert_eq!((date.len(), &date[20..]), (26, " +0000"), "{date}");
+        let rest = rest.strip_prefix(&format!("\"{line} HTTP/1.1\" {status} "));
+        let bytes: u64 = rest.expect("common log format").parse().expect("a number");
+        assert!(bytes > 100, "{entry}");
+    }
+    assert_eq!(lines.next(), None);
+    let stderr = server.stderr.recv_timeout(PATIENCE).expect("it has ended");
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(
+        stderr.starts_with("/fail: on purpose\n3 requests, "),
+        "{stderr}"
+    );
 }

@@ -166,6 +166,30 @@ fn a_handler_that_fails_takes_the_answer_from_its_responder() {
 }
 
 #[test]
+fn an_answer_that_was_given_does_not_outlive_the_failure_of_its_handler() {
+    let (give, take) = unbounded();
+    let (go, goes) = gate();
+    let host = Host::new(|server| {
+        let fails = move |x: &mut Exchange| -> Result<Answered, &'static str> {
+            give.send(x.respond_later().map_err(|_| "no responder")?.0)
+                .unwrap();
+            receive(&goes);
+            Err("it went wrong")
+        };
+        server.route("/", any(fails)).unwrap();
+    });
+    let mut visitor = host.visit();
+    visitor.ask("GET", "/");
+    let answering = receive(&take).respond(Aio::new(), "in vain");
+    assert!(!answering.is_done());
+    go.send(()).unwrap();
+    assert_eq!(visitor.reply().status, 500);
+    visitor.ends();
+    assert_eq!(failure(settle(answering)), (ErrorKind::Closed, 0));
+    host.stop();
+}
+
+#[test]
 fn what_cannot_be_sent_is_500_and_the_responder_learns_of_it() {
     let (host, take) = waiting_room();
     let answers = [
@@ -449,5 +473,39 @@ fn answering_and_dropping_race_with_the_client() {
         }
     }
     host.wait_for_connections(0);
+    host.stop();
+}
+
+/// A transport that cannot wait for a departure looks for it.
+#[cfg(feature = "test-util")]
+#[test]
+fn over_a_transport_of_ones_own() {
+    use http_aio::testing::memory::{self, Faults};
+    use http_aio::transport::{Transport, Wait};
+    use std::io::IoSlice;
+
+    let (host, take) = waiting_room();
+    let request = b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n";
+    for leaves in [false, true] {
+        let (near, far) = memory::pair(64 << 10, Faults::none());
+        let server = host.server.clone();
+        let serving = thread::spawn(move || server.serve(Conn::from_transport(near)));
+        far.write(&[IoSlice::new(request)], Wait::Never).unwrap();
+        let responder = receive(&take);
+        let gone = responder.disconnected(Aio::new());
+        if leaves {
+            drop(far);
+            settle(gone).expect("it has gone");
+            assert_eq!(respond(responder, "late"), Err((ErrorKind::Reset, 0)));
+        } else {
+            let count = respond(responder, "late").unwrap();
+            assert_eq!(failure(settle(gone)), (ErrorKind::Closed, 0));
+            let mut buffer = [0; 1000];
+            let received = far.read(&mut buffer, Wait::Forever).unwrap();
+            assert_eq!(received as u64, count);
+            drop(far);
+        }
+        join(serving);
+    }
     host.stop();
 }

@@ -1,9 +1,9 @@
-//! Which handler answers, and what is answered where there is none (cases 207 to 209, 213, 216 to 219).
+//! Which handler answers, and what is answered where there is none (cases 200 to 219).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_aio::{Exchange, any, get, head, post};
+use http_aio::{Exchange, any, delete, get, head, on, options, patch, post, put};
 
 use super::*;
 
@@ -200,7 +200,7 @@ fn unknown_methods_and_trace_are_501_and_reflect_nothing() {
         Some("text/plain; charset=utf-8")
     );
     assert_eq!(reply.field("x-content-type-options"), Some("nosniff"));
-    assert!([405, 501].contains(&reply.status), "{}", reply.head);
+    assert_eq!(reply.status, 501);
 
     host.server.remove_tree("/").unwrap();
     assert_eq!(visitor.ask("FOO", "/a").reply().status, 501);
@@ -226,5 +226,133 @@ fn a_target_that_is_none_is_400() {
         assert_eq!((reply.status, reply.closes()), (400, true), "{target}");
         visitor.ends();
     }
+    host.stop();
+}
+
+/// The rule itself is tested where it is written; here, that the server follows it.
+#[test]
+fn routes_trees_and_hosts_are_found_by_the_rule() {
+    let show = |name: &'static str| {
+        move |x: &mut Exchange| {
+            let rest: Vec<_> = x.rest().map(String::from).collect();
+            format!("{name} {} {}", x.param("id"), rest.join("+"))
+        }
+    };
+    let host = Host::new(|server| {
+        server.route("/a", get(show("leaf"))).unwrap();
+        server.route("/x/{id}", get(show("one"))).unwrap();
+        server.route("/x/a", get(show("text"))).unwrap();
+        server.tree("/x", get(show("tree"))).unwrap();
+        server.route("/f/{*rest}", get(show("rest"))).unwrap();
+        server.route("/m/{id}/c", get(show("middle"))).unwrap();
+        server.route("/m/b/d", get(show("other"))).unwrap();
+        server.route("h/a", get(show("host"))).unwrap();
+        server.route("::1/a", get(show("address"))).unwrap();
+        server.route("/any", any(show("any"))).unwrap();
+        server.route("/any", get(show("get"))).unwrap();
+    });
+    let mut visitor = host.visit();
+    for (name, path, text) in [
+        ("g", "/a?x=1", "leaf  "),
+        ("H.:80", "/a", "host  "),
+        ("[::1]:8080", "/a", "address  "),
+        ("g", "/x/42", "one 42 "),
+        ("g", "/x/a%2Fb", "one a/b "),
+        ("g", "/x/a", "text  "),
+        ("g", "/x", "tree  "),
+        ("g", "/x/b/c%2Fd", "tree  b+c/d"),
+        ("g", "/f/a/b", "rest  a+b"),
+        ("g", "/m/b/c", "middle b "),
+        ("g", "/m/b/d", "other  "),
+        ("g", "/any", "get  "),
+    ] {
+        visitor.say(format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n\r\n"));
+        assert_eq!(visitor.reply().text(), text, "{name} {path}");
+    }
+    assert_eq!(visitor.post("/any", "").text(), "any  ");
+    for path in ["/a/", "/f/", "/xy", "/m/b", "/"] {
+        assert_eq!(visitor.get(path).status, 404, "{path}");
+    }
+    drop(visitor);
+    host.stop();
+}
+
+#[test]
+fn what_cannot_be_registered_leaves_everything_as_it_was() {
+    let host = Host::new(|server| {
+        server.route("/x/{a}", get(|_| "first")).unwrap();
+        server.tree("/t", get(|_| "first")).unwrap();
+    });
+    let refused = |result: Result<&Server, http_aio::Error>| {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);
+    };
+    refused(host.server.route("/x/{b}", get(|_| "second")));
+    refused(
+        host.server
+            .route("/x/{a}", put(|_| "second").get(|_| "second")),
+    );
+    refused(host.server.tree("/t", get(|_| "second")));
+    for path in [
+        "a",
+        "/x/{",
+        "/x/{}",
+        "/x/{a}/{a}",
+        "/{*r}/x",
+        "",
+        "bad host/",
+    ] {
+        refused(host.server.route(path, get(|_| "second")));
+    }
+    let mut visitor = host.visit();
+    for path in ["/x/1", "/t/1"] {
+        assert_eq!(visitor.get(path).text(), "first");
+    }
+    assert_eq!(visitor.ask("PUT", "/x/1").reply().status, 405);
+    drop(visitor);
+    host.stop();
+}
+
+/// OPTIONS is among the methods, because the server answers it for every path that there is (RFC 9110
+/// section 9.3.7).
+#[test]
+fn allow_lists_what_would_be_answered() {
+    let host = Host::new(|server| {
+        let all = put(|_| "put").delete(|_| "delete").patch(|_| "patch");
+        server
+            .route("/several", all.on("PURGE".parse().unwrap(), |_| "purge"))
+            .unwrap();
+        server.route("/head", head(|_| "head")).unwrap();
+        server.route("/options", options(|_| "options")).unwrap();
+        server.route("/patch", patch(|_| "patch")).unwrap();
+        server.route("/delete", delete(|_| "delete")).unwrap();
+        server
+            .route("/purge", on("PURGE".parse().unwrap(), |_| "purge"))
+            .unwrap();
+    });
+    let mut visitor = host.visit();
+    for (path, allow) in [
+        ("/several", "PUT, PATCH, DELETE, OPTIONS, PURGE"),
+        ("/head", "HEAD, OPTIONS"),
+        ("/options", "OPTIONS"),
+        ("/patch", "PATCH, OPTIONS"),
+        ("/delete", "DELETE, OPTIONS"),
+        ("/purge", "OPTIONS, PURGE"),
+    ] {
+        let reply = visitor.get(path);
+        assert_eq!((reply.status, reply.field("allow")), (405, Some(allow)));
+        let reply = visitor.ask("OPTIONS", path).reply();
+        if path != "/options" {
+            assert_eq!((reply.status, reply.field("allow")), (204, Some(allow)));
+        }
+        for method in allow.split(", ") {
+            let answered = visitor.ask(method, path);
+            let reply = match method {
+                "HEAD" => answered.reply_to_head(),
+                _ => answered.reply(),
+            };
+            assert!(reply.status < 300, "{method} {path}");
+        }
+    }
+    drop(visitor);
     host.stop();
 }

@@ -236,3 +236,31 @@ fn a_connection_that_is_over_tls_already_is_served() {
     join(serving);
     host.stop();
 }
+
+#[test]
+fn a_late_answer_is_whole_and_a_client_that_leaves_is_noticed() {
+    let (host, address) = secured(ServerLimits::default(), server_config_with_tickets());
+    let (give, take) = crossbeam_channel::unbounded();
+    let later = move |x: &mut Exchange| -> Result<Answered, Error> {
+        let (responder, answered) = x.respond_later()?;
+        give.send(responder).unwrap();
+        Ok(answered)
+    };
+    host.server.route("/later", get(later)).unwrap();
+    let conn = connect(address);
+    let request = || Request::get("https://localhost/later").body(()).unwrap();
+    let asking = conn.transact(Aio::new().timeout(PATIENCE), request());
+    let answering = receive(&take).respond(Aio::new(), "late");
+    assert_eq!(settle(asking).expect("an answer").body(), "late");
+    assert!(settle(answering).expect("it is written").count() > 4);
+
+    drop(conn.transact(Aio::new(), request()));
+    let responder = receive(&take);
+    let gone = responder.disconnected(Aio::new());
+    assert!(!gone.is_done());
+    conn.close();
+    settle(gone).expect("it has gone");
+    drop(responder);
+    host.wait_for_connections(0);
+    host.stop();
+}

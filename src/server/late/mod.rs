@@ -15,25 +15,27 @@
 //! 2. An answer is dropped by the connection's thread or the responder's, never on one that others depend on.
 //! 3. No lock is held while an operation is ended.
 
+mod holding;
+mod promise;
+
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
+pub(super) use self::holding::Coming;
+pub(super) use self::promise::Promise;
 use super::answer::Answer;
 use super::places::Place;
 use super::waiters::{Awaited, Waiters};
 use crate::aio::{
-    Aio, CancelToken, Canceler, Completer, InFlight, Interruption, Operation, Options, Provider,
-    Written,
+    Aio, CancelToken, Canceler, InFlight, Interruption, Operation, Provider, Written,
 };
 use crate::background::{self, UserCode};
 use crate::conn::Conn;
-use crate::deadline::Deadline;
 use crate::error::{Action, Error, ErrorKind, Peer};
-use crate::timer::{self, Alarm, Expire};
-use crate::transport::Departure;
+use crate::timer::{self, Expire};
 
 pub(super) struct Late {
     state: Mutex<State>,
@@ -70,23 +72,6 @@ enum Turn {
 enum Client {
     Present,
     Gone,
-}
-
-/// An answer on its way to whoever has the connection.
-pub(super) struct Promise {
-    pub(super) answer: Answer,
-    completer: Completer<Written>,
-    deadline: Deadline,
-    _alarm: Option<Alarm>,
-}
-
-/// What a wait for an answer ends with.
-pub(super) enum Coming {
-    Answer(Box<Promise>),
-    /// Nobody is going to answer, for this reason.
-    Nothing(&'static str),
-    /// The connection has ended.
-    Lost(Error),
 }
 
 impl Late {
@@ -135,7 +120,13 @@ impl Late {
             _alarm: alarm,
         };
         match self.change(Turn::Promised(Box::new(promise))) {
-            Ok(()) => aio.registered(),
+            Ok(()) => {
+                // The alarm may have come before there was something to expire.
+                if deadline.is_past() {
+                    self.withdraw(ErrorKind::TimedOut);
+                }
+                aio.registered()
+            }
             Err((Turn::Promised(promise), kind)) => {
                 promise.completer.refuse(kind.into());
                 aio
@@ -228,117 +219,6 @@ impl Late {
 }
 
 const OVER: &str = "the exchange is over";
-
-/// Whoever has the connection.
-impl Late {
-    /// Waits for the answer. This is the one place where a connection is held whose answer is late.
-    pub(super) fn wait(&self, conn: &Conn) -> Coming {
-        let mut what = Departure::OfStream;
-        let mut aio = Aio::new();
-        let coming = loop {
-            let result;
-            (result, aio) =
-                conn.await_departure_inline(aio, what, |canceler| self.held_by(canceler));
-            if let Some(coming) = self.take(None) {
-                break coming;
-            }
-            match (result, what) {
-                (Ok(()), Departure::OfStream) => {
-                    self.state.lock().client = Client::Gone;
-                    self.tell_of_client();
-                    what = Departure::OfPeer; // It may still listen.
-                }
-                (Ok(()), Departure::OfPeer) => {
-                    break self.lose(Error::new(ErrorKind::Reset));
-                }
-                (Err(error), _) if error.kind() == ErrorKind::Canceled => {}
-                (Err(error), _) => break self.lose(error),
-            }
-        };
-        self.tell_of_client();
-        coming
-    }
-
-    /// The handler has failed: nothing is waited for.
-    pub(super) fn give_up(&self) {
-        drop(self.take(Some(ErrorKind::Closed)));
-        self.tell_of_client();
-    }
-
-    fn held_by(&self, canceler: Canceler) {
-        let mut state = self.state.lock();
-        if let Turn::Asked = state.turn {
-            state.waiting = Some(canceler);
-        } else {
-            drop(state);
-            canceler.cancel();
-        }
-    }
-
-    fn lose(&self, error: Error) -> Coming {
-        let taken = self.take(Some(error.kind()));
-        taken.unwrap_or(Coming::Lost(error))
-    }
-
-    /// Takes what has been decided. If nothing has, and it is over for this reason, nobody can answer any more.
-    fn take(&self, over: Option<ErrorKind>) -> Option<Coming> {
-        let mut state = self.state.lock();
-        state.waiting = None;
-        match std::mem::replace(&mut state.turn, Turn::Writing) {
-            Turn::Promised(promise) => Some(Coming::Answer(promise)),
-            Turn::Forsaken(answer) => {
-                state.turn = Turn::Forsaken(None);
-                drop(state);
-                let reason = match answer {
-                    Some(_) => "the late answer was given up",
-                    None => "the responder was dropped without an answer",
-                };
-                drop(answer);
-                Some(Coming::Nothing(reason))
-            }
-            turn => {
-                state.turn = over.map_or(turn, Turn::Over);
-                None
-            }
-        }
-    }
-
-    /// Under which the answer is written.
-    pub(super) fn options(&self, promise: &Promise) -> Options {
-        Options {
-            timeout: None,
-            deadline: promise.deadline,
-            token: Some(self.token.clone()),
-        }
-    }
-}
-
-impl Promise {
-    /// Whether it was given up before it began.
-    pub(super) fn is_void(&self) -> bool {
-        self.completer.cause().is_some() || self.deadline.is_past()
-    }
-
-    /// Tells so.
-    pub(super) fn refuse(self) {
-        let (_unwanted, fulfilment) = self.into_parts();
-        fulfilment.tell(Err(ErrorKind::TimedOut.into()));
-    }
-
-    /// Parts the answer from what is told of its end.
-    pub(super) fn into_parts(self) -> (Answer, Fulfilment) {
-        (self.answer, Fulfilment(self.completer))
-    }
-}
-
-/// Tells what became of an answer. Dropped, it tells that its thread was lost.
-pub(super) struct Fulfilment(Completer<Written>);
-
-impl Fulfilment {
-    pub(super) fn tell(self, result: Result<Written, Error>) {
-        self.0.finish_for_cause(result).post(None);
-    }
-}
 
 /// Works on the operation of a `respond`.
 impl Provider for Late {
