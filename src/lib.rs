@@ -122,6 +122,7 @@ compile_error!("http-aio needs a Unix system: it rests on sendmsg with MSG_DONTW
 
 mod aio;
 mod background;
+mod blocking;
 mod bufs;
 mod client;
 mod conn;
@@ -177,8 +178,8 @@ pub use self::response_ext::ResponseExt;
 pub use self::server::{
     Answer, Answered, Endpoint, Exchange, ForwardedFields, GivenUp, IntoAnswer, Redirect,
     Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder, ServerEvent,
-    ServerLimits, ServerStats, StaticContent, TrustedProxy, WhenFull, any, delete, get, head, on,
-    options, patch, post, put,
+    ServerLimits, ServerStats, StaticContent, Threads, TrustedProxy, WhenFull, any, delete, get,
+    head, on, options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

@@ -205,6 +205,11 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Options {
+    /// Whether something comes before the first request, which may be long in coming.
+    pub(super) fn takes_time(&self) -> bool {
+        !self.begins_with_http() || self.proxy_header == ProxyHeader::Always
+    }
+
     /// Whether a client understands an answer before it has said anything.
     pub(super) fn begins_with_http(&self) -> bool {
         #[cfg(feature = "tls")]

@@ -18,6 +18,7 @@ mod control;
 mod crowd;
 mod date;
 mod deliver;
+mod ender;
 mod endpoint;
 mod error_pages;
 mod event;
@@ -46,14 +47,22 @@ mod spare;
 mod static_content;
 mod stats;
 mod stay;
+mod tempo;
+mod threads;
 mod trust;
+mod turns;
+mod wait;
 mod waiters;
+mod watch;
+mod watches;
 mod writer;
 
 use std::fmt;
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::Builder;
+
+use parking_lot::Mutex;
 
 use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
@@ -63,6 +72,7 @@ pub use self::endpoint::Endpoint;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
+use self::intake::Intake;
 use self::lifecycle::Phase;
 pub use self::limits::{GivenUp, ServerLimits, WhenFull};
 use self::places::Held;
@@ -74,7 +84,9 @@ use self::shared::Shared;
 pub use self::static_content::StaticContent;
 pub use self::stats::ServerStats;
 use self::stay::Stay;
+pub use self::threads::Threads;
 pub use self::trust::{ForwardedFields, TrustedProxy};
+use self::watches::Watches;
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
@@ -117,6 +129,24 @@ pub struct Server {
 /// What all clones share; with the last of them the server drains.
 struct Handle {
     shared: Arc<Shared>,
+    /// If connections are watched, there are some while it listens.
+    watches: Mutex<Weak<Watches>>,
+}
+
+impl Handle {
+    /// Without descriptors or threads for watches, each connection has a thread, if that is to be had.
+    fn watches(&self) -> Option<Arc<Watches>> {
+        if self.shared.threads == Threads::PerConnection {
+            return None;
+        }
+        let mut watches = self.watches.lock();
+        let started = watches.upgrade().or_else(|| {
+            let started = Watches::start(&self.shared);
+            started.ok().map(Arc::new)
+        });
+        *watches = started.as_ref().map(Arc::downgrade).unwrap_or_default();
+        started
+    }
 }
 
 impl Server {
@@ -134,7 +164,10 @@ impl Server {
     fn from_shared(shared: Shared) -> Self {
         let shared = Arc::new(shared);
         Self {
-            handle: Arc::new(Handle { shared }),
+            handle: Arc::new(Handle {
+                shared,
+                watches: Mutex::default(),
+            }),
         }
     }
 
@@ -166,7 +199,8 @@ impl Server {
         let address = listener.local_addr()?;
         let control = Control::new()?;
         shared.lifecycle.acceptor_begins(&control);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, control);
+        let intake = Intake::new(shared, self.handle.watches(), options);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, intake, control);
         if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
@@ -240,7 +274,7 @@ impl Server {
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
         let stay = Stay::begin(shared, Held::Conn(conn.clone()));
-        drop(serve(shared, stay, conn));
+        drop(serve(stay, conn));
     }
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have

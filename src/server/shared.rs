@@ -12,6 +12,7 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::limits::ServerLimits;
 use super::routing::Router;
 use super::stats::Counters;
+use super::threads::Threads;
 use crate::transport::Addr;
 
 /// What its threads share.
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(super) editing: Mutex<()>,
     pub(super) addresses: Mutex<Vec<Addr>>,
     pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) threads: Threads,
 }
 
 impl Shared {
@@ -35,6 +37,7 @@ impl Shared {
         observer: Observer,
         maker: PageMaker,
         slow_after: Option<Duration>,
+        threads: Threads,
     ) -> Self {
         Self {
             limits,
@@ -46,6 +49,7 @@ impl Shared {
             editing: Mutex::default(),
             addresses: Mutex::default(),
             lifecycle: Arc::default(),
+            threads,
         }
     }
 
