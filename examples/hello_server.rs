@@ -1,6 +1,6 @@
 //! A server with three routes. Ctrl-C stops it in order: what was begun is finished.
 //!
-//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`.
+//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`, `--watched`.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use http_aio::{Aio, Exchange, Server, ServerLimits, get};
+use http_aio::{Aio, Exchange, Server, ServerLimits, Threads, get};
 
 #[derive(Parser)]
 struct Arguments {
@@ -18,12 +18,19 @@ struct Arguments {
     /// Connections at a time.
     #[arg(long, default_value_t = 512)]
     max_connections: usize,
+    /// Watch connections that wait, instead of giving each a thread.
+    #[arg(long)]
+    watched: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let limits = ServerLimits::default().connections(arguments.max_connections);
-    let server = Server::builder().limits(limits).build();
+    let threads = match arguments.watched {
+        true => Threads::Watched,
+        false => Threads::PerConnection,
+    };
+    let server = Server::builder().limits(limits).threads(threads).build();
     server.route("/", get(|_| "Hello, world!"))?;
     server.route(
         "/hello/{name}",
