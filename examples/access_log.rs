@@ -61,7 +61,9 @@ fn log(event: &ServerEvent<'_>) -> io::Result<()> {
             let entry = format!("{host} - - [{now}] \"{line}\" {status} {written}\n");
             io::stdout().write_all(entry.as_bytes()) // One call, so that entries do not mix.
         }
-        ServerEvent::Refused { peer, error, .. } => writeln!(io::stderr(), "{peer}: {error}"),
+        ServerEvent::Refused { error, .. } | ServerEvent::HandshakeFailed { error, .. } => {
+            writeln!(io::stderr(), "{error}") // It says with whom.
+        }
         ServerEvent::HandlerFailed { uri, text, .. } => writeln!(io::stderr(), "{uri}: {text}"),
         ServerEvent::HandlerSlow { uri, after, .. } => writeln!(io::stderr(), "{uri}: {after:?}"),
         ServerEvent::AnswerFailed { uri, error, .. } => writeln!(io::stderr(), "{uri}: {error}"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use http_aio::{Aio, Exchange, Server, ServerLimits, get};
 
+/// Says hello, also by name (`/hello/{name}`), and after a while (`/sleep/{ms}`).
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen; port 0 is a free one.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use http_aio::http::{Request, Response, StatusCode};
-use http_aio::{Aio, Answered, Conn, Exchange, Server, get};
+use http_aio::{Aio, Answer, Conn, Exchange, IntoAnswer, Server, get};
 
 /// Serves the protocol `echo` after an upgrade, or speaks it.
 #[derive(Parser)]
@@ -38,14 +38,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The server's side, as far as HTTP goes. The rest has a thread of its own, which the server does not wait for.
-fn accept(exchange: &mut Exchange) -> Result<Answered, Box<dyn Error + Send + Sync>> {
+fn accept(exchange: &mut Exchange) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+    let offered = exchange.headers().get("upgrade");
+    if offered.is_none_or(|protocol| protocol != "echo") {
+        let required = Response::builder().status(StatusCode::UPGRADE_REQUIRED);
+        let required = required
+            .header("connection", "upgrade")
+            .header("upgrade", "echo");
+        let required = required.body("this place speaks the protocol `echo` alone\n")?;
+        return Ok(required.into_answer());
+    }
     let head = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
     let head = head
         .header("connection", "upgrade")
         .header("upgrade", "echo");
-    let (conn, answered) = exchange.upgrade(head.body(())?)?; // Fails if the client has not offered it.
+    let (conn, answered) = exchange.upgrade(head.body(())?)?;
     thread::Builder::new().spawn(move || echo(&conn))?;
-    Ok(answered)
+    Ok(answered.into_answer())
 }
 
 fn echo(conn: &Conn) -> Result<(), http_aio::Error> {
