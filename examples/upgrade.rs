@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
@@ -21,8 +22,17 @@ struct Arguments {
     to: Option<SocketAddr>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(to) = arguments.to {
         return talk(to);
     }
@@ -77,6 +87,9 @@ fn talk(to: SocketAddr) -> Result<(), Box<dyn Error>> {
         .header("upgrade", "echo");
     let response = conn.transact(options.another(), request.body(())?).wait()?;
     println!("{}", response.status());
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err("the server does not speak the protocol `echo` at /echo".into());
+    }
     for word in ["what", "comes", "after", "is", "no", "HTTP"] {
         conn.write_all(options.another().bytes(word)).wait()?;
         let echo = conn.read_all(options.another(), word.len()).wait()?;
