@@ -22,16 +22,16 @@ const EXAMPLES: [&str; 6] = [
 ];
 
 /// An example that listens, and where.
-struct Listening {
+pub(super) struct Listening {
     child: Child,
-    url: String,
+    pub(super) url: String,
     stdout: BufReader<ChildStdout>,
     stderr: Receiver<Vec<u8>>,
 }
 
 impl Listening {
     #[track_caller]
-    fn start(name: &str, arguments: &[&str]) -> Self {
+    pub(super) fn start(name: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(binary(name))
             .args(["--bind", "127.0.0.1:0"])
             .args(arguments)
@@ -65,7 +65,7 @@ impl Listening {
 
     /// It ends in order, and has said nothing about it.
     #[track_caller]
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         interrupt(&self.child);
         wait_until("it ends", || {
             self.child.try_wait().expect("a child").is_some()
