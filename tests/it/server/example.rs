@@ -130,7 +130,7 @@ fn reverse_proxy_passes_on_to_a_server_of_its_own_or_to_another() {
 
 #[test]
 fn reverse_proxy_says_502_for_a_server_that_is_not_there() {
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = nowhere.local_addr().expect("bound").to_string();
     drop(nowhere);
     let mut proxy = Listening::start("reverse_proxy", &["--to", &address]);
