@@ -103,7 +103,8 @@ fn read_proxy_header(
             Err(error) => return Err(error.into()),
         };
         let progress = proxy_header::parse(&header[..there]).map_err(|Malformed| {
-            Error::new(ErrorKind::Protocol).with_detail("it does not begin with a PROXY header")
+            Error::new(ErrorKind::Protocol)
+                .with_detail("the connection does not begin with a PROXY header")
         })?;
         let (Progress::Part(belongs) | Progress::Whole(belongs, _)) = progress;
         while taken < belongs {

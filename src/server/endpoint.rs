@@ -65,14 +65,18 @@ impl Endpoint {
     ///
     /// As the operating system reports them for the last of the addresses.
     pub fn bind(address: impl ToSocketAddrs) -> Result<Self, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let mut last = Error::from(io::Error::from(io::ErrorKind::AddrNotAvailable));
         for address in address.to_socket_addrs()? {
             match Listener::bind(address) {
                 Ok(listener) => return Ok(Self::of(listener)),
-                Err(error) => last = error,
+                Err(error) => {
+                    let words =
+                        move |f: &mut fmt::Formatter<'_>| write!(f, "cannot listen on {address}");
+                    last = Error::from(error).with_words(words);
+                }
             }
         }
-        Err(last.into())
+        Err(last)
     }
 
     fn of(listener: Listener) -> Self {

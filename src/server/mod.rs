@@ -269,8 +269,33 @@ impl Server {
         self.handle.shared.addresses.lock().clone()
     }
 
-    /// Serves one connection on the current thread, until it ends: for tests in memory, for programs that are
-    /// started for a connection, and for those that accept by themselves.
+    /// Serves one connection on the current thread, until it ends: for tests without a port, for programs that are
+    /// started for a connection, and for those that accept by themselves. The server need not listen.
+    ///
+    /// # Examples
+    ///
+    /// A pair of Unix sockets is all that a test of a handler needs:
+    ///
+    /// ```
+    /// use http_aio::http::Request;
+    /// use http_aio::{Aio, Conn, Server, get};
+    /// use std::os::unix::net::UnixStream;
+    /// use std::thread;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new();
+    /// server.route("/", get(|_| "hello"))?;
+    ///
+    /// let (near, far) = UnixStream::pair()?;
+    /// let served = thread::spawn(move || server.serve(Conn::from(far)));
+    /// let client = Conn::from(near);
+    /// let request = Request::get("http://test/").body(())?;
+    /// assert_eq!(client.transact(Aio::new(), request).wait()?.body(), "hello");
+    /// drop(client); // Ends the connection, and with it `serve`.
+    /// served.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
         let stay = Stay::begin(shared, Held::Conn(conn.clone()));
