@@ -267,11 +267,12 @@ impl<L: Accept> Acceptor<L> {
                 | Errno::NETDOWN
                 | Errno::NOPROTOOPT
                 | Errno::HOSTDOWN
-                | Errno::NONET
                 | Errno::HOSTUNREACH
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH,
             ) => Recovery::Next,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Some(Errno::NONET) => Recovery::Next,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.failures += 1;
                 self.shared.counters.accept_failures.add(1);
