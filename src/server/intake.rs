@@ -12,7 +12,7 @@ use super::answering::last_answer;
 use super::crowd::Network;
 use super::endpoint::Options;
 use super::event::{Rejection, ServerEvent};
-use super::places::Held;
+use super::held::Held;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;

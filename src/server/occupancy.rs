@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Network};
-use super::places::{Held, Wait};
+use super::held::Held;
 use crate::aio::Canceler;
 use crate::sys::waker::Waker;
 use crate::transport::Transport;
@@ -39,6 +39,13 @@ pub(super) struct Entry {
     pub(super) presence: Presence,
     /// Where it came from, if that is counted.
     pub(super) source: Option<Network>,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    First,
+    Next,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,19 +18,17 @@
 //! 3. No lock is held while a wait is ended, a connection dropped or an acceptor woken: that may run anywhere.
 
 use std::cell::Cell;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::crowd::Network;
-use super::occupancy::{Entry, GRACE, Occupancy, Presence};
+use super::held::Held;
+use super::occupancy::{Entry, GRACE, Occupancy, Presence, Wait};
 use super::waiters::Awaited;
 use crate::aio::Canceler;
-use crate::conn::Conn;
 use crate::sys::waker::Waker;
-use crate::transport::Transport;
 
 thread_local! {
     /// The server's connections among which is the one that this thread serves.
@@ -40,21 +38,6 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Places {
     state: Mutex<Occupancy>,
-}
-
-/// What a close ends.
-#[derive(Clone)]
-pub(super) enum Held {
-    /// The handshake is under way.
-    Transport(Arc<dyn Transport>),
-    Conn(Conn),
-}
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    First,
-    Next,
 }
 
 /// What a claim of room comes to. Unless there is some, the claimant is woken when that may have changed.
@@ -210,16 +193,6 @@ impl Places {
     /// Whether the current thread serves one of these connections.
     pub(super) fn serves_here(&self) -> bool {
         SERVES.get() == std::ptr::from_ref(self).addr()
-    }
-}
-
-impl Held {
-    fn close(&self) {
-        match self {
-            // Fails when the peer is gone already. Whoever has it sees the end of the stream.
-            Self::Transport(transport) => drop(transport.shutdown(Shutdown::Both)),
-            Self::Conn(conn) => conn.close(),
-        }
     }
 }
 

@@ -24,10 +24,12 @@ use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
 use super::answering::last_answer;
-use super::deliver::{Delivery, deliver, text_of};
+use super::deliver::{deliver, text_of};
+use super::delivery::Delivery;
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
-use super::places::{Place, Wait};
+use super::occupancy::Wait;
+use super::places::Place;
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;

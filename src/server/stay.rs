@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::crowd::Network;
-use super::places::{Held, Place};
+use super::held::Held;
+use super::places::Place;
 use super::shared::Shared;
 use crate::conn::Conn;
 
