@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
-use http::header;
 
 use super::answer::{Answer, Reply};
 use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_whole};
@@ -78,19 +77,13 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }
-        (Given::Nothing, Reply::Static(content)) => {
-            let length = content.unsatisfied();
-            let response = content.answer(exchange).unwrap_or_else(|status| {
-                let mut page = shared.pages.page(status, Some(exchange.request()));
-                let length = length.filter(|_| status == StatusCode::RANGE_NOT_SATISFIABLE);
-                let length = length.map(|length| (header::CONTENT_RANGE, length));
-                page.headers_mut().extend(length);
+        (Given::Nothing, Reply::Fitted(_, fit)) => {
+            let rest = exchange.matched.rest.as_ref();
+            let response = fit(exchange.request(), rest).unwrap_or_else(|unfit| {
+                let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
+                page.headers_mut().extend(unfit.field);
                 page
             });
-            write_whole(shared, exchange, response)
-        }
-        (Given::Nothing, Reply::Redirect(redirect)) => {
-            let response = redirect.answer(exchange);
             write_whole(shared, exchange, response)
         }
         (Given::Nothing, Reply::Failed(text)) => {
