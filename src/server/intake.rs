@@ -61,7 +61,12 @@ impl Intake {
         let shared = Arc::clone(&self.shared);
         let options = Arc::clone(&self.options);
         let unserved = Arc::clone(&transport);
-        let work: Work = Box::new(move || admit(&shared, &options, stay, transport));
+        let work: Work = Box::new(move || {
+            let stay = admit(&shared, &options, stay, transport);
+            // Handlers of the user's may go with it. The stay ends even if dropping them panics.
+            drop(shared);
+            stay
+        });
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.shared.counters.accept_failures.add(1);
             self.reject(unserved, Rejection::NoThread);
@@ -72,13 +77,13 @@ impl Intake {
 
     /// None: there are too many from there.
     fn begin_stay(&self, transport: &Arc<SocketTransport>) -> Option<Arc<Stay>> {
-        let shared = &self.shared;
+        let server = self.shared.services();
         let held = Held::Transport(Arc::<SocketTransport>::clone(transport));
         match (self.shared.limits.connections_per_ip, transport.peer_addr()) {
             (Some(most), Addr::Ip(address)) => {
-                Stay::begin_from(shared, held, Network::of(address.ip()), most)
+                Stay::begin_from(server, held, Network::of(address.ip()), most)
             }
-            _ => Some(Stay::begin(shared, held)),
+            _ => Some(Stay::begin(server, held)),
         }
     }
 

@@ -21,6 +21,7 @@ mod deliver;
 mod delivery;
 mod endpoint;
 mod error_pages;
+mod error_responses;
 mod event;
 mod exchange;
 mod forward;
@@ -33,6 +34,7 @@ mod lifecycle;
 mod limits;
 mod listener;
 mod occupancy;
+mod origin;
 mod places;
 mod redirect;
 mod refusal;
@@ -241,7 +243,7 @@ impl Server {
     /// started for a connection, and for those that accept by themselves.
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
-        let stay = Stay::begin(shared, Held::Conn(conn.clone()));
+        let stay = Stay::begin(shared.services(), Held::Conn(conn.clone()));
         drop(serve(shared, stay, conn));
     }
 
