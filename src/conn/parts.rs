@@ -1,6 +1,5 @@
 //! Taking a connection apart: the stream is given back.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -74,7 +73,7 @@ impl Conn {
         }
         let stream = match handle.link.transport.stream() {
             Ok(stream) => stream,
-            Err(error) => return back(Arc::new(handle), not_duplicated(error)),
+            Err(error) => return back(Arc::new(handle), error.into()),
         };
         match handle.reader.take_unread() {
             Some(unread) => {
@@ -86,14 +85,5 @@ impl Conn {
                 refused("a body has not been read to its end"),
             ),
         }
-    }
-}
-
-fn not_duplicated(error: io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => Error::new(ErrorKind::NoMemory)
-            .with_detail("no descriptor is left")
-            .with_source(error),
-        _ => error.into(),
     }
 }

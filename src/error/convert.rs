@@ -31,6 +31,9 @@ impl From<io::Error> for Error {
 
 /// What an error of the operating system means. It has no source.
 pub(super) fn classify(error: &io::Error) -> Error {
+    if let Some(libc::EMFILE | libc::ENFILE) = error.raw_os_error() {
+        return Error::new(ErrorKind::NoMemory).with_detail("no descriptor is left");
+    }
     let kind = match error.kind() {
         io::ErrorKind::UnexpectedEof => return Error::end_of_stream(),
         io::ErrorKind::BrokenPipe

@@ -20,17 +20,25 @@ pub(crate) fn status(error: &Error, unread: &[u8]) -> Option<StatusCode> {
     }
 }
 
-/// Whether the request line names a version of HTTP that is not spoken here.
+/// Whether the request line names a version of HTTP that is not spoken here. Only what makes it another one is
+/// looked at, because the rest of the line may not have come yet.
 fn has_other_version(unread: &[u8]) -> bool {
-    let Some(line) = first_line(unread) else {
-        return false;
-    };
-    let version = line.rsplit(|&byte| byte == b' ').next();
+    let start = unread.iter().position(|byte| !b"\r\n".contains(byte));
+    let line = start.map_or(&[][..], |start| &unread[start..]);
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or(line);
+    let version = line.splitn(3, |&byte| byte == b' ').nth(2);
     let Some(number) = version.and_then(|version| version.strip_prefix(b"HTTP/")) else {
         return false;
     };
-    let is_number = !number.is_empty() && number.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    is_number && number != b"1.0" && number != b"1.1"
+    let same = number.iter().zip(b"1.0").take_while(|(a, b)| a == b);
+    match (same.count(), number) {
+        (2, [_, _, b'1', other @ ..]) | (3, [_, _, _, other @ ..]) => starts_with_digit(other),
+        (same, _) => starts_with_digit(&number[same..]),
+    }
+}
+
+fn starts_with_digit(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_digit)
 }
 
 /// The first line that is not blank, if its end has come.
@@ -62,6 +70,11 @@ mod tests {
         assert_eq!(malformed("PRI * HTTP/2.0\r\n\r\nSM"), Some(505));
         assert_eq!(malformed("GET / HTTP/0.9\r\n\r\n"), Some(505));
         assert_eq!(malformed("GET / HTTP/1.2\r\n\r\n"), Some(505));
+        assert_eq!(malformed("GET / HTTP/1.10\r\n\r\n"), Some(505));
+        // The rest has not come.
+        assert_eq!(malformed("\r\nGET / HTTP/2"), Some(505));
+        assert_eq!(malformed("GET / HTTP/1.1x\r\n\r\n"), Some(400));
+        assert_eq!(malformed("GET / HTTP/1.1\r\nno"), Some(400));
         assert_eq!(malformed("GET /\r\n\r\n"), Some(400));
         assert_eq!(malformed("GET / HTTP/1.1\r\nno colon\r\n\r\n"), Some(400));
         assert_eq!(malformed("GET / HTTP/x\r\n\r\n"), Some(400));

@@ -35,6 +35,17 @@ fn the_end_of_a_stream_is_not_a_reset() {
     assert_eq!(code(reset()), io::ErrorKind::ConnectionReset);
 }
 
+/// Wherever one is lacking: for a socket, a waker or a copy.
+#[test]
+fn without_a_descriptor_there_is_no_memory() {
+    for code in [libc::EMFILE, libc::ENFILE] {
+        let error = Error::from(io::Error::from_raw_os_error(code));
+        assert_eq!(error.kind(), ErrorKind::NoMemory);
+        assert_eq!(error.detail().as_deref(), Some("no descriptor is left"));
+        assert!(error.source().is_some());
+    }
+}
+
 /// The same error for every read that meets it.
 #[test]
 fn a_shared_error_says_the_same_each_time() {

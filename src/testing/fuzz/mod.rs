@@ -3,6 +3,7 @@
 //! `tests/fuzz/corpus`. Outside the semver promise.
 
 mod chunked;
+mod conversation;
 mod exchange;
 mod framing;
 mod head;
@@ -11,6 +12,7 @@ mod proxies;
 mod random;
 
 pub use self::chunked::chunked;
+pub use self::conversation::conversation;
 pub use self::exchange::exchange;
 pub use self::framing::framing;
 pub use self::head::head;

@@ -100,6 +100,29 @@ fn a_413_that_a_client_reads_only_when_it_has_sent_everything() {
     host.stop();
 }
 
+/// Its answer was written at once, and it is read for some seconds more, but not for ever.
+#[test]
+fn a_client_that_never_stops_sending_is_cut_off() {
+    const LONGEST: Duration = Duration::from_secs(5);
+    let host = Host::new(|server| {
+        server.route("/", post(echo)).unwrap();
+    });
+    in_time(|| {
+        let mut visitor = host.visit();
+        visitor.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\n");
+        let reply = visitor.reply();
+        assert_eq!((reply.status, reply.closes()), (413, true));
+        let start = Instant::now();
+        let until = start + PATIENCE;
+        while visitor.peer.write_all(&[b'a'; 1 << 10]).is_ok() {
+            assert!(Instant::now() < until, "it is still read");
+            thread::sleep(Duration::from_millis(5)); // The pace of the client.
+        }
+        at_most("the end", start.elapsed(), LONGEST + Duration::from_secs(2))
+    });
+    host.stop();
+}
+
 #[test]
 fn what_is_collected_has_a_bound() {
     let limits = ServerLimits::default().collect(1000);

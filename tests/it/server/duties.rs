@@ -124,6 +124,39 @@ fn what_is_no_request_is_refused_and_the_connection_ends() {
 }
 
 #[test]
+fn what_is_no_request_is_not_waited_for() {
+    let host = plain();
+    for nonsense in ["\u{16}\u{3}\u{1}", "GET /\r\n", "PRI * HTTP/2.0\r\n\r\n"] {
+        in_time(|| {
+            let mut visitor = host.visit();
+            let start = Instant::now();
+            visitor.say(nonsense);
+            // The other side stays open.
+            assert!(visitor.reply().closes());
+            at_most(nonsense, visitor.ends_after(start), Duration::from_secs(1))
+        });
+    }
+    host.stop();
+}
+
+#[test]
+fn another_version_is_505_however_it_is_cut() {
+    let host = plain();
+    let (mut whole, mut cut) = (host.visit(), host.visit());
+    assert_eq!(
+        whole
+            .say("GET / HTTP/2.0\r\nHost: h\r\n\r\n")
+            .reply()
+            .status,
+        505
+    );
+    // What is wrong has come, and the rest of the line has not.
+    assert_eq!(cut.say("GET / HTTP/2").reply().status, 505);
+    cut.ends();
+    host.stop();
+}
+
+#[test]
 fn blank_lines_before_a_request_are_nothing() {
     let host = plain();
     let mut visitor = host.visit();

@@ -12,16 +12,16 @@ use crate::examples::{binary, collect, interrupt};
 use crate::support::*;
 
 /// An example that listens, and where.
-struct Listening {
+pub(super) struct Listening {
     child: Child,
-    url: String,
+    pub(super) url: String,
     stdout: BufReader<ChildStdout>,
     stderr: Receiver<Vec<u8>>,
 }
 
 impl Listening {
     #[track_caller]
-    fn start(name: &str, arguments: &[&str]) -> Self {
+    pub(super) fn start(name: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(binary(name))
             .args(["--bind", "127.0.0.1:0"])
             .args(arguments)
@@ -55,7 +55,7 @@ impl Listening {
 
     /// It ends in order, and has said nothing about it.
     #[track_caller]
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         interrupt(&self.child);
         wait_until("it ends", || {
             self.child.try_wait().expect("a child").is_some()

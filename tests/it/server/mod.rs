@@ -2,10 +2,13 @@
 //! observer, and that nothing is left of it.
 
 mod bodies;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod duties;
 mod error_pages;
 mod example;
 mod faults;
+mod foreign;
 mod forward;
 mod hijack;
 mod late;

@@ -10,6 +10,7 @@ mod messages;
 mod raw;
 #[cfg(feature = "tls")]
 mod secure;
+mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
