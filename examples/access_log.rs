@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
@@ -17,8 +18,17 @@ struct Arguments {
     bind: SocketAddr,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let server = Server::builder()
         .slow_handlers(Duration::from_secs(5))
         .observe(|event| {
@@ -61,7 +71,9 @@ fn log(event: &ServerEvent<'_>) -> io::Result<()> {
             let entry = format!("{host} - - [{now}] \"{line}\" {status} {written}\n");
             io::stdout().write_all(entry.as_bytes()) // One call, so that entries do not mix.
         }
-        ServerEvent::Refused { peer, error, .. } => writeln!(io::stderr(), "{peer}: {error}"),
+        ServerEvent::Refused { error, .. } | ServerEvent::HandshakeFailed { error, .. } => {
+            writeln!(io::stderr(), "{error}") // It says with whom.
+        }
         ServerEvent::HandlerFailed { uri, text, .. } => writeln!(io::stderr(), "{uri}: {text}"),
         ServerEvent::HandlerSlow { uri, after, .. } => writeln!(io::stderr(), "{uri}: {after:?}"),
         ServerEvent::AnswerFailed { uri, error, .. } => writeln!(io::stderr(), "{uri}: {error}"),

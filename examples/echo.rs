@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use clap::Parser;
 use http_aio::{Aio, Exchange, Server, ServerLimits, any};
@@ -15,8 +16,17 @@ struct Arguments {
     bind: SocketAddr,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let limits = ServerLimits::default().collect(64 << 20);
     let server = Server::builder().limits(limits).build();
     server.route("/echo", any(|x: &mut Exchange| head(x)))?;

@@ -1,29 +1,49 @@
 //! A server with three routes. Ctrl-C stops it in order: what was begun is finished.
 //!
-//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`.
+//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`, `--watched`.
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use http_aio::{Aio, Exchange, Server, ServerLimits, get};
+use http_aio::http::StatusCode;
+use http_aio::{Aio, Exchange, Server, ServerLimits, Threads, get};
 
+/// Says hello, also by name (`/hello/{name}`), and after a while (`/sleep/{ms}`).
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen; port 0 is a free one.
     #[arg(long, default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
     /// Connections at a time.
-    #[arg(long, default_value_t = 512)]
-    max_connections: usize,
+    #[arg(long, default_value = "512")]
+    max_connections: NonZeroUsize,
+    /// Watch connections that wait, instead of giving each a thread.
+    #[arg(long)]
+    watched: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let limits = ServerLimits::default().connections(arguments.max_connections);
-    let server = Server::builder().limits(limits).build();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let limits = ServerLimits::default().connections(arguments.max_connections.get());
+    let threads = match arguments.watched {
+        true => Threads::Watched,
+        false => Threads::PerConnection,
+    };
+    let server = Server::builder().limits(limits).threads(threads).build();
     server.route("/", get(|_| "Hello, world!"))?;
     server.route(
         "/hello/{name}",
@@ -39,7 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// As slow as a database.
-fn sleep(exchange: &mut Exchange) -> Result<&'static str, std::num::ParseIntError> {
-    thread::sleep(Duration::from_millis(exchange.param("ms").parse()?));
-    Ok("That took its time.")
+fn sleep(exchange: &mut Exchange) -> (StatusCode, &'static str) {
+    let Ok(time) = exchange.param("ms").parse() else {
+        return (StatusCode::BAD_REQUEST, "Give a number of milliseconds.");
+    };
+    thread::sleep(Duration::from_millis(time));
+    (StatusCode::OK, "That took its time.")
 }

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
@@ -21,8 +22,17 @@ struct Arguments {
 #[derive(Clone)]
 struct Waiting(Arc<Mutex<Option<Vec<Responder>>>>);
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let waiting = Waiting(Arc::new(Mutex::new(Some(Vec::new()))));
     let [waits, tells, stops] = [(); 3].map(|()| waiting.clone());
     let server = Server::builder()

@@ -3,12 +3,13 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
 use http_aio::http::{Request, Response, StatusCode};
-use http_aio::{Aio, Answered, Conn, Exchange, Server, get};
+use http_aio::{Aio, Answer, Conn, Exchange, IntoAnswer, Server, get};
 
 /// Serves the protocol `echo` after an upgrade, or speaks it.
 #[derive(Parser)]
@@ -21,8 +22,17 @@ struct Arguments {
     to: Option<SocketAddr>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(to) = arguments.to {
         return talk(to);
     }
@@ -38,14 +48,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The server's side, as far as HTTP goes. The rest has a thread of its own, which the server does not wait for.
-fn accept(exchange: &mut Exchange) -> Result<Answered, Box<dyn Error + Send + Sync>> {
+fn accept(exchange: &mut Exchange) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+    let offered = exchange.headers().get("upgrade");
+    if offered.is_none_or(|protocol| protocol != "echo") {
+        let required = Response::builder().status(StatusCode::UPGRADE_REQUIRED);
+        let required = required
+            .header("connection", "upgrade")
+            .header("upgrade", "echo");
+        let required = required.body("this place speaks the protocol `echo` alone\n")?;
+        return Ok(required.into_answer());
+    }
     let head = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
     let head = head
         .header("connection", "upgrade")
         .header("upgrade", "echo");
-    let (conn, answered) = exchange.upgrade(head.body(())?)?; // Fails if the client has not offered it.
+    let (conn, answered) = exchange.upgrade(head.body(())?)?;
     thread::Builder::new().spawn(move || echo(&conn))?;
-    Ok(answered)
+    Ok(answered.into_answer())
 }
 
 fn echo(conn: &Conn) -> Result<(), http_aio::Error> {
@@ -68,6 +87,9 @@ fn talk(to: SocketAddr) -> Result<(), Box<dyn Error>> {
         .header("upgrade", "echo");
     let response = conn.transact(options.another(), request.body(())?).wait()?;
     println!("{}", response.status());
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err("the server does not speak the protocol `echo` at /echo".into());
+    }
     for word in ["what", "comes", "after", "is", "no", "HTTP"] {
         conn.write_all(options.another().bytes(word)).wait()?;
         let echo = conn.read_all(options.another(), word.len()).wait()?;

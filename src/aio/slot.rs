@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use super::provider::Provider;
 use super::state::{self, Interrupted, Interruption, Listener, State, Whose};
+use crate::blocking;
 use crate::error::{Action, Error, ErrorKind, Peer};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, spin_until};
 
@@ -207,6 +208,9 @@ impl<T> Slot<T> {
     /// Done → Taken. Waits until the operation is settled, or until `until`: then `None`.
     pub(super) fn wait(&self, until: Option<Instant>) -> Option<Result<T, Error>> {
         spin_until(|| self.is_settled());
+        if !self.is_settled() {
+            blocking::announce();
+        }
         let mut state = self.state.lock();
         loop {
             if let Some(result) = state.take() {

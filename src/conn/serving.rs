@@ -2,8 +2,8 @@
 //! a queue in between, where nobody else does.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::Conn;
 use super::queue::EndReason;
-use super::read::{HeadClock, ReadJob, Want, Watch};
+use super::read::{Arrival, HeadClock, ReadJob, RequestSearch, Want, Watch};
 use super::write::{Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
 use crate::aio::{Aio, Canceler, InFlight, Interruption, Options, Written};
@@ -20,13 +20,18 @@ use crate::error::{Action, Error, ErrorKind};
 use crate::meter::Meter;
 use crate::proto::encode::Additions;
 use crate::transport::Departure;
+use crate::transport::Wait;
 
 impl Conn {
-    /// A request that is there, or that comes whole within `patience`, during which nothing ends the wait for
-    /// it.
-    pub(crate) fn read_request_at_once(&self, patience: Duration) -> Option<Request<()>> {
+    /// A request that is there, or that comes whole in one call, which nothing ends before its time.
+    pub(crate) fn read_request_at_once(&self, search: &mut RequestSearch, wait: Wait) -> Arrival {
         let reader = &self.handle.reader;
-        reader.read_request_at_once(&self.limits, patience)
+        reader.read_request_at_once(&self.limits, search, wait)
+    }
+
+    /// What can be polled for input.
+    pub(crate) fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+        self.handle.link.transport.descriptor()
     }
 
     /// Content of a body that has arrived, into `buffer`, if that can be had without waiting or copying.
@@ -178,9 +183,19 @@ impl Conn {
         self.handle.reader.with_unread(look)
     }
 
+    /// Whether input may lie in the transport, where nothing that is polled tells of it.
+    pub(crate) fn may_hold_input(&self) -> bool {
+        self.has_read_ahead() || self.handle.link.transport.record().is_some()
+    }
+
+    /// Whether something was read ahead, and belongs to nobody yet.
+    pub(crate) fn has_read_ahead(&self) -> bool {
+        self.with_unread(|unread| !unread.is_empty())
+    }
+
     /// Whether something has come that was not read yet; not the end of the stream.
     pub(crate) fn has_input(&self) -> bool {
-        self.with_unread(|unread| !unread.is_empty()) || self.has_arrivals()
+        self.has_read_ahead() || self.has_arrivals()
     }
 
     /// As `has_input`, without what was read ahead.

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::failure::Failure;
 use super::control::Control;
-use super::endpoint::{Endpoint, Options};
+use super::endpoint::Endpoint;
 use super::event::{Rejection, ServerEvent};
 use super::intake::Intake;
 use super::lifecycle::Lifecycle;
@@ -108,7 +108,7 @@ impl<L: Accept> Acceptor<L> {
     pub(super) fn new(
         shared: Arc<Shared>,
         listener: L,
-        options: Options,
+        intake: Intake,
         control: Arc<Control>,
     ) -> Self {
         let presence = Presence {
@@ -116,7 +116,7 @@ impl<L: Accept> Acceptor<L> {
             control: Arc::clone(&control),
         };
         Self {
-            intake: Intake::new(&shared, options),
+            intake,
             shared,
             listener,
             control,

@@ -9,9 +9,11 @@ use super::arrival::Arrival;
 use super::endpoint::{Options, ProxyHeader};
 use super::event::ServerEvent;
 use super::lifecycle::Phase;
-use super::serve::serve;
+use super::serve::{Service, serve};
 use super::shared::Shared;
+use super::spare::Kept;
 use super::stay::Stay;
+use super::watches::Watches;
 use crate::conn::Conn;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Peer};
@@ -22,14 +24,15 @@ use crate::transport::{Transport, Wait, moved_nothing};
 /// How long the handshakes may take that are under way when the server stops.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
 
-/// Serves a connection, once it has begun as the endpoint wants it. Its stay is over when what is returned is
-/// dropped.
+/// Serves a connection, once it has begun as the endpoint wants it, or has it watched. On this thread, its stay is
+/// over when what is returned is dropped.
 pub(super) fn admit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     options: &Options,
+    watches: Option<Arc<Watches>>,
     stay: Arc<Stay>,
     transport: Arc<SocketTransport>,
-) -> Arc<Stay> {
+) -> Kept {
     let peer = transport.peer_addr();
     let mut clock = Clock::start(shared);
     // Code of the user's takes part: it chooses certificates and judges them.
@@ -42,7 +45,13 @@ pub(super) fn admit(
         Ok((conn, source)) => {
             let trust = options.trust.clone();
             stay.hold(&conn, Arrival { source, trust });
-            serve(shared, stay, conn)
+            match watches {
+                Some(watches) => {
+                    watches.admit(Service::new(shared, stay, conn));
+                    Arc::new(())
+                }
+                None => serve(shared, stay, conn),
+            }
         }
         Err(error) => {
             let (peer, error) = (&peer, &error);
@@ -94,7 +103,8 @@ fn read_proxy_header(
             Err(error) => return Err(error.into()),
         };
         let progress = proxy_header::parse(&header[..there]).map_err(|Malformed| {
-            Error::new(ErrorKind::Protocol).with_detail("it does not begin with a PROXY header")
+            Error::new(ErrorKind::Protocol)
+                .with_detail("the connection does not begin with a PROXY header")
         })?;
         let (Progress::Part(belongs) | Progress::Whole(belongs, _)) = progress;
         while taken < belongs {

@@ -110,7 +110,8 @@ impl Exchange {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, for a 101 that the client has not
-    /// asked for with `Upgrade`, or for a head that must not be written; those of [`Conn::write_response`].
+    /// asked for with `Upgrade` (a handler that returns this answers 500, so look at the field before, and
+    /// answer 426 (Upgrade Required) to those who have not; it is absent unless `Connection` names it), or for a head that must not be written; those of [`Conn::write_response`].
     pub fn upgrade(&mut self, head: Response<()>) -> Result<(Conn, Answered), Error> {
         self.expect_unanswered()?;
         let status = head.status();

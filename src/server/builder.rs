@@ -9,6 +9,7 @@ use super::error_pages::PageMaker;
 use super::event::{Observer, ServerEvent};
 use super::limits::ServerLimits;
 use super::shared::Shared;
+use super::threads::Threads;
 use crate::into_body::IntoBody;
 
 /// Makes a [`Server`]; from [`Server::builder`].
@@ -19,6 +20,7 @@ pub struct ServerBuilder {
     observer: Observer,
     maker: PageMaker,
     slow_after: Option<Duration>,
+    threads: Threads,
 }
 
 impl ServerBuilder {
@@ -71,6 +73,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Which threads serve the connections that come over listeners. Default: one for each.
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Makes the server. It listens nowhere yet.
     pub fn build(self) -> Server {
         Server::from_shared(Shared::new(
@@ -78,6 +86,7 @@ impl ServerBuilder {
             self.observer,
             self.maker,
             self.slow_after,
+            self.threads,
         ))
     }
 }

@@ -65,14 +65,18 @@ impl Endpoint {
     ///
     /// As the operating system reports them for the last of the addresses.
     pub fn bind(address: impl ToSocketAddrs) -> Result<Self, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let mut last = Error::from(io::Error::from(io::ErrorKind::AddrNotAvailable));
         for address in address.to_socket_addrs()? {
             match Listener::bind(address) {
                 Ok(listener) => return Ok(Self::of(listener)),
-                Err(error) => last = error,
+                Err(error) => {
+                    let words =
+                        move |f: &mut fmt::Formatter<'_>| write!(f, "cannot listen on {address}");
+                    last = Error::from(error).with_words(words);
+                }
             }
         }
-        Err(last.into())
+        Err(last)
     }
 
     fn of(listener: Listener) -> Self {
@@ -205,6 +209,11 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Options {
+    /// Whether something comes before the first request, which may be long in coming.
+    pub(super) fn takes_time(&self) -> bool {
+        !self.begins_with_http() || self.proxy_header == ProxyHeader::Always
+    }
+
     /// Whether a client understands an answer before it has said anything.
     pub(super) fn begins_with_http(&self) -> bool {
         #[cfg(feature = "tls")]

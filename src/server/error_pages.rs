@@ -28,9 +28,11 @@ impl PageMaker {
         })))
     }
 
-    /// One that panics has failed: then it is the page that is built in.
+    /// One that panics has failed: then it is the page that is built in. So it is for what is no error, such as the
+    /// answer to OPTIONS.
     fn page(&self, status: StatusCode, request: Option<&Request<()>>) -> Response<Bytes> {
-        let Some(make) = &self.0 else {
+        let make = self.0.as_ref().filter(|_| is_error(status));
+        let Some(make) = make else {
             return built_in(status);
         };
         match catch_unwind(AssertUnwindSafe(|| make(status, request))) {
@@ -68,9 +70,13 @@ impl ErrorPages {
     }
 }
 
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
 /// The answer of a server that has nothing better to say.
 fn built_in(status: StatusCode) -> Response<Bytes> {
-    let has_text = status.is_client_error() || status.is_server_error();
+    let has_text = is_error(status);
     let text = match has_text {
         true => Bytes::from(format!("{status}\n")),
         false => Bytes::new(),

@@ -12,6 +12,13 @@ use crate::unwind::guard;
 
 /// What happens in a server, for logs and statistics: see
 /// [`ServerBuilder::observe`](crate::ServerBuilder::observe).
+///
+/// More events and more fields may come, so a pattern ends with `..`, that of an event without fields, too:
+/// `ServerEvent::Draining { .. }`. An [`Error`] names the peer in its sentence already.
+///
+/// A client that leaves in the middle of an answer is no failure of the program, but it is told as one: the handler
+/// that returns the error of its write has failed ([`HandlerFailed`](Self::HandlerFailed)), and its answer is
+/// not whole ([`AnswerFailed`](Self::AnswerFailed)).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {

@@ -37,7 +37,8 @@ impl Exchange {
     ///
     /// Those of [`Conn::forward_request`], [`Conn::read_any_response`] and [`Conn::forward_response`];
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, or if the request is to open a tunnel
-    /// (CONNECT) or another protocol, which needs [`upgrade`](Self::upgrade). If [`has_begun`](Self::has_begun)
+    /// (CONNECT), which needs [`upgrade`](Self::upgrade). An offer of another protocol (`Upgrade`) is not passed on: the
+    /// other server answers in HTTP. If [`has_begun`](Self::has_begun)
     /// is false then, nothing was answered, and the handler may, with 502 (Bad Gateway) or 504 (Gateway Timeout).
     ///
     /// # Examples

@@ -7,9 +7,15 @@ use http::Method;
 use super::answer::{Answer, IntoAnswer};
 use super::exchange::Exchange;
 use super::routing::Methods;
+use super::tempo::Tempo;
 
-/// What answers a request.
-pub(crate) type Handler = Arc<dyn Fn(&mut Exchange) -> Answer + Send + Sync>;
+/// What answers a request, and what is known of how long that takes.
+pub(crate) struct Callee<F: ?Sized> {
+    pub(super) tempo: Tempo,
+    pub(super) call: F,
+}
+
+pub(crate) type Handler = Arc<Callee<dyn Fn(&mut Exchange) -> Answer + Send + Sync>>;
 
 /// The handlers of one path, by method: made by [`get`] and its kin, and more of them are added.
 ///
@@ -48,7 +54,10 @@ where
     F: Fn(&mut Exchange) -> A + Send + Sync + 'static,
     A: IntoAnswer,
 {
-    Arc::new(move |exchange| f(exchange).into_answer())
+    Arc::new(Callee {
+        tempo: Tempo::default(),
+        call: move |exchange: &mut Exchange| f(exchange).into_answer(),
+    })
 }
 
 macro_rules! methods {

@@ -16,6 +16,7 @@ use super::held::Held;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
+use super::watches::Watches;
 use crate::aio;
 use crate::conn::Conn;
 use crate::error::Peer;
@@ -28,13 +29,20 @@ const MOMENT: Duration = Duration::from_millis(5);
 
 pub(super) struct Intake {
     shared: Arc<Shared>,
+    /// Where connections wait for their requests, unless each has a thread.
+    watches: Option<Arc<Watches>>,
     options: Arc<Options>,
 }
 
 impl Intake {
-    pub(super) fn new(shared: &Arc<Shared>, options: Options) -> Self {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        watches: Option<Arc<Watches>>,
+        options: Options,
+    ) -> Self {
         Self {
             shared: Arc::clone(shared),
+            watches,
             options: Arc::new(options),
         }
     }
@@ -60,9 +68,14 @@ impl Intake {
             .tell(|| ServerEvent::Accepted { peer: &peer });
         let shared = Arc::clone(&self.shared);
         let options = Arc::clone(&self.options);
+        let watches = self.watches.clone();
+        if watches.is_some() && !options.takes_time() {
+            drop(admit(&shared, &options, watches, stay, transport));
+            return Ok(());
+        }
         let unserved = Arc::clone(&transport);
         let work: Work = Box::new(move || {
-            let stay = admit(&shared, &options, stay, transport);
+            let stay = admit(&shared, &options, watches, stay, transport);
             // Handlers of the user's may go with it. The stay ends even if dropping them panics.
             drop(shared);
             stay

@@ -57,6 +57,9 @@ impl Lifecycle {
             self.places.close_all();
         }
         self.places.ask_all();
+        for watch in self.places.watches() {
+            watch.ask_all();
+        }
         self.look_for_end();
         last < phase as u8
     }
@@ -97,6 +100,7 @@ impl Lifecycle {
     fn look_for_end(&self) {
         let is_accepting = !self.acceptors.lock().is_empty();
         if self.is_stopping() && !is_accepting && self.places.count() == 0 {
+            self.places.close_watches();
             self.spares.end();
             self.waiters.tell_all(|| Ok(()));
         }

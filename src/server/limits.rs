@@ -163,7 +163,7 @@ impl ServerLimits {
 
     /// Connections at a time. When there are as many, the one that has been idle longest makes room; if none
     /// is idle, [`when_full`](Self::when_full) says what becomes of new ones. Default: a third of the descriptors that the process
-    /// may have beyond 64, and 1,024 at most.
+    /// may have beyond 64, and 1,024 at most; 0 counts as 1.
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);

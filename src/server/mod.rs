@@ -24,6 +24,7 @@ mod crowd;
 mod date;
 mod deliver;
 mod delivery;
+mod ender;
 mod endpoint;
 mod error_pages;
 mod error_responses;
@@ -56,13 +57,21 @@ mod spare;
 mod static_content;
 mod stats;
 mod stay;
+mod tempo;
+mod threads;
 mod trust;
+mod turns;
+mod wait;
 mod waiters;
+mod watch;
+mod watches;
 mod writer;
 
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::Builder;
+
+use parking_lot::Mutex;
 
 use self::accept::Acceptor;
 pub use self::answer::{Answer, Answered, IntoAnswer};
@@ -73,6 +82,7 @@ pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::held::Held;
+use self::intake::Intake;
 use self::lifecycle::Phase;
 pub use self::limits::{GivenUp, ServerLimits, WhenFull};
 pub use self::redirect::Redirect;
@@ -83,7 +93,9 @@ use self::shared::Shared;
 pub use self::static_content::StaticContent;
 pub use self::stats::ServerStats;
 use self::stay::Stay;
+pub use self::threads::Threads;
 pub use self::trust::{ForwardedFields, TrustedProxy};
+use self::watches::Watches;
 pub use self::writer::ResponseWriter;
 use crate::aio::{Aio, InFlight};
 use crate::conn::Conn;
@@ -126,6 +138,24 @@ pub struct Server {
 /// What all clones share; with the last of them the server drains.
 struct Handle {
     shared: Arc<Shared>,
+    /// If connections are watched, there are some while it listens.
+    watches: Mutex<Weak<Watches>>,
+}
+
+impl Handle {
+    /// Without descriptors or threads for watches, each connection has a thread, if that is to be had.
+    fn watches(&self) -> Option<Arc<Watches>> {
+        if self.shared.threads == Threads::PerConnection {
+            return None;
+        }
+        let mut watches = self.watches.lock();
+        let started = watches.upgrade().or_else(|| {
+            let started = Watches::start(&self.shared);
+            started.ok().map(Arc::new)
+        });
+        *watches = started.as_ref().map(Arc::downgrade).unwrap_or_default();
+        started
+    }
 }
 
 impl Server {
@@ -143,7 +173,10 @@ impl Server {
     fn from_shared(shared: Shared) -> Self {
         let shared = Arc::new(shared);
         Self {
-            handle: Arc::new(Handle { shared }),
+            handle: Arc::new(Handle {
+                shared,
+                watches: Mutex::default(),
+            }),
         }
     }
 
@@ -175,7 +208,8 @@ impl Server {
         let address = listener.local_addr()?;
         let control = Control::new()?;
         shared.lifecycle.acceptor_begins(&control);
-        let acceptor = Acceptor::new(Arc::clone(shared), listener, options, control);
+        let intake = Intake::new(shared, self.handle.watches(), options);
+        let acceptor = Acceptor::new(Arc::clone(shared), listener, intake, control);
         if shared.lifecycle.is_stopping() {
             let stopping = Error::new(ErrorKind::Closed);
             return Err(stopping.with_detail("the server is stopping"));
@@ -238,8 +272,33 @@ impl Server {
         Ok(given.iter().collect())
     }
 
-    /// Serves one connection on the current thread, until it ends: for tests in memory, for programs that are
-    /// started for a connection, and for those that accept by themselves.
+    /// Serves one connection on the current thread, until it ends: for tests without a port, for programs that are
+    /// started for a connection, and for those that accept by themselves. The server need not listen.
+    ///
+    /// # Examples
+    ///
+    /// A pair of Unix sockets is all that a test of a handler needs:
+    ///
+    /// ```
+    /// use http_aio::http::Request;
+    /// use http_aio::{Aio, Conn, Server, get};
+    /// use std::os::unix::net::UnixStream;
+    /// use std::thread;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new();
+    /// server.route("/", get(|_| "hello"))?;
+    ///
+    /// let (near, far) = UnixStream::pair()?;
+    /// let served = thread::spawn(move || server.serve(Conn::from(far)));
+    /// let client = Conn::from(near);
+    /// let request = Request::get("http://test/").body(())?;
+    /// assert_eq!(client.transact(Aio::new(), request).wait()?.body(), "hello");
+    /// drop(client); // Ends the connection, and with it `serve`.
+    /// served.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
         let stay = Stay::begin(shared.services(), Held::Conn(conn.clone()));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Network};
+use super::ender::Ender;
 use super::held::Held;
-use crate::aio::Canceler;
+use super::wait::Wait;
 use crate::sys::waker::Waker;
 use crate::transport::Transport;
 
@@ -31,7 +32,7 @@ pub(super) struct Occupancy {
 }
 
 /// By the moment at which the wait began: the first has waited longest.
-pub(super) type Waiting = BTreeMap<(Instant, u64), Canceler>;
+pub(super) type Waiting = BTreeMap<(Instant, u64), Ender>;
 
 pub(super) struct Entry {
     /// Gone just before the entry itself.
@@ -39,13 +40,6 @@ pub(super) struct Entry {
     pub(super) presence: Presence,
     /// Where it came from, if that is counted.
     pub(super) source: Option<Network>,
-}
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    First,
-    Next,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,8 +109,19 @@ impl Occupancy {
         }
     }
 
+    /// The connection waits in a watch, unless more is known of it.
+    pub(super) fn show(&mut self, key: u64, wait: Wait, since: Instant, ender: Ender) {
+        let Some(entry) = self.places.get_mut(&key) else {
+            return;
+        };
+        if entry.presence == Presence::Working {
+            entry.presence = Presence::Waiting(wait, since);
+            self.waiting(wait).insert((since, key), ender);
+        }
+    }
+
     /// The connection does not wait any more, and its canceler is of no use.
-    pub(super) fn rest(&mut self, key: u64) -> Option<Canceler> {
+    pub(super) fn rest(&mut self, key: u64) -> Option<Ender> {
         let entry = self.places.get_mut(&key)?;
         match std::mem::replace(&mut entry.presence, Presence::Working) {
             Presence::Waiting(wait, since) => self.waiting(wait).remove(&(since, key)),
@@ -129,7 +134,7 @@ impl Occupancy {
     }
 
     /// Has the one leave that has waited longest, and returns what ends its wait.
-    pub(super) fn shed(&mut self, now: Instant) -> Option<Canceler> {
+    pub(super) fn shed(&mut self, now: Instant) -> Option<Ender> {
         let idle = self.idle.first_key_value().map(|(&(since, _), _)| since);
         let fresh = self.fresh.first_key_value().map(|(&(since, _), _)| since);
         let fresh = fresh.filter(|&since| since + self.grace <= now);

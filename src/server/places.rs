@@ -19,15 +19,18 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::crowd::Network;
+use super::ender::Ender;
 use super::held::Held;
-use super::occupancy::{Entry, GRACE, Occupancy, Presence, Wait};
+use super::occupancy::{Entry, GRACE, Occupancy, Presence};
+use super::wait::Wait;
 use super::waiters::Awaited;
-use crate::aio::Canceler;
+use super::watch::Watching;
 use crate::sys::waker::Waker;
 
 thread_local! {
@@ -38,6 +41,9 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Places {
     state: Mutex<Occupancy>,
+    watches: RwLock<Vec<Arc<dyn Watching>>>,
+    /// Somebody wants room, so connections that are watched show that they wait.
+    tight: AtomicBool,
 }
 
 /// What a claim of room comes to. Unless there is some, the claimant is woken when that may have changed.
@@ -65,14 +71,16 @@ impl Places {
 
     /// How many of them wait for a request.
     pub(super) fn waiting(&self) -> usize {
+        let watched: usize = self.watches().iter().map(|watch| watch.waiting()).sum();
         let state = self.state.lock();
-        state.idle.len() + state.fresh.len()
+        let threads = state.idle.values().chain(state.fresh.values());
+        let threads = threads.filter(|ender| matches!(ender, Ender::Cancel(_)));
+        watched + threads.count()
     }
 
     pub(super) fn add(self: &Arc<Self>, held: Held) -> Place {
         let key = self.state.lock().add(held, None);
-        let places = Arc::clone(self);
-        Place { places, key }
+        Place::new(self, key)
     }
 
     /// Takes a connection in that has come from a network. None if there are `most` from there.
@@ -88,8 +96,7 @@ impl Places {
         }
         let key = state.add(held, Some(source));
         drop(state);
-        let places = Arc::clone(self);
-        Some(Place { places, key })
+        Some(Place::new(self, key))
     }
 
     /// The connection is no longer the server's.
@@ -113,6 +120,10 @@ impl Places {
 
     /// Makes room for one more, if there are `most`, for the acceptor with this waker.
     pub(super) fn claim(&self, most: usize, waker: &Arc<Waker>) -> Room {
+        if self.state.lock().places.len() < most {
+            return Room::Free;
+        }
+        self.show_watched();
         let mut state = self.state.lock();
         if state.places.len() < most {
             return Room::Free;
@@ -125,7 +136,7 @@ impl Places {
         match state.shed(now) {
             Some(canceler) => {
                 drop(state);
-                canceler.cancel();
+                canceler.end();
                 Room::Soon
             }
             None => state.next_grace().map_or(Room::None, Room::From),
@@ -135,6 +146,7 @@ impl Places {
     /// Asks the connection that has been idle longest to leave, because descriptors have run out, unless one is on
     /// its way. False if there is none. The acceptor with this waker is woken when that may have changed.
     pub(super) fn shed(&self, waker: &Arc<Waker>) -> bool {
+        self.show_watched();
         let mut state = self.state.lock();
         state.note_claimant(waker);
         if state.leaving > 0 {
@@ -142,7 +154,7 @@ impl Places {
         }
         let canceler = state.shed(Instant::now());
         drop(state);
-        canceler.map(|canceler| canceler.cancel()).is_some()
+        canceler.map(|canceler| canceler.end()).is_some()
     }
 
     /// The acceptor with this waker has what it wants.
@@ -152,6 +164,37 @@ impl Places {
         state.claimants.retain(others);
         if state.claimants.is_empty() {
             state.grace = GRACE;
+            self.tight.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// A watch is held from now on, until the end.
+    pub(super) fn watch_begins(&self, watch: Arc<dyn Watching>) {
+        self.watches.write().push(watch);
+    }
+
+    pub(super) fn watches(&self) -> Vec<Arc<dyn Watching>> {
+        self.watches.read().clone()
+    }
+
+    /// Nobody is to hold the watches any more.
+    pub(super) fn close_watches(&self) {
+        let watches = std::mem::take(&mut *self.watches.write());
+        watches.iter().for_each(|watch| watch.close());
+    }
+
+    /// Notes which connections wait in watches, from now on as they come there.
+    fn show_watched(&self) {
+        if self.tight.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for watch in self.watches() {
+            let waiting = Arc::clone(&watch).show();
+            let mut state = self.state.lock();
+            for shown in waiting {
+                let ender = Ender::Ask(Arc::clone(&watch), shown.key);
+                state.show(shown.place, shown.wait, shown.since, ender);
+            }
         }
     }
 
@@ -169,7 +212,7 @@ impl Places {
         // They look at the clock again.
         all.iter().for_each(|transport| transport.wake_reader());
         for canceler in waits.values().chain(first_waits.values()) {
-            canceler.cancel();
+            canceler.end();
         }
     }
 
@@ -209,6 +252,22 @@ impl Awaited for Places {
 }
 
 impl Place {
+    fn new(places: &Arc<Places>, key: u64) -> Self {
+        Self {
+            places: Arc::clone(places),
+            key,
+        }
+    }
+
+    /// Whether somebody wants room, so that a connection that waits in a watch is to say so.
+    pub(super) fn is_needed(&self) -> bool {
+        self.places.tight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// What a close is to end from now on.
     pub(super) fn hold(&self, held: Held) {
         let mut state = self.places.state.lock();
@@ -225,20 +284,24 @@ impl Place {
     }
 
     /// The connection waits for a request, and has done so since then. `canceler` ends that.
-    pub(super) fn wait(&self, wait: Wait, since: Instant, canceler: Canceler) {
+    pub(super) fn wait(&self, wait: Wait, since: Instant, canceler: Ender) {
         let mut state = self.places.state.lock();
         let Some(entry) = state.places.get_mut(&self.key) else {
             return; // It is no longer the server's, so nobody asks it for anything.
         };
         if entry.presence == Presence::Asked {
             drop(state);
-            canceler.cancel();
+            canceler.end();
             return;
         }
-        entry.presence = Presence::Waiting(wait, since);
+        let last = state.rest(self.key);
+        if let Some(entry) = state.places.get_mut(&self.key) {
+            entry.presence = Presence::Waiting(wait, since);
+        }
         state.waiting(wait).insert((since, self.key), canceler);
         let claimants = state.claimants.clone();
         drop(state);
+        drop(last);
         wake(&claimants);
     }
 

@@ -17,7 +17,8 @@ impl Server {
     /// Has `route` answer requests for `path`, from the next request on.
     ///
     /// A segment `{name}` of the path stands for any one, and a last `{*name}` for all that are left, at
-    /// least one; [`Exchange::param`] has them. Of several that fit, the most specific one counts: text before a
+    /// least one; [`Exchange::param`] has them. There may be text around one, as in `{name}.html`; no parameter is ever
+    /// empty. A slash at the end counts: `/items` is not `/items/`, of which [`tree`](Self::tree) answers both. Of several that fit, the most specific one counts: text before a
     /// parameter before the rest. A host may stand before the path, as in `example.com/path`: the route is then
     /// for requests to that host, and goes before those for any.
     ///

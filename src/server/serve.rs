@@ -26,17 +26,20 @@ use super::answer::{Answer, Reply};
 use super::answering::last_answer;
 use super::deliver::{deliver, text_of};
 use super::delivery::Delivery;
+use super::ender::Ender;
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
-use super::occupancy::Wait;
+use super::handler::Handler;
 use super::places::Place;
 use super::refusal;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
 use super::slow::watch;
 use super::stay::Stay;
+use super::wait::Wait;
+use super::watch::{Phase, Seat};
 use crate::aio::{Aio, Options};
-use crate::conn::{Conn, HeadClock};
+use crate::conn::{Arrival, Conn, HeadClock, RequestSearch};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 use crate::transport::Addr;
@@ -48,47 +51,80 @@ const LAST_LOOK: Duration = Duration::from_millis(50);
 const MOMENT: Duration = Duration::from_millis(10);
 
 /// Serves a connection until it ends. Its stay is over when what is returned is dropped.
-pub(super) fn serve(shared: &Shared, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
-    let mut service = Service {
-        shared,
-        stay: &stay,
-        peer: conn.peer_addr(),
-        conn: conn.limits(shared.limits.messages),
-        place: &stay.place,
-        served: 0,
-        aio: Aio::new(),
-        meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
-    };
-    shared.lifecycle.places.while_serving(|| service.run());
-    let (peer, requests) = (&service.peer, service.served);
-    shared
-        .observer
-        .tell(|| ServerEvent::Ended { peer, requests });
-    drop(service.conn); // Before it leaves, so that who waits for the end finds nothing open.
-    stay
+pub(super) fn serve(shared: &Arc<Shared>, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
+    Service::new(shared, stay, conn).run()
 }
 
-struct Service<'a> {
-    shared: &'a Shared,
-    stay: &'a Arc<Stay>,
-    conn: Conn,
-    place: &'a Place,
+/// A connection, and how far it is.
+pub(super) struct Service {
+    pub(super) shared: Arc<Shared>,
+    stay: Arc<Stay>,
+    pub(super) conn: Conn,
     peer: Addr,
     served: u64,
     /// For the reads of heads.
     aio: Aio<Request<()>>,
+    pub(super) search: RequestSearch,
+    /// Where it waits, if a watch has it, and since when.
+    pub(super) waits: (Phase, Instant),
     meter: Arc<Mutex<Meter>>,
 }
 
-impl Service<'_> {
-    fn run(&mut self) {
+impl Service {
+    pub(super) fn new(shared: &Arc<Shared>, stay: Arc<Stay>, conn: Conn) -> Self {
+        Self {
+            peer: conn.peer_addr(),
+            conn: conn.limits(shared.limits.messages),
+            served: 0,
+            aio: Aio::new(),
+            search: RequestSearch::default(),
+            waits: (Phase::First, Instant::now()),
+            meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
+            stay,
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// Serves the connection until it ends, on this thread.
+    pub(super) fn run(mut self) -> Arc<Stay> {
+        let shared = Arc::clone(&self.shared);
+        shared.lifecycle.places.while_serving(|| self.serve_rest());
+        let stay = self.end();
+        drop(shared); // As in `end`.
+        stay
+    }
+
+    /// The connection has ended. Its stay is over when what is returned is dropped.
+    pub(super) fn end(self) -> Arc<Stay> {
+        let (peer, requests) = (&self.peer, self.served);
+        self.shared
+            .observer
+            .tell(|| ServerEvent::Ended { peer, requests });
+        drop(self.conn); // Before it leaves, so that who waits for the end finds nothing open.
+        let stay = self.stay;
+        // Handlers of the user's may go with it. The stay ends even if dropping them panics.
+        drop(self.shared);
+        stay
+    }
+
+    /// Serves all that still comes.
+    pub(super) fn serve_rest(&mut self) {
         while let Some(request) = self.wait() {
-            self.served += 1;
-            self.shared.counters.requests.add(1);
-            if !self.answer(request) {
+            if !self.serve_one(request, None) {
                 return;
             }
         }
+    }
+
+    /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
+    pub(super) fn serve_one(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
+        self.served += 1;
+        self.shared.counters.requests.add(1);
+        self.answer(request, seat)
+    }
+
+    pub(super) fn place_among_others(&self) -> &Arc<Place> {
+        &self.stay.place
     }
 
     /// The next request. None: there is none, and the connection is to end.
@@ -102,7 +138,9 @@ impl Service<'_> {
             } else {
                 limits.idle
             });
-            if let Some(request) = self.conn.read_request_at_once(patience) {
+            let wait = crate::transport::Wait::Briefly(patience);
+            let arrival = self.conn.read_request_at_once(&mut self.search, wait);
+            if let Arrival::Request(request) = arrival {
                 return Some(request);
             }
         }
@@ -117,7 +155,7 @@ impl Service<'_> {
             };
             let aio = std::mem::take(&mut self.aio).timeout(patience);
             let clock = HeadClock::waiting(limits.head);
-            let place = self.place;
+            let place = &self.stay.place;
             let wait = match self.served {
                 0 => Wait::First,
                 _ => Wait::Next,
@@ -126,17 +164,17 @@ impl Service<'_> {
             let is_waiting = self.conn.with_unread(refusal::is_blank);
             let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
-                    place.wait(wait, since, canceler);
+                    place.wait(wait, since, Ender::Cancel(canceler));
                 }
             });
             self.aio = aio;
             match result {
                 Ok(request) => {
-                    self.place.work();
+                    self.stay.place.work();
                     return Some(request);
                 }
                 // What has arrived meanwhile is served all the same.
-                Err(error) if self.is_untimely(&error) => self.place.work(),
+                Err(error) if self.is_untimely(&error) => self.stay.place.work(),
                 Err(error) => {
                     self.refuse(&error);
                     return None;
@@ -163,7 +201,7 @@ impl Service<'_> {
     }
 
     /// Answers what is no request, if anything is to be said to it.
-    fn refuse(&self, error: &Error) {
+    pub(super) fn refuse(&self, error: &Error) {
         let status = self
             .conn
             .with_unread(|unread| refusal::status(error, unread));
@@ -186,7 +224,7 @@ impl Service<'_> {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: Request<()>) -> bool {
+    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let (handler, matched) = match self.route(&request) {
             Route::Handler(handler, matched) => (Ok(handler), matched),
@@ -198,7 +236,7 @@ impl Service<'_> {
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
-            Arc::clone(self.stay),
+            Arc::clone(&self.stay),
             request,
             matched,
             limits,
@@ -206,10 +244,10 @@ impl Service<'_> {
             Arc::clone(&self.meter),
         );
         let answer = match handler {
-            Ok(handler) => self.handle(&mut exchange, &*handler),
+            Ok(handler) => self.handle(&mut exchange, &handler, seat),
             Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
-        let delivery = deliver(self.shared, &mut exchange, answer);
+        let delivery = deliver(&self.shared, &mut exchange, answer);
         let written = self.meter.lock().bytes();
         self.count(delivery, written);
         if let Some(start) = start {
@@ -247,12 +285,24 @@ impl Service<'_> {
     fn handle(
         &self,
         exchange: &mut Exchange,
-        handler: &(dyn Fn(&mut Exchange) -> Answer + Send + Sync),
+        handler: &Handler,
+        seat: Option<&Seat<Self>>,
     ) -> Answer {
+        let held = seat.filter(|seat| seat.holds_watch());
+        let is_slow = handler.tempo.is_slow();
+        if let (true, Some(seat)) = (is_slow, held) {
+            seat.give_up_watch();
+        }
+        let start = is_slow.then(Instant::now);
         let slow_after = self.shared.slow_after;
         let watched = slow_after.map(|after| watch(&self.shared.observer, exchange, after));
-        let handled = catch_unwind(AssertUnwindSafe(|| handler(exchange)));
+        let handled = catch_unwind(AssertUnwindSafe(|| (handler.call)(exchange)));
         drop(watched);
+        match (start, held) {
+            (Some(start), _) => handler.tempo.took(start.elapsed()),
+            (None, Some(seat)) if !seat.holds_watch() => handler.tempo.lost_watch(),
+            (None, _) => {}
+        }
         match handled {
             Ok(answer) => answer,
             Err(payload) => Answer(Reply::Failed(text_of(payload))),
@@ -307,7 +357,7 @@ impl Service<'_> {
 
 /// Who answers.
 enum Route {
-    Handler(super::handler::Handler, Matched),
+    Handler(Handler, Matched),
     /// Nobody but the server: with this status, and these methods where they belong to it.
     Page(StatusCode, Option<header::HeaderValue>),
 }

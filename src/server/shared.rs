@@ -13,6 +13,7 @@ use super::limits::ServerLimits;
 use super::routing::Router;
 use super::stats::Counters;
 use super::stay::Services;
+use super::threads::Threads;
 use crate::transport::Addr;
 
 /// What its threads share.
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(super) editing: Mutex<()>,
     pub(super) addresses: Mutex<Vec<Addr>>,
     pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) threads: Threads,
 }
 
 impl Shared {
@@ -36,6 +38,7 @@ impl Shared {
         observer: Observer,
         maker: PageMaker,
         slow_after: Option<Duration>,
+        threads: Threads,
     ) -> Self {
         Self {
             limits,
@@ -47,6 +50,7 @@ impl Shared {
             editing: Mutex::default(),
             addresses: Mutex::default(),
             lifecycle: Arc::default(),
+            threads,
         }
     }
 

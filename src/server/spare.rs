@@ -19,7 +19,10 @@ use parking_lot::Mutex;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves a connection, and returns its place, which is free when that is dropped.
-pub(super) type Work = Box<dyn FnOnce() -> Arc<dyn Any + Send + Sync> + Send>;
+pub(super) type Work = Box<dyn FnOnce() -> Kept + Send>;
+
+/// What is kept until the thread is idle.
+pub(super) type Kept = Arc<dyn Any + Send + Sync>;
 
 #[derive(Debug)]
 pub(super) struct Spares {

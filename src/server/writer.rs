@@ -18,7 +18,10 @@ use crate::meter::Meter;
 /// Writes the content of an answer; from [`Exchange::stream`](crate::Exchange::stream).
 ///
 /// Without [`finish`](Self::finish) the answer is not whole: the connection then ends in the middle of it, so
-/// that the client does not take it for more than it is. To a HEAD request nothing of the content is sent.
+/// that the client does not take it for more than it is.
+///
+/// To a HEAD request nothing of the content is sent, and writing it succeeds: a handler that writes without an end must
+/// look at the [method](crate::Exchange::method), and [`finish`](Self::finish) at once.
 #[derive(Debug)]
 #[must_use = "an answer that is not finished is given up"]
 pub struct ResponseWriter {

@@ -7,8 +7,10 @@ pub(crate) mod tls;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A byte stream that two threads use at once, one for each direction.
@@ -126,6 +128,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Has the stream be reset when the transport is dropped, and what the peer has not received yet be lost.
     /// `linger` does nothing afterwards.
     fn reset(&self) {}
+
+    /// What can be polled for input instead of a read that blocks. None: there is no such thing.
+    fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+        None
+    }
 
     /// Throws away what the peer still sends, in the background, once nothing is going to be read any
     /// more and the write side has ended. Input that is left unread makes some systems reset a socket

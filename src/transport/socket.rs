@@ -15,6 +15,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -312,6 +313,10 @@ impl Transport for SocketTransport {
             Ok((count, _)) => Ok(count),
             Err(error) => Err(self.told(error.into())),
         }
+    }
+
+    fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+        Some(Arc::<Socket>::clone(&self.socket))
     }
 
     fn reset(&self) {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::{Away, EndReason, Job, Phase, Queue};
 use crate::aio::Operation;
 use crate::background::UserCode;
+use crate::blocking;
 use crate::sync::spin_until;
 
 /// Who works on the queue, or would if there were something to do.
@@ -202,6 +203,7 @@ impl<J: Job> Queue<J> {
     /// Comes before a system call that may block. The error is why the queue has ended, if it has: the
     /// call must not be made then.
     pub(crate) fn enter(&self, operation: Arc<dyn Operation>) -> Result<Away, EndReason> {
+        blocking::announce();
         let mut state = self.state.lock();
         if let Some(reason) = state.ended() {
             return Err(reason);

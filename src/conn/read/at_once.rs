@@ -5,13 +5,12 @@
 //! which goes from the kernel to where it is wanted. In every other case nothing is taken, and the thread reads
 //! by an operation, which can be interrupted, and which says what is wrong.
 
-use std::time::Duration;
-
 use http::Request;
 
 use super::incoming::Incoming;
 use super::reader::Reader;
 use super::search::Search;
+use crate::blocking;
 use crate::conn::queue::Half;
 use crate::proto::limits::Limits;
 use crate::transport::{Wait, moved_nothing};
@@ -19,24 +18,54 @@ use crate::transport::{Wait, moved_nothing};
 /// Room for what comes. Most requests are smaller.
 const ROOM: usize = 4 << 10;
 
+/// What there is of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved once, and a box would cost each request an allocation"
+)]
+pub(crate) enum Arrival {
+    Request(Request<()>),
+    /// Nothing more than this.
+    Part(Part),
+    /// The end of the stream, an error, what is no request; or somebody else reads.
+    Unusual,
+}
+
+/// How much of a head has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Blank lines, which are nothing (RFC 9112 section 2.2), or less.
+    Nothing,
+    Begun,
+}
+
+/// How far the search for the next request has got, for as long as only such reads are made.
+#[derive(Debug, Default)]
+pub(crate) struct RequestSearch(Search);
+
 impl Half<Reader> {
-    /// Reads a request that is there, or that comes whole within `patience`. Nothing interrupts it meanwhile.
+    /// Reads a request that is there, or that comes whole in a call that waits like this. Nothing interrupts it
+    /// meanwhile.
     pub(crate) fn read_request_at_once(
         &self,
         limits: &Limits,
-        patience: Duration,
-    ) -> Option<Request<()>> {
+        search: &mut RequestSearch,
+        wait: Wait,
+    ) -> Arrival {
         if !self.queue.claim_idle() {
-            return None;
+            return Arrival::Unusual;
         }
-        self.run_inline(|| {
+        let arrival = self.run_inline(|| {
             let mut incoming = self.take_incoming();
-            let request = self.find_request(&mut incoming, limits, patience);
+            let arrival = self.find_request(&mut incoming, limits, &mut search.0, wait);
             self.put_incoming(incoming);
             self.queue.finished();
-            request
-        })
-        .flatten()
+            arrival
+        });
+        if !matches!(arrival, Some(Arrival::Part(_))) {
+            *search = RequestSearch::default();
+        }
+        arrival.unwrap_or(Arrival::Unusual)
     }
 
     /// Reads content of a body of known length that has arrived at the socket, into `buffer`, which is not
@@ -59,39 +88,54 @@ impl Half<Reader> {
         &self,
         incoming: &mut Incoming,
         limits: &Limits,
-        patience: Duration,
-    ) -> Option<Request<()>> {
+        search: &mut Search,
+        wait: Wait,
+    ) -> Arrival {
         let ledger = &self.link.ledger;
         incoming.body.observe_upgrade(ledger);
-        // An input in which something lies has been looked at, but for a request that came with another.
         if !incoming.body.input.raw().is_empty() {
-            if let Some(request) = self.take_whole(incoming, limits) {
-                return Some(request);
+            match self.take_whole(incoming, limits, search) {
+                Arrival::Part(_) => {}
+                arrival => return arrival,
             }
         }
-        let can_wait = incoming.body.end_error(true).is_none() && incoming.body.is_at_rest();
+        let can_wait =
+            incoming.body.end_error(true).is_none() && incoming.body.is_between_messages();
         if !can_wait || ledger.shutting_down.is_set() {
-            return None;
+            return Arrival::Unusual;
         }
-        ledger.reading.set(false);
-        // Others that have been answered may run first, and so more requests are there at a time: a thread that
-        // finds its request need not sleep.
-        std::thread::yield_now();
+        if wait != Wait::Never {
+            ledger.reading.set(!incoming.body.is_at_rest());
+            blocking::announce();
+            // Others that have been answered may run first, and so more requests are there at a time: a thread
+            // that finds its request need not sleep.
+            std::thread::yield_now();
+        }
         let input = &mut incoming.body.input;
-        match input.receive(&*self.link.transport, ROOM, Wait::Briefly(patience)) {
+        match input.receive(&*self.link.transport, ROOM, wait) {
             Ok(0) => input.mark_ended(),
-            Ok(_) => return self.take_whole(incoming, limits),
-            Err(error) if moved_nothing(&error) => {}
+            Ok(_) => return self.take_whole(incoming, limits, search),
+            Err(error) if moved_nothing(&error) => return part(incoming),
             Err(error) => input.mark_broken(error),
         }
-        None
+        Arrival::Unusual
     }
 
     /// The request that the input begins with, if it is whole and in order.
-    fn take_whole(&self, incoming: &mut Incoming, limits: &Limits) -> Option<Request<()>> {
+    fn take_whole(&self, incoming: &mut Incoming, limits: &Limits, search: &mut Search) -> Arrival {
         let ledger = &self.link.ledger;
-        let found = incoming.request(&mut Search::default(), limits, ledger);
-        let found = found.ok().flatten()?;
-        Some(incoming.take_request(found, ledger))
+        match incoming.request(search, limits, ledger) {
+            Ok(Some(found)) => Arrival::Request(incoming.take_request(found, ledger)),
+            Ok(None) => part(incoming),
+            Err(_) => Arrival::Unusual, // An operation says what.
+        }
     }
+}
+
+fn part(incoming: &Incoming) -> Arrival {
+    let is_blank = incoming.body.is_blank();
+    Arrival::Part(match is_blank {
+        true => Part::Nothing,
+        false => Part::Begun,
+    })
 }

@@ -241,6 +241,11 @@ impl IncomingBody {
         self.is_between_messages() && self.input.raw().is_empty()
     }
 
+    /// Whether nothing has arrived but blank lines, which are nothing before a head (RFC 9112 section 2.2).
+    pub(super) fn is_blank(&self) -> bool {
+        self.input.raw().iter().all(is_line_end)
+    }
+
     /// Whether it is between two messages.
     pub(super) fn is_between_messages(&self) -> bool {
         self.state.is_between_messages()
@@ -251,9 +256,7 @@ impl IncomingBody {
         let error = self.input.end_error()?;
         let in_message = match self.state {
             // Blank lines before a head are nothing (RFC 9112 section 2.2).
-            BodyState::Raw | BodyState::Complete => {
-                reads_head && !self.input.raw().iter().all(is_line_end)
-            }
+            BodyState::Raw | BodyState::Complete => reads_head && !self.is_blank(),
             BodyState::Length(_) | BodyState::Chunked(_) => true,
             BodyState::UntilEnd => !self.input.has_ended(),
         };

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
 pub(super) use self::answer::{Answer, AnswerObserver, Extent};
+pub(crate) use self::at_once::{Arrival, Part, RequestSearch};
 pub(super) use self::beginning::Beginning;
 pub(crate) use self::incoming_body::unsolicited;
 pub(super) use self::job::ReadJob;

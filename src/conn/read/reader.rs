@@ -31,6 +31,7 @@ use super::incoming_body::unread_body;
 use super::job::{Arrived, ReadJob};
 use super::outcome::Outcome;
 use super::search::Search;
+use super::want::Want;
 use crate::aio::Operation;
 use crate::aio::habit::Hold;
 use crate::background::UserCode;
@@ -40,8 +41,10 @@ use crate::proto::body::BodyFraming;
 use crate::proto::limits::Limits;
 use crate::transport::moved_nothing;
 
-/// Room for one call: at least, and at most.
+/// Room for one call: at least, and at most. Where a request is waited for, less is enough for most, and a
+/// connection that waits keeps no more.
 const LEAST_ROOM: usize = 16 << 10;
+const REQUEST_ROOM: usize = 4 << 10;
 const MOST_ROOM: usize = 256 << 10;
 
 /// How long an interrupted read may take to come back from its call.
@@ -258,7 +261,13 @@ impl Half<Reader> {
             let room;
             (job, room) = match job.attempt(incoming, &mut search, &self.link.ledger) {
                 Attempt::Completed(outcome) => return outcome,
-                Attempt::NotYet(job, room) => (job, room.clamp(LEAST_ROOM, MOST_ROOM)),
+                Attempt::NotYet(job, room) => {
+                    let least = match job.want {
+                        Want::Request(..) => REQUEST_ROOM,
+                        _ => LEAST_ROOM,
+                    };
+                    (job, room.clamp(least, MOST_ROOM))
+                }
             };
             job.progress(incoming);
             if let Some(error) = job.end_error(incoming) {

@@ -7,9 +7,11 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use super::*;
+use crate::server::endpoint::Options;
 use crate::server::error_pages::PageMaker;
 use crate::server::event::Observer;
 use crate::server::limits::ServerLimits;
+use crate::server::threads::Threads;
 use crate::sys::waker::Waker;
 
 /// Fails as it is told, one error after the other, and then has nobody.
@@ -63,14 +65,13 @@ fn acceptor(errors: impl IntoIterator<Item = Errno>) -> (Acceptor<Script>, Told)
         observer,
         PageMaker::default(),
         None,
+        Threads::PerConnection,
     ));
     let control = Control::new().expect("a descriptor");
     shared.lifecycle.acceptor_begins(&control);
     let script = Script::new(errors);
-    (
-        Acceptor::new(shared, script, Options::default(), control),
-        told,
-    )
+    let intake = Intake::new(&shared, None, Options::default());
+    (Acceptor::new(shared, script, intake, control), told)
 }
 
 #[test]

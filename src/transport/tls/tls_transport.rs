@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -100,6 +101,10 @@ impl Transport for TlsTransport {
             io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
             _ => error,
         })
+    }
+
+    fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+        self.0.inner.descriptor()
     }
 
     fn negotiated(&self) -> Option<Negotiated> {

@@ -221,3 +221,18 @@ fn a_page_that_is_replaced_under_load_is_always_whole() {
     visitors.into_iter().for_each(join);
     host.stop();
 }
+
+#[test]
+fn what_is_no_error_has_no_page() {
+    let host = Host::new(|server| {
+        server.on_error(page);
+        routes(server);
+    });
+    let mut visitor = host.visit();
+    for (target, status) in [("/", 204), ("*", 200)] {
+        let reply = visitor.ask("OPTIONS", target).reply();
+        assert_eq!((reply.status, reply.text()), (status, ""));
+        assert_eq!(reply.field("content-type"), None);
+    }
+    host.stop();
+}

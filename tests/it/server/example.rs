@@ -1,7 +1,7 @@
 //! The examples of the server, run as their users run them.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
@@ -10,6 +10,16 @@ use http_aio::{Aio, Client, Conn};
 
 use crate::examples::{binary, collect, interrupt};
 use crate::support::*;
+
+/// All that listen.
+const EXAMPLES: [&str; 6] = [
+    "hello_server",
+    "echo",
+    "reverse_proxy",
+    "long_poll",
+    "upgrade",
+    "access_log",
+];
 
 /// An example that listens, and where.
 pub(super) struct Listening {
@@ -71,7 +81,7 @@ fn hello_server_greets_until_it_is_interrupted() {
     let server = Listening::start("hello_server", &["--max-connections", "4"]);
     assert_eq!(server.get("/").body(), "Hello, world!");
     assert_eq!(server.get("/hello/Ada%20L").body(), "Hello, Ada L!");
-    assert_eq!(server.get("/sleep/soon").status(), 500);
+    assert_eq!(server.get("/sleep/soon").status(), 400);
     assert_eq!(server.get("/elsewhere").status(), 404);
 
     // What has arrived is answered.
@@ -120,7 +130,7 @@ fn reverse_proxy_passes_on_to_a_server_of_its_own_or_to_another() {
 
 #[test]
 fn reverse_proxy_says_502_for_a_server_that_is_not_there() {
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = nowhere.local_addr().expect("bound").to_string();
     drop(nowhere);
     let mut proxy = Listening::start("reverse_proxy", &["--to", &address]);
@@ -193,8 +203,9 @@ fn upgrade_speaks_with_itself() {
             "HTTP"
         ]
     );
-    // Without the offer there is no upgrade.
-    assert_eq!(server.get("/echo").status(), 500);
+    let refused = server.get("/echo"); // Without the offer there is no upgrade.
+    assert_eq!(refused.status(), 426);
+    assert_eq!(refused.headers()["upgrade"], "echo");
     server.stop();
 }
 
@@ -239,4 +250,20 @@ fn access_log_has_a_line_for_each_request() {
         stderr.starts_with("/fail: on purpose\n3 requests, "),
         "{stderr}"
     );
+}
+
+#[test]
+fn an_example_that_cannot_listen_says_where_and_why() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    for example in EXAMPLES {
+        let output = Command::new(binary(example))
+            .args(["--bind", &address])
+            .output()
+            .expect("it starts");
+        assert_eq!(output.status.code(), Some(1), "{example}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("error: cannot listen on {address}: Address already in use");
+        assert!(said.starts_with(&expected), "{example}: {said}");
+    }
 }

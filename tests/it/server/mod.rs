@@ -23,6 +23,7 @@ mod stats;
 mod stop;
 #[cfg(feature = "tls")]
 mod tls;
+mod watched;
 
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,7 +31,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_aio::{Addr, Aio, Conn, ErrorKind, Rejection, Server, ServerEvent, ServerLimits};
+use http_aio::{Addr, Aio, Conn, ErrorKind, Rejection, Server, ServerEvent, ServerLimits, Threads};
 
 use crate::support::*;
 
@@ -39,6 +40,14 @@ pub(crate) struct Host {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
     pub(crate) told: Arc<Told>,
+}
+
+/// Which threads serve connections in this run of the tests: `HTTP_AIO_THREADS=watched` has them watched.
+pub(crate) fn chosen_threads() -> Threads {
+    match std::env::var("HTTP_AIO_THREADS").as_deref() {
+        Ok("watched") => Threads::Watched,
+        _ => Threads::PerConnection,
+    }
 }
 
 /// What an observer was told, in order.
@@ -122,10 +131,15 @@ impl Host {
     }
 
     pub(crate) fn with(limits: ServerLimits, routes: impl FnOnce(&Server)) -> Self {
+        Self::on(chosen_threads(), limits, routes)
+    }
+
+    pub(crate) fn on(threads: Threads, limits: ServerLimits, routes: impl FnOnce(&Server)) -> Self {
         let told = Arc::<Told>::default();
         let theirs = Arc::clone(&told);
         let server = Server::builder()
             .limits(limits)
+            .threads(threads)
             .observe(move |event| theirs.0.lock().unwrap().push(event.into()))
             .build();
         routes(&server);

@@ -106,6 +106,7 @@ fn round(dice: &mut Dice, sum: &mut Sum) {
     let ledger = Arc::<Ledger>::default();
     let (told, limits) = (Arc::clone(&ledger), sky.limits(dice));
     let builder = Server::builder().limits(limits).on_error(acts::page);
+    let builder = builder.threads(crate::server::chosen_threads());
     let server = builder.observe(move |event| told.hear(event)).build();
     let stage = Stage::open(&server, &ledger, dice);
     let Addr::Ip(address) = server.bind("127.0.0.1:0").expect("a port") else {

@@ -1,0 +1,371 @@
+//! Watches: connections that wait for requests without a thread, and are served by whoever watches them.
+//!
+//! A watch is an epoll set and its connections. Whoever *holds* it waits on it, and serves what is ready, inline:
+//! reads the head without blocking, runs the handler, sends the answer in one call. What takes longer has a thread
+//! of its own: before it blocks in a call of ours, the thread gives the watch up to another (`blocking`), and if it
+//! stays in one handler for about a millisecond, the monitor takes the watch away from it. It then has the
+//! connection alone, serves it for as long as requests come closely, and puts it back.
+//!
+//! ```text
+//! watch:       orphan (given to a spare thread) ──claims──▶ held: waits ◀──▶ serves
+//!                 ▲──the holder gives it up, or the monitor takes it away───────┘
+//! connection:  here ──the holder takes it──▶ busy ──put back──▶ here, or removed
+//! ```
+//!
+//! Invariants, all under the lock of the watch, which is held for bookkeeping and for changes of the set only:
+//!
+//! 1. A watch without a holder has been given to exactly one spare thread, which is about to claim it.
+//! 2. Only the holder takes connections or waits. One that waits is never deprived.
+//! 3. A connection is here, or one thread has it.
+//! 4. One that is here is in the set, and if a request lies in its buffer, it was summoned.
+//! 5. A holder that waits has nothing summoned to do, and waits no longer than until the next deadline.
+//!    Who breaks that, wakes it.
+//! 6. A connection for which something is reported while somebody has it leaves the set, until it is put back.
+
+mod lists;
+mod monitor;
+mod set;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+pub(super) use self::monitor::Monitor;
+use self::set::Set;
+pub(super) use self::state::{Bounds, Key, Phase, Summons};
+use self::state::{Lull, State, Token};
+use super::wait::Wait;
+use crate::blocking;
+use crate::unwind::guard;
+
+/// A connection, as a watch knows it.
+pub(super) trait Watched: Send + Sized + 'static {
+    /// By which others know it.
+    fn place(&self) -> u64;
+
+    /// Looks at the connection, and serves what has come. `seat` is where it is put back.
+    fn serve(self, why: Summons, seat: Seat<Self>);
+}
+
+/// What is polled for a connection.
+pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;
+
+/// Finds a thread that holds a watch.
+type Staff<C> = dyn Fn(Arc<Watch<C>>) -> io::Result<()> + Send + Sync;
+
+pub(super) struct Watch<C: Watched> {
+    set: Set,
+    state: Mutex<State<C, Descriptor>>,
+    bounds: Bounds,
+    staff: Box<Staff<C>>,
+    monitor: Arc<Monitor>,
+    /// It grows with each connection that is served. A hint for the monitor.
+    beat: AtomicU64,
+}
+
+/// The place of a connection in its watch, for whoever serves it. Unless the connection is put back, it is no
+/// longer the watch's when this is dropped.
+pub(super) struct Seat<C: Watched> {
+    watch: Arc<Watch<C>>,
+    key: Key,
+    /// Of the thread that holds the watch, or has held it when it took the connection.
+    token: Token,
+    is_back: bool,
+}
+
+impl<C: Watched> Watch<C> {
+    /// A watch that is held from now on.
+    ///
+    /// # Errors
+    ///
+    /// There is no descriptor, or no thread, for it.
+    pub(super) fn start(
+        bounds: Bounds,
+        monitor: &Arc<Monitor>,
+        staff: impl Fn(Arc<Self>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let watch = Arc::new(Self {
+            set: Set::new()?,
+            state: Mutex::default(),
+            bounds,
+            staff: Box::new(staff),
+            monitor: Arc::clone(monitor),
+            beat: AtomicU64::new(0),
+        });
+        (watch.staff)(Arc::clone(&watch))?;
+        Ok(watch)
+    }
+
+    /// Has a connection wait here for its first request. `summons` has it looked at at once.
+    ///
+    /// # Errors
+    ///
+    /// The connection, if it cannot be polled.
+    pub(super) fn admit(
+        &self,
+        connection: C,
+        descriptor: Descriptor,
+        summons: Option<Summons>,
+    ) -> Result<Key, C> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let key = state.admit(Arc::clone(&descriptor));
+        state.enter_set(key);
+        if self.set.add(key, (*descriptor).as_fd()).is_err() {
+            state.remove(key);
+            return Err(connection);
+        }
+        state.put_back(key, connection, Phase::First, now);
+        if let Some(summons) = summons {
+            state.summon(key, summons);
+        }
+        let must_wake = state.must_wake();
+        drop(state);
+        if must_wake {
+            self.set.wake();
+        }
+        Ok(key)
+    }
+
+    /// Holds the watch, unless somebody does: returns when it is lost, or closed.
+    pub(super) fn hold(self: &Arc<Self>) {
+        let Some(token) = self.state.lock().claim() else {
+            return;
+        };
+        let watch = Arc::clone(self);
+        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token)));
+        let mut ready = Vec::new();
+        loop {
+            let next = self.state.lock().pop(token);
+            match next {
+                Some((key, connection, why)) => self.serve(token, key, connection, why),
+                None if self.wait(token, &mut ready) => {}
+                None => break,
+            }
+        }
+        drop(hook);
+    }
+
+    fn serve(self: &Arc<Self>, token: Token, key: Key, connection: C, why: Summons) {
+        self.beat.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat {
+            watch: Arc::clone(self),
+            key,
+            token,
+            is_back: false,
+        };
+        guard(|| connection.serve(why, seat));
+    }
+
+    /// Waits until there is something to do. False: the watch is lost.
+    fn wait(&self, token: Token, ready: &mut Vec<Key>) -> bool {
+        let mut state = self.state.lock();
+        match state.begin_wait(token) {
+            Lull::Lost => return false,
+            Lull::Work => return true,
+            Lull::Wait => {}
+        }
+        let next = state.next_deadline(&self.bounds);
+        drop(state);
+        // What begins to wait meanwhile waits for longer than that.
+        let most = self.bounds.least();
+        let timeout = next.map_or(most, |at| at.saturating_duration_since(Instant::now()));
+        self.set.wait(timeout.min(most), ready);
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        state.end_wait();
+        for key in ready.drain(..) {
+            if let Some(descriptor) = state.report(key) {
+                self.set.remove((*descriptor).as_fd());
+            }
+        }
+        state.expire(now, &self.bounds);
+        drop(state);
+        self.monitor.wake_up();
+        true
+    }
+
+    /// The holder is about to block: another thread is to hold the watch.
+    fn give_up(self: &Arc<Self>, token: Token) {
+        let holds = self.state.lock().give_up(token);
+        if holds {
+            self.find_holder(token);
+        }
+    }
+
+    /// Finds a thread for a watch that has just lost its holder, who goes on if there is none.
+    fn find_holder(self: &Arc<Self>, last: Token) {
+        if (self.staff)(Arc::clone(self)).is_err() {
+            self.state.lock().resume(last);
+        }
+    }
+
+    /// Takes the watch away from whoever serves since `before`, with nothing else begun. Returns what there is
+    /// to compare with the next time.
+    fn look(self: &Arc<Self>, before: Option<Look>) -> Option<Look> {
+        let beat = self.beat.load(Ordering::Relaxed);
+        let mut state = self.state.lock();
+        let token = state.serving()?;
+        let look = Look { token, beat };
+        if before != Some(look) {
+            return Some(look);
+        }
+        state.give_up(token);
+        drop(state);
+        self.find_holder(token);
+        None
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State<C, Descriptor>)) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        let must_wake = state.must_wake();
+        drop(state);
+        if must_wake {
+            self.set.wake();
+        }
+    }
+}
+
+/// What a server asks of its watches, whatever they watch.
+pub(super) trait Watching: Send + Sync {
+    /// Has all connections looked at, because the server stops.
+    fn ask_all(&self);
+
+    /// Nobody is to hold the watch any more. It has no connections.
+    fn close(&self);
+
+    /// Has a connection looked at that is to make room.
+    fn ask(&self, key: Key);
+
+    /// The connections that wait for a request.
+    fn show(self: Arc<Self>) -> Vec<Shown>;
+
+    /// How many there are.
+    fn waiting(&self) -> usize;
+}
+
+/// A connection that waits for a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) key: Key,
+    pub(super) place: u64,
+    pub(super) wait: Wait,
+    pub(super) since: Instant,
+}
+
+impl<C: Watched> Watching for Watch<C> {
+    fn ask_all(&self) {
+        self.change(State::ask_all);
+    }
+
+    fn close(&self) {
+        self.change(State::close);
+        self.monitor.end();
+    }
+
+    fn ask(&self, key: Key) {
+        self.change(|state| state.summon(key, Summons::Asked));
+    }
+
+    fn show(self: Arc<Self>) -> Vec<Shown> {
+        let state = self.state.lock();
+        let waiting = state
+            .waiting()
+            .filter_map(|(key, connection, phase, since)| {
+                let wait = phase.wait()?; // What has begun is not asked to end.
+                let place = connection.place();
+                Some(Shown {
+                    key,
+                    place,
+                    wait,
+                    since,
+                })
+            });
+        waiting.collect()
+    }
+
+    fn waiting(&self) -> usize {
+        self.state.lock().waiting().count()
+    }
+}
+
+/// Whom the monitor has seen serving, and which connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    token: Token,
+    beat: u64,
+}
+
+impl<C: Watched> Seat<C> {
+    /// What asks for the connection when it is back.
+    pub(super) fn asks(&self) -> (Arc<dyn Watching>, Key) {
+        let watch: Arc<Watch<C>> = Arc::clone(&self.watch);
+        (watch, self.key)
+    }
+
+    /// Whether the thread still holds the watch, so that others wait for it.
+    pub(super) fn holds_watch(&self) -> bool {
+        self.watch.state.lock().is_held_by(self.token)
+    }
+
+    /// Gives the watch to another thread, because what comes takes its time.
+    pub(super) fn give_up_watch(&self) {
+        self.watch.give_up(self.token);
+    }
+
+    /// Has the connection wait again, since then. `summons` has it looked at again when others have had their
+    /// turn.
+    ///
+    /// # Errors
+    ///
+    /// The connection, if it cannot be polled. It is no longer the watch's.
+    pub(super) fn put_back(
+        mut self,
+        connection: C,
+        phase: Phase,
+        since: Instant,
+        summons: Option<Summons>,
+    ) -> Result<(), C> {
+        let watch = &self.watch;
+        let mut state = watch.state.lock();
+        if let Some(descriptor) = state.enter_set(self.key) {
+            if watch.set.add(self.key, (*descriptor).as_fd()).is_err() {
+                drop(state);
+                return Err(connection);
+            }
+        }
+        state.put_back(self.key, connection, phase, since);
+        if let Some(summons) = summons {
+            state.summon(self.key, summons);
+        }
+        // Of a head that began a while ago, the deadline may be the next.
+        let must_wake = state.must_wake() || (phase == Phase::Head && state.waits());
+        drop(state);
+        if must_wake {
+            watch.set.wake();
+        }
+        self.is_back = true;
+        Ok(())
+    }
+}
+
+impl<C: Watched> Drop for Seat<C> {
+    fn drop(&mut self) {
+        if self.is_back {
+            return;
+        }
+        let mut state = self.watch.state.lock();
+        if let Some(descriptor) = state.remove(self.key) {
+            self.watch.set.remove((*descriptor).as_fd());
+        }
+    }
+}

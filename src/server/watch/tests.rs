@@ -1,0 +1,168 @@
+//! The bookkeeping of a watch against a plain model of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::lists::*;
+use super::state::*;
+
+const BOUNDS: Bounds = Bounds {
+    first: Duration::from_secs(30),
+    next: Duration::from_secs(75),
+    head: Duration::from_secs(20),
+};
+
+fn at(start: Instant, seconds: u64) -> Instant {
+    start + Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_watch_has_one_holder_and_a_lost_token_is_worth_nothing() {
+    let mut state = State::<&str, ()>::default();
+    let first = state.claim().unwrap();
+    assert_eq!(state.claim(), None);
+    assert!(state.give_up(first));
+    let second = state.claim().unwrap();
+    assert!(!state.give_up(first));
+    assert!(state.is_held_by(second) && !state.is_held_by(first));
+    let key = state.admit(());
+    state.enter_set(key);
+    state.put_back(key, "a", Phase::First, Instant::now());
+    state.summon(key, Summons::Ready);
+    assert!(state.pop(first).is_none());
+    assert_eq!(state.begin_wait(first), Lull::Lost);
+    assert_eq!(state.begin_wait(second), Lull::Work);
+    assert_eq!(
+        state.pop(second).map(|(_, name, why)| (name, why)),
+        Some(("a", Summons::Ready))
+    );
+}
+
+#[test]
+fn one_that_waits_is_not_seen_serving() {
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    assert_eq!(state.serving(), Some(token));
+    assert_eq!(state.begin_wait(token), Lull::Wait);
+    assert_eq!(state.serving(), None);
+    state.end_wait();
+    assert_eq!(state.serving(), Some(token));
+}
+
+#[test]
+fn what_is_reported_while_it_is_served_leaves_the_set_until_it_is_back() {
+    let mut state = State::<&str, u8>::default();
+    let token = state.claim().unwrap();
+    let key = state.admit(7);
+    assert_eq!(state.enter_set(key), Some(7));
+    let now = Instant::now();
+    state.put_back(key, "a", Phase::First, now);
+    assert_eq!(state.report(key), None);
+    assert!(state.pop(token).is_some());
+    assert_eq!(state.report(key), Some(7));
+    assert_eq!(state.report(key), None);
+    assert_eq!(state.enter_set(key), Some(7));
+    assert_eq!(state.enter_set(key), None);
+    state.put_back(key, "a", Phase::Next, now);
+    assert_eq!(state.report(key), None);
+    assert!(state.pop(token).is_some());
+    assert_eq!(state.remove(key), Some(7));
+}
+
+#[test]
+fn a_key_dies_with_its_connection() {
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    let old = state.admit(());
+    state.enter_set(old);
+    state.remove(old);
+    let new = state.admit(());
+    assert_eq!(old.index, new.index);
+    assert_ne!(old, new);
+    state.enter_set(new);
+    state.put_back(new, "new", Phase::First, Instant::now());
+    assert_eq!(state.report(old), None);
+    state.summon(old, Summons::Asked);
+    assert!(state.pop(token).is_none());
+    assert_eq!(Key::from(u64::from(new)), new);
+}
+
+#[test]
+fn who_is_asked_while_it_is_served_is_summoned_when_it_is_back() {
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    let key = state.admit(());
+    state.enter_set(key);
+    state.ask_all();
+    state.put_back(key, "a", Phase::First, Instant::now());
+    let popped = state.pop(token).map(|(_, _, why)| why);
+    assert_eq!(popped, Some(Summons::Asked));
+}
+
+#[test]
+fn each_phase_has_its_bound() {
+    let start = Instant::now();
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    for (name, phase, since) in [
+        ("next", Phase::Next, 0),
+        ("first", Phase::First, 1),
+        ("late head", Phase::Head, 9),
+        ("head", Phase::Head, 3),
+    ] {
+        let key = state.admit(());
+        state.enter_set(key);
+        state.put_back(key, name, phase, at(start, since));
+    }
+    let mut due = Vec::new();
+    for second in 0..100 {
+        state.expire(at(start, second), &BOUNDS);
+        while let Some((key, name, why)) = state.pop(token) {
+            assert_eq!(why, Summons::Due);
+            due.push((second, name));
+            state.remove(key);
+        }
+    }
+    let expected = [(23, "head"), (29, "late head"), (31, "first"), (75, "next")];
+    assert_eq!(due, expected);
+    assert_eq!(state.next_deadline(&BOUNDS), None);
+}
+
+/// Against a map from each connection to its phase and time.
+#[test]
+fn the_lists_agree_with_a_map() {
+    let start = Instant::now();
+    let mut lists = Lists::default();
+    let mut model: BTreeMap<u32, (Node, Phase, Instant)> = BTreeMap::new();
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut roll = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    (0..8).for_each(|_| lists.grow());
+    for step in 0..20_000_u64 {
+        let now = start + Duration::from_millis(10 * step);
+        let index = roll(8) as u32;
+        if let Some((node, ..)) = model.remove(&index) {
+            lists.remove(index, node);
+        } else {
+            let (phase, since) = match roll(3) {
+                0 => (Phase::First, now),
+                1 => (Phase::Next, now),
+                _ => (Phase::Head, now - Duration::from_millis(roll(1000))),
+            };
+            model.insert(index, (lists.insert(index, phase, since), phase, since));
+        }
+        let bound = |phase| match phase {
+            Phase::First => BOUNDS.first,
+            Phase::Next => BOUNDS.next,
+            Phase::Head => BOUNDS.head,
+        };
+        let deadlines = model
+            .values()
+            .map(|(_, phase, since)| *since + bound(*phase));
+        assert_eq!(lists.earliest(&BOUNDS), deadlines.min());
+    }
+}
