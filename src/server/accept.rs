@@ -5,6 +5,7 @@
 //! there is no room for another connection, it sleeps on the waker alone, which `places` rings when that may have
 //! changed: new clients wait in the listener's queue.
 
+mod failure;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 
+use self::failure::Failure;
 use super::control::Control;
 use super::endpoint::Endpoint;
 use super::event::{Rejection, ServerEvent};
@@ -255,25 +256,11 @@ impl<L: Accept> Acceptor<L> {
         self.pause = (2 * self.pause).min(LONGEST_PAUSE);
     }
 
-    /// What a failure to accept asks for.
+    /// Notes a failure to accept, does about it what can be done, and says how to go on.
     fn recover(&mut self, error: &io::Error) -> Recovery {
-        match Errno::from_io_error(error) {
-            // That connection is gone, or a thing of the network: the next may be there.
-            Some(
-                Errno::INTR
-                | Errno::CONNABORTED
-                | Errno::PROTO
-                | Errno::PERM
-                | Errno::NETDOWN
-                | Errno::NOPROTOOPT
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH,
-            ) => Recovery::Next,
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Some(Errno::NONET) => Recovery::Next,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+        match Failure::of(error) {
+            Failure::OfConnection => Recovery::Next,
+            Failure::Shortage => {
                 self.failures += 1;
                 self.shared.counters.accept_failures.add(1);
                 // Once a streak, and then ever more seldom.
@@ -288,7 +275,7 @@ impl<L: Accept> Acceptor<L> {
                 }
                 Recovery::Rest
             }
-            _ => {
+            Failure::OfListener => {
                 self.shared.counters.accept_failures.add(1);
                 self.tell(error, 1);
                 Recovery::Gone

@@ -27,7 +27,7 @@ const LAST_CHANCE: Duration = Duration::from_secs(1);
 /// Serves a connection, once it has begun as the endpoint wants it, or has it watched. On this thread, its stay is
 /// over when what is returned is dropped.
 pub(super) fn admit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     options: &Options,
     watches: Option<Arc<Watches>>,
     stay: Arc<Stay>,
@@ -47,10 +47,10 @@ pub(super) fn admit(
             stay.hold(&conn, Arrival { source, trust });
             match watches {
                 Some(watches) => {
-                    watches.admit(Service::new(stay, conn));
+                    watches.admit(Service::new(shared, stay, conn));
                     Arc::new(())
                 }
-                None => serve(stay, conn),
+                None => serve(shared, stay, conn),
             }
         }
         Err(error) => {

@@ -6,10 +6,9 @@ use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
-use super::redirect::Redirect;
-use super::static_content::StaticContent;
+use super::routing::Rest;
 use crate::into_body::IntoBody;
 
 /// What a handler returns: a value that is an answer.
@@ -49,14 +48,22 @@ pub(super) enum Reply {
     Whole(Response<Bytes>),
     /// The content comes from a reader, so many bytes of it if that is known.
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
-    /// As much as the request asks for.
-    Static(Box<StaticContent>),
-    /// To somewhere else, with what belongs to the request.
-    Redirect(Box<Redirect>),
+    /// It depends on the request. The name is for those who debug.
+    Fitted(&'static str, Box<Fit>),
     /// The exchange knows what was answered already.
     Given,
     /// What the error says.
     Failed(String),
+}
+
+/// Makes the response that fits a request, of whose path the rest is below the route.
+pub(super) type Fit =
+    dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Bytes>, Unfit> + Send;
+
+/// Nothing fits: the page of this error answers, with this field.
+pub(super) struct Unfit {
+    pub(super) status: StatusCode,
+    pub(super) field: Option<(HeaderName, HeaderValue)>,
 }
 
 /// Says that the exchange was answered already: it comes from the call that has done so.
@@ -80,8 +87,7 @@ impl fmt::Debug for Answer {
         f.write_str(match &self.0 {
             Reply::Whole(_) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
-            Reply::Static(_) => "Answer(static)",
-            Reply::Redirect(_) => "Answer(redirect)",
+            Reply::Fitted(name, _) => name,
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",
         })

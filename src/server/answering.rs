@@ -132,10 +132,10 @@ impl Exchange {
 
     fn give_away(&mut self, status: StatusCode) -> (Conn, Answered) {
         self.conn.release_from_http();
-        let shared = &self.stay.shared;
-        shared.counters.hijacked.add(1);
+        let server = &self.stay.server;
+        server.counters.hijacked.add(1);
         let (peer, uri) = (&self.conn.peer_addr(), self.request.uri());
-        shared.observer.tell(|| ServerEvent::Hijacked { peer, uri });
+        server.observer.tell(|| ServerEvent::Hijacked { peer, uri });
         self.stay.end();
         self.given = Given::Hijacked(status);
         (self.conn.clone(), Answered(()))

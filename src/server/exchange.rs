@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
 use parking_lot::Mutex;
 
 use super::late::Late;
@@ -186,24 +185,6 @@ impl Exchange {
     /// course of long work.
     pub fn is_disconnected(&self) -> bool {
         self.conn.has_lost_peer()
-    }
-
-    /// The page with which the server answers this error: see [`Server::on_error`](crate::Server::on_error). A
-    /// handler can return it.
-    ///
-    /// ```
-    /// use http_aio::http::StatusCode;
-    /// use http_aio::{Exchange, Server, get};
-    ///
-    /// # fn main() -> Result<(), http_aio::Error> {
-    /// let server = Server::new();
-    /// server.route("/gone", get(|x: &mut Exchange| x.error_response(StatusCode::GONE)))?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "nng_http_res_set_error")]
-    pub fn error_response(&self, status: StatusCode) -> Response<Bytes> {
-        self.stay.shared.pages.page(status, Some(&self.request))
     }
 
     /// Overrides the bounds of the server for this exchange, from now on.

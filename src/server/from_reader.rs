@@ -5,7 +5,7 @@ use std::io::Read;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, header};
 
-use super::deliver::{Delivery, conclude, cut_off, may_have_body, write_whole};
+use super::delivery::{Delivery, conclude, cut_off, may_have_body, write_whole};
 use super::exchange::Exchange;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};

@@ -12,7 +12,7 @@ use super::answering::last_answer;
 use super::crowd::Network;
 use super::endpoint::Options;
 use super::event::{Rejection, ServerEvent};
-use super::places::Held;
+use super::held::Held;
 use super::shared::Shared;
 use super::spare::Work;
 use super::stay::Stay;
@@ -74,7 +74,12 @@ impl Intake {
             return Ok(());
         }
         let unserved = Arc::clone(&transport);
-        let work: Work = Box::new(move || admit(&shared, &options, watches, stay, transport));
+        let work: Work = Box::new(move || {
+            let stay = admit(&shared, &options, watches, stay, transport);
+            // Handlers of the user's may go with it. The stay ends even if dropping them panics.
+            drop(shared);
+            stay
+        });
         if let Err(error) = self.shared.lifecycle.spares.run(work) {
             self.shared.counters.accept_failures.add(1);
             self.reject(unserved, Rejection::NoThread);
@@ -85,13 +90,13 @@ impl Intake {
 
     /// None: there are too many from there.
     fn begin_stay(&self, transport: &Arc<SocketTransport>) -> Option<Arc<Stay>> {
-        let shared = &self.shared;
+        let server = self.shared.services();
         let held = Held::Transport(Arc::<SocketTransport>::clone(transport));
         match (self.shared.limits.connections_per_ip, transport.peer_addr()) {
             (Some(most), Addr::Ip(address)) => {
-                Stay::begin_from(shared, held, Network::of(address.ip()), most)
+                Stay::begin_from(server, held, Network::of(address.ip()), most)
             }
-            _ => Some(Stay::begin(shared, held)),
+            _ => Some(Stay::begin(server, held)),
         }
     }
 

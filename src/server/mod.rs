@@ -1,12 +1,17 @@
 //! The server: plain blocking handlers, with limits, stop and exact counts.
 //!
 //! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
-//! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`):
-//! `routing` finds the handler that `registration` has put there, which sees an `exchange` and returns an `answer`, which `deliver` writes, at once or
-//! when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for others,
-//! `crowd` counts where they are from), `arrival` and `trust` who is behind a proxy, `refusal` what is said to nonsense,
-//! `lifecycle` and `control` whether the server stops or gives a listener back, `waiters`
-//! who waits for its end.
+//! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`): `routing` finds the handler
+//! that `registration` has put there, which sees an `exchange` and returns an `answer`, which `deliver` writes, at
+//! once or when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for
+//! others, `crowd` counts where they are from), `arrival`, `trust` and `origin` who is behind a proxy, `refusal` what
+//! is said to nonsense, `lifecycle` and `control` whether the server stops or gives a listener back, `waiters` who
+//! waits for its end.
+//!
+//! Imports go one way. What an exchange holds stands below it and does not know it: the connection's `stay` with the
+//! server, an answer that is `late`, and what the stay uses of the server. What an exchange does stands above it, a
+//! file for each part: `origin`, `request_body`, `answering`, `forward`, `responder`, `error_responses`. What all
+//! threads share (`shared`) knows the handlers, so nothing that handlers use knows it.
 
 mod accept;
 mod admission;
@@ -18,20 +23,25 @@ mod control;
 mod crowd;
 mod date;
 mod deliver;
+mod delivery;
 mod ender;
 mod endpoint;
 mod error_pages;
+mod error_responses;
 mod event;
 mod exchange;
 mod forward;
 mod from_reader;
 mod handler;
+mod held;
+mod inspection;
 mod intake;
 mod late;
 mod lifecycle;
 mod limits;
 mod listener;
 mod occupancy;
+mod origin;
 mod places;
 mod redirect;
 mod refusal;
@@ -57,7 +67,6 @@ mod watch;
 mod watches;
 mod writer;
 
-use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::{Arc, Weak};
 use std::thread::Builder;
@@ -72,10 +81,10 @@ pub use self::endpoint::Endpoint;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
+use self::held::Held;
 use self::intake::Intake;
 use self::lifecycle::Phase;
 pub use self::limits::{GivenUp, ServerLimits, WhenFull};
-use self::places::Held;
 pub use self::redirect::Redirect;
 pub use self::request_body::RequestBody;
 pub use self::responder::Responder;
@@ -263,12 +272,6 @@ impl Server {
         Ok(given.iter().collect())
     }
 
-    /// Where it listens, or has listened.
-    #[doc(alias = "nng_http_server_get_addr")]
-    pub fn local_addrs(&self) -> Vec<Addr> {
-        self.handle.shared.addresses.lock().clone()
-    }
-
     /// Serves one connection on the current thread, until it ends: for tests without a port, for programs that are
     /// started for a connection, and for those that accept by themselves. The server need not listen.
     ///
@@ -298,8 +301,8 @@ impl Server {
     /// ```
     pub fn serve(&self, conn: Conn) {
         let shared = &self.handle.shared;
-        let stay = Stay::begin(shared, Held::Conn(conn.clone()));
-        drop(serve(stay, conn));
+        let stay = Stay::begin(shared.services(), Held::Conn(conn.clone()));
+        drop(serve(shared, stay, conn));
     }
 
     /// Stops in order: connections that are in the queues of the listeners are served, requests that have
@@ -333,11 +336,6 @@ impl Server {
     pub fn join(&self, aio: Aio<()>) -> Aio<(), InFlight> {
         self.handle.shared.lifecycle.join(aio)
     }
-
-    /// Connections that it has at the moment.
-    pub fn connections(&self) -> usize {
-        self.handle.shared.lifecycle.places.count()
-    }
 }
 
 impl Default for Server {
@@ -349,24 +347,5 @@ impl Default for Server {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.stop(Phase::Draining);
-    }
-}
-
-impl fmt::Debug for Server {
-    /// Shows its state: where it listens, how many connections there are and how many of them wait for a request,
-    /// how many threads serve connections, and how many wait for one.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shared = &self.handle.shared;
-        let lifecycle = &shared.lifecycle;
-        let (threads, spare) = lifecycle.spares.counts();
-        f.debug_struct("Server")
-            .field("phase", &lifecycle.phase())
-            .field("addresses", &*shared.addresses.lock())
-            .field("listeners", &lifecycle.acceptors().len())
-            .field("connections", &lifecycle.places.count())
-            .field("waiting", &lifecycle.places.waiting())
-            .field("threads", &threads)
-            .field("spare", &spare)
-            .finish_non_exhaustive()
     }
 }

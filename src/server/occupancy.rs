@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Network};
 use super::ender::Ender;
-use super::places::Held;
+use super::held::Held;
 use super::wait::Wait;
 use crate::sys::waker::Waker;
 use crate::transport::Transport;

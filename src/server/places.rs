@@ -18,7 +18,6 @@
 //! 3. No lock is held while a wait is ended, a connection dropped or an acceptor woken: that may run anywhere.
 
 use std::cell::Cell;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -27,13 +26,12 @@ use parking_lot::{Mutex, RwLock};
 
 use super::crowd::Network;
 use super::ender::Ender;
+use super::held::Held;
 use super::occupancy::{Entry, GRACE, Occupancy, Presence};
 use super::wait::Wait;
 use super::waiters::Awaited;
 use super::watch::Watching;
-use crate::conn::Conn;
 use crate::sys::waker::Waker;
-use crate::transport::Transport;
 
 thread_local! {
     /// The server's connections among which is the one that this thread serves.
@@ -46,14 +44,6 @@ pub(super) struct Places {
     watches: RwLock<Vec<Arc<dyn Watching>>>,
     /// Somebody wants room, so connections that are watched show that they wait.
     tight: AtomicBool,
-}
-
-/// What a close ends.
-#[derive(Clone)]
-pub(super) enum Held {
-    /// The handshake is under way.
-    Transport(Arc<dyn Transport>),
-    Conn(Conn),
 }
 
 /// What a claim of room comes to. Unless there is some, the claimant is woken when that may have changed.
@@ -246,16 +236,6 @@ impl Places {
     /// Whether the current thread serves one of these connections.
     pub(super) fn serves_here(&self) -> bool {
         SERVES.get() == std::ptr::from_ref(self).addr()
-    }
-}
-
-impl Held {
-    fn close(&self) {
-        match self {
-            // Fails when the peer is gone already. Whoever has it sees the end of the stream.
-            Self::Transport(transport) => drop(transport.shutdown(Shutdown::Both)),
-            Self::Conn(conn) => conn.close(),
-        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 
 use super::answer::{Answer, IntoAnswer, Reply};
-use super::exchange::Exchange;
 use super::handler::{Route, any};
+use super::routing::Rest;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
 use crate::proto::percent;
@@ -88,10 +88,10 @@ impl Redirect {
         Ok(self)
     }
 
-    /// Where the exchange is sent.
-    fn location(&self, exchange: &Exchange) -> String {
+    /// Where the request is sent, of whose path `rest` is below the route.
+    fn location(&self, request: &Request<()>, rest: Option<&Rest>) -> String {
         let mut location = self.place.clone();
-        if let Some(rest) = &exchange.matched.rest {
+        if let Some(rest) = rest {
             let has_slash = location.ends_with('/');
             let mut below = String::new();
             for segment in rest.segments() {
@@ -109,7 +109,7 @@ impl Redirect {
                     .unwrap_or(&below),
             );
         }
-        match exchange.uri().query() {
+        match request.uri().query() {
             Some(query) if self.suffix.is_empty() => {
                 location.push('?');
                 location.push_str(&percent::encode_query(query.as_bytes()));
@@ -119,8 +119,8 @@ impl Redirect {
         location
     }
 
-    pub(super) fn answer(&self, exchange: &Exchange) -> Response<Bytes> {
-        let location = self.location(exchange);
+    fn answer(&self, request: &Request<()>, rest: Option<&Rest>) -> Response<Bytes> {
+        let location = self.location(request, rest);
         let link = escaped(&location);
         let page = format!(
             "<!DOCTYPE html>\n<title>{0}</title>\n<p>See <a href=\"{link}\">{link}</a>.</p>\n",
@@ -189,7 +189,8 @@ fn escaped(text: &str) -> String {
 
 impl IntoAnswer for Redirect {
     fn into_answer(self) -> Answer {
-        Answer(Reply::Redirect(Box::new(self)))
+        let fit = move |request: &Request<()>, rest: Option<&Rest>| Ok(self.answer(request, rest));
+        Answer(Reply::Fitted("Answer(redirect)", Box::new(fit)))
     }
 }
 

@@ -24,7 +24,8 @@ use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
 use super::answering::last_answer;
-use super::deliver::{Delivery, deliver, text_of};
+use super::deliver::{deliver, text_of};
+use super::delivery::Delivery;
 use super::ender::Ender;
 use super::event::ServerEvent;
 use super::exchange::{Exchange, Matched};
@@ -50,8 +51,8 @@ const LAST_LOOK: Duration = Duration::from_millis(50);
 const MOMENT: Duration = Duration::from_millis(10);
 
 /// Serves a connection until it ends. Its stay is over when what is returned is dropped.
-pub(super) fn serve(stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
-    Service::new(stay, conn).run()
+pub(super) fn serve(shared: &Arc<Shared>, stay: Arc<Stay>, conn: Conn) -> Arc<Stay> {
+    Service::new(shared, stay, conn).run()
 }
 
 /// A connection, and how far it is.
@@ -70,8 +71,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(stay: Arc<Stay>, conn: Conn) -> Self {
-        let shared = Arc::clone(&stay.shared);
+    pub(super) fn new(shared: &Arc<Shared>, stay: Arc<Stay>, conn: Conn) -> Self {
         Self {
             peer: conn.peer_addr(),
             conn: conn.limits(shared.limits.messages),
@@ -81,7 +81,7 @@ impl Service {
             waits: (Phase::First, Instant::now()),
             meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
             stay,
-            shared,
+            shared: Arc::clone(shared),
         }
     }
 
@@ -89,7 +89,9 @@ impl Service {
     pub(super) fn run(mut self) -> Arc<Stay> {
         let shared = Arc::clone(&self.shared);
         shared.lifecycle.places.while_serving(|| self.serve_rest());
-        self.end()
+        let stay = self.end();
+        drop(shared); // As in `end`.
+        stay
     }
 
     /// The connection has ended. Its stay is over when what is returned is dropped.
@@ -99,7 +101,10 @@ impl Service {
             .observer
             .tell(|| ServerEvent::Ended { peer, requests });
         drop(self.conn); // Before it leaves, so that who waits for the end finds nothing open.
-        self.stay
+        let stay = self.stay;
+        // Handlers of the user's may go with it. The stay ends even if dropping them panics.
+        drop(self.shared);
+        stay
     }
 
     /// Serves all that still comes.

@@ -12,6 +12,7 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::limits::ServerLimits;
 use super::routing::Router;
 use super::stats::Counters;
+use super::stay::Services;
 use super::threads::Threads;
 use crate::transport::Addr;
 
@@ -21,8 +22,8 @@ pub(crate) struct Shared {
     pub(super) observer: Observer,
     /// After which a handler is slow.
     pub(super) slow_after: Option<Duration>,
-    pub(super) counters: Counters,
-    pub(super) pages: ErrorPages,
+    pub(super) counters: Arc<Counters>,
+    pub(super) pages: Arc<ErrorPages>,
     pub(super) router: RwLock<Arc<Router<Handler>>>,
     /// Held while a changed router is made.
     pub(super) editing: Mutex<()>,
@@ -43,13 +44,23 @@ impl Shared {
             limits,
             observer,
             slow_after,
-            counters: Counters::default(),
-            pages: ErrorPages::new(maker),
+            counters: Arc::default(),
+            pages: Arc::new(ErrorPages::new(maker)),
             router: RwLock::new(Arc::new(Router::new())),
             editing: Mutex::default(),
             addresses: Mutex::default(),
             lifecycle: Arc::default(),
             threads,
+        }
+    }
+
+    /// For a connection.
+    pub(super) fn services(&self) -> Services {
+        Services {
+            lifecycle: Arc::clone(&self.lifecycle),
+            counters: Arc::clone(&self.counters),
+            observer: self.observer.clone(),
+            pages: Arc::clone(&self.pages),
         }
     }
 

@@ -5,10 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 
-use super::answer::{Answer, IntoAnswer, Reply};
-use super::exchange::Exchange;
+use super::answer::{Answer, IntoAnswer, Reply, Unfit};
 use super::handler::{Route, get};
 use crate::error::Error;
 use crate::into_body::IntoBody;
@@ -91,11 +90,11 @@ impl StaticContent {
         self
     }
 
-    /// What the exchange asks for.
-    pub(super) fn answer(mut self, exchange: &Exchange) -> Result<Response<Bytes>, StatusCode> {
+    /// What the request asks for.
+    fn answer(mut self, request: &Request<()>) -> Result<Response<Bytes>, Unfit> {
         let size = self.body.len() as u64;
-        let headers = exchange.headers();
-        let selection = select(exchange.method(), headers, &self.validators, size);
+        let headers = request.headers();
+        let selection = select(request.method(), headers, &self.validators, size);
         if let Some(tag) = &self.validators.etag {
             self.headers.insert(header::ETAG, tag.value().clone());
         }
@@ -108,14 +107,24 @@ impl StaticContent {
             }
             Selection::Whole | Selection::Parts(_) => self.response(StatusCode::OK),
             Selection::NotModified => self.not_modified(),
-            Selection::PreconditionFailed => return Err(StatusCode::PRECONDITION_FAILED),
-            Selection::Unsatisfiable => return Err(StatusCode::RANGE_NOT_SATISFIABLE),
+            Selection::PreconditionFailed => {
+                let status = StatusCode::PRECONDITION_FAILED;
+                return Err(Unfit {
+                    status,
+                    field: None,
+                });
+            }
+            Selection::Unsatisfiable => return Err(self.unsatisfied()),
         })
     }
 
-    /// How long it is, for those who ask for what is not there.
-    pub(super) fn unsatisfied(&self) -> Option<HeaderValue> {
-        HeaderValue::try_from(format!("bytes */{}", self.body.len())).ok()
+    /// For those who ask for what is not there: they are told how long it is.
+    fn unsatisfied(&self) -> Unfit {
+        let length = HeaderValue::try_from(format!("bytes */{}", self.body.len()));
+        Unfit {
+            status: StatusCode::RANGE_NOT_SATISFIABLE,
+            field: length.ok().map(|length| (header::CONTENT_RANGE, length)),
+        }
     }
 
     fn response(self, status: StatusCode) -> Response<Bytes> {
@@ -179,7 +188,8 @@ fn tag_of(body: &[u8]) -> Option<EntityTag> {
 
 impl IntoAnswer for StaticContent {
     fn into_answer(self) -> Answer {
-        Answer(Reply::Static(Box::new(self)))
+        let fit = move |request: &Request<()>, _: Option<&_>| self.answer(request);
+        Answer(Reply::Fitted("Answer(static)", Box::new(fit)))
     }
 }
 

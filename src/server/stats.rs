@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
 
-use super::Server;
-
 /// What a server has done since it was made, as [`Server::stats`](crate::Server::stats) finds it: each number is
 /// exact, but they are read one after the other while the server goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,33 +42,6 @@ pub struct ServerStats {
     pub read: u64,
     /// Bytes of answers, heads, framing and content, that the kernel has accepted; those that have failed included.
     pub written: u64,
-}
-
-/// Numbers.
-impl Server {
-    /// What it has done so far, in numbers. The order of a few memory accesses: it can be asked often.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http_aio::{Aio, Client, Server, get};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Server::new();
-    /// server.route("/", get(|_| "hello"))?;
-    /// let url = format!("http://{}/", server.bind("127.0.0.1:0")?);
-    /// Client::new().get(Aio::new(), url).wait()?;
-    /// server.drain(Aio::new()).wait()?;
-    /// let stats = server.stats();
-    /// assert_eq!((stats.accepted, stats.requests, stats.successes), (1, 1, 1));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "metrics")]
-    #[doc(alias = "nng_stats_get")]
-    pub fn stats(&self) -> ServerStats {
-        self.handle.shared.counters.stats(self.connections())
-    }
 }
 
 /// A line of the cache to themselves, or two, which processors fetch together.

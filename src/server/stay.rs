@@ -6,39 +6,52 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::crowd::Network;
-use super::places::{Held, Place};
-use super::shared::Shared;
+use super::error_pages::ErrorPages;
+use super::event::Observer;
+use super::held::Held;
+use super::lifecycle::Lifecycle;
+use super::places::Place;
+use super::stats::Counters;
 use crate::conn::Conn;
 
 /// A connection's time with its server, which ends when this is dropped.
 pub(super) struct Stay {
-    pub(super) shared: Arc<Shared>,
+    pub(super) server: Services,
     pub(super) place: Arc<Place>,
     since: Instant,
     arrival: OnceLock<Arrival>,
 }
 
+/// What a connection uses of its server.
+pub(super) struct Services {
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) observer: Observer,
+    pub(super) pages: Arc<ErrorPages>,
+}
+
 impl Stay {
-    pub(super) fn begin(shared: &Arc<Shared>, held: Held) -> Arc<Self> {
-        Self::of(shared, shared.lifecycle.places.add(held))
+    pub(super) fn begin(server: Services, held: Held) -> Arc<Self> {
+        let place = server.lifecycle.places.add(held);
+        Self::of(server, place)
     }
 
     /// As `begin`, for a connection from a network. None if there are `most` from there.
     pub(super) fn begin_from(
-        shared: &Arc<Shared>,
+        server: Services,
         held: Held,
         source: Network,
         most: usize,
     ) -> Option<Arc<Self>> {
-        let place = shared.lifecycle.places.add_from(held, source, most)?;
-        Some(Self::of(shared, place))
+        let place = server.lifecycle.places.add_from(held, source, most)?;
+        Some(Self::of(server, place))
     }
 
-    fn of(shared: &Arc<Shared>, place: Place) -> Arc<Self> {
-        shared.counters.accepted.add(1);
+    fn of(server: Services, place: Place) -> Arc<Self> {
+        server.counters.accepted.add(1);
         let place = Arc::new(place);
         let stay = Self {
-            shared: Arc::clone(shared),
+            server,
             place,
             since: Instant::now(),
             arrival: OnceLock::new(),
@@ -65,19 +78,19 @@ impl Stay {
 
     /// Whoever closes the server has seen the connection among the others, or is seen here.
     fn look_for_close(&self) {
-        if self.shared.lifecycle.is_closed() {
+        if self.server.lifecycle.is_closed() {
             self.place.close();
         }
     }
 
     /// Whether the next answer is the last one.
     pub(super) fn is_ending(&self) -> bool {
-        self.shared.lifecycle.is_stopping()
+        self.server.lifecycle.is_stopping()
     }
 
     /// The connection is no longer the server's.
     pub(super) fn end(&self) {
-        self.shared.lifecycle.leave(&self.place);
+        self.server.lifecycle.leave(&self.place);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
 
 use super::*;
 use crate::server::endpoint::Options;

@@ -449,6 +449,42 @@ fn the_last_handle_may_be_dropped_in_a_handler() {
     wait_until("nobody listens", || TcpStream::connect(address).is_err());
 }
 
+/// A value of a handler's, which cannot be dropped without a panic.
+struct Unlucky;
+
+impl Drop for Unlucky {
+    fn drop(&mut self) {
+        panic!("the value of a handler");
+    }
+}
+
+#[test]
+fn a_drain_completes_though_dropping_the_handlers_panics() {
+    let (handler, enters, go) = held();
+    let unlucky = Unlucky;
+    let server = Server::new();
+    let owner = move |exchange: &mut Exchange| {
+        let _ = &unlucky;
+        handler(exchange)
+    };
+    server.route("/", get(owner)).unwrap();
+    let Ok(Addr::Ip(address)) = server.bind("127.0.0.1:0") else {
+        panic!("an address");
+    };
+    let mut visitor = Visitor {
+        peer: Peer::from(TcpStream::connect(address).unwrap()),
+        serving: None,
+    };
+    visitor.ask("GET", "/");
+    receive(&enters);
+    let draining = server.drain(Aio::new().timeout(PATIENCE));
+    drop(server); // The handlers are left to the connection.
+    wait_until("nobody listens", || TcpStream::connect(address).is_err());
+    go.send(()).unwrap();
+    assert_eq!(visitor.reply().text(), "done");
+    draining.wait().unwrap();
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn nothing_is_left_and_the_port_is_free() {
