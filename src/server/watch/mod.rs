@@ -24,6 +24,7 @@
 
 mod lists;
 mod monitor;
+mod phase;
 mod set;
 mod state;
 #[cfg(test)]
@@ -39,8 +40,9 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 pub(super) use self::monitor::Monitor;
+pub(super) use self::phase::{Bounds, Phase};
 use self::set::Set;
-pub(super) use self::state::{Bounds, Key, Phase, Summons};
+pub(super) use self::state::{Key, Summons};
 use self::state::{Lull, State, Token};
 use super::wait::Wait;
 use crate::blocking;

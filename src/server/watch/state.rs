@@ -3,10 +3,10 @@
 //! `C` is a connection, as whoever serves it needs it, and `D` its descriptor, which is polled.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::lists::{Lists, Node};
-use crate::server::wait::Wait;
+use super::phase::{Bounds, Phase};
 
 /// A connection of a watch: none that comes later in its place has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,42 +18,6 @@ pub(in crate::server) struct Key {
 /// Who holds the watch. None that held it before has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token(u64);
-
-/// What a connection waits for, which decides how long it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) enum Phase {
-    /// Its first request.
-    First,
-    /// The next one.
-    Next,
-    /// The rest of a head.
-    Head,
-}
-
-/// How long a connection may wait.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Bounds {
-    pub(in crate::server) first: Duration,
-    pub(in crate::server) next: Duration,
-    pub(in crate::server) head: Duration,
-}
-
-impl Phase {
-    /// As those see it who may end its wait.
-    pub(in crate::server) fn wait(self) -> Option<Wait> {
-        match self {
-            Self::First => Some(Wait::First),
-            Self::Next => Some(Wait::Next),
-            Self::Head => None,
-        }
-    }
-}
-
-impl Bounds {
-    pub(super) fn least(&self) -> Duration {
-        self.first.min(self.next).min(self.head)
-    }
-}
 
 /// Why a connection is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
