@@ -106,7 +106,7 @@ use crate::transport::Addr;
 ///
 /// It listens where [`bind`](Self::bind) or [`listen`](Self::listen) say, on any number of addresses, and has a
 /// thread for each connection, on which handlers run: they may block, wait for other operations, and take
-/// their time. Routes can be added and removed while it runs. [Limits](ServerLimits) are on by default.
+/// their time. With [`Threads::Watched`], connections that wait have none. Routes can be added and removed while it runs. [Limits](ServerLimits) are on by default.
 ///
 /// Cheap to clone; clones are the same server. It stops with [`drain`](Self::drain), which loses nothing that
 /// has arrived and nothing that was begun, or with [`close`](Self::close), at once. Dropping the last handle

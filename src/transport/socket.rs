@@ -26,7 +26,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket};
 
-use super::{Addr, Departure, Stream, Transport, Wait};
+#[cfg(target_os = "linux")]
+use super::Departure;
+use super::{Addr, Stream, Transport, Wait};
 use crate::bufs::{Slices, gather};
 use crate::linger;
 use crate::sys::NO_SIGNAL;

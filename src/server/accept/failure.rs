@@ -24,11 +24,12 @@ impl Failure {
                 | Errno::NETDOWN
                 | Errno::NOPROTOOPT
                 | Errno::HOSTDOWN
-                | Errno::NONET
                 | Errno::HOSTUNREACH
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH,
             ) => Self::OfConnection,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Some(Errno::NONET) => Self::OfConnection,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Shortage,
             _ => Self::OfListener,
         }
