@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::lists::*;
-use super::phase::*;
+use super::phase::{Bounds, Phase};
 use super::state::*;
 
 const BOUNDS: Bounds = Bounds {
