@@ -48,6 +48,7 @@ mod refusal;
 mod registration;
 mod request_body;
 mod reserve;
+mod respondent;
 mod responder;
 mod routing;
 mod serve;

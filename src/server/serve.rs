@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, StatusCode, Version, header};
+use http::{Request, StatusCode, header};
 use parking_lot::Mutex;
 
 use super::answer::{Answer, Reply};
@@ -32,7 +32,7 @@ use super::exchange::{Exchange, Matched};
 use super::handler::Handler;
 use super::places::Place;
 use super::refusal;
-use super::routing::{Allow, Found, Target};
+use super::respondent::{Respondent, respondent};
 use super::shared::Shared;
 use super::slow::watch;
 use super::stay::Stay;
@@ -226,9 +226,9 @@ impl Service {
     /// Answers a request. False: the connection is to end.
     fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let (handler, matched) = match self.route(&request) {
-            Route::Handler(handler, matched) => (Ok(handler), matched),
-            Route::Page(status, allow) => (Err((status, allow)), Matched::default()),
+        let (handler, matched) = match respondent(&self.shared, &request) {
+            Respondent::Handler(handler, matched) => (Ok(handler), matched),
+            Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = self.shared.limits;
         let is_last = limits.requests.is_some_and(|most| self.served >= most)
@@ -322,53 +322,4 @@ impl Service {
         }
         Answer(Reply::Whole(page))
     }
-
-    fn route(&self, request: &Request<()>) -> Route {
-        if has_unknown_expectation(request) {
-            return Route::Page(StatusCode::EXPECTATION_FAILED, None);
-        }
-        let Ok(target) = Target::parse(request.method(), request.uri().path()) else {
-            return Route::Page(StatusCode::BAD_REQUEST, None);
-        };
-        let host = request.headers().get(header::HOST);
-        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        match self.shared.router().find(request.method(), host, &target) {
-            Found::Handler {
-                handler,
-                params,
-                rest,
-                ..
-            } => Route::Handler(handler, Matched { params, rest }),
-            Found::NotFound => Route::Page(StatusCode::NOT_FOUND, None),
-            Found::MethodNotAllowed { allow } => {
-                Route::Page(StatusCode::METHOD_NOT_ALLOWED, value(&allow))
-            }
-            Found::Options { allow } => {
-                let status = match target {
-                    Target::Server => StatusCode::OK,
-                    Target::Path(_) | Target::Tunnel => StatusCode::NO_CONTENT,
-                };
-                Route::Page(status, value(&allow))
-            }
-            Found::NotImplemented => Route::Page(StatusCode::NOT_IMPLEMENTED, None),
-        }
-    }
-}
-
-/// Who answers.
-enum Route {
-    Handler(Handler, Matched),
-    /// Nobody but the server: with this status, and these methods where they belong to it.
-    Page(StatusCode, Option<header::HeaderValue>),
-}
-
-fn value(allow: &Allow) -> Option<header::HeaderValue> {
-    header::HeaderValue::try_from(allow.to_string()).ok()
-}
-
-/// RFC 9110 section 10.1.1: there is one expectation.
-fn has_unknown_expectation(request: &Request<()>) -> bool {
-    let mut expectations = request.headers().get_all(header::EXPECT).into_iter();
-    request.version() == Version::HTTP_11
-        && expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
