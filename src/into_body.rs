@@ -47,6 +47,9 @@ mod sealed {
     use bytes::Bytes;
 
     pub trait IntoBytes {
+        /// Whether it is text, which an answer that is nothing else says of itself.
+        const IS_TEXT: bool = false;
+
         fn into_bytes(self) -> Bytes;
     }
 }
@@ -55,12 +58,14 @@ pub(crate) use self::sealed::IntoBytes;
 
 /// Each of them becomes `Bytes` without a copy.
 macro_rules! bodies {
-    ($($(#[$why:meta])* $body:ty => |$name:ident| $bytes:expr;)*) => {
+    (is_text = $is_text:literal; $($(#[$why:meta])* $body:ty => |$name:ident| $bytes:expr;)*) => {
         $(
             $(#[$why])*
             impl IntoBody for $body {}
 
             impl IntoBytes for $body {
+                const IS_TEXT: bool = $is_text;
+
                 fn into_bytes(self) -> Bytes {
                     let $name = self;
                     $bytes
@@ -71,20 +76,25 @@ macro_rules! bodies {
 }
 
 bodies! {
-    /// No body.
-    () => |_none| Bytes::new();
+    is_text = true;
     &'static str => |text| Bytes::from_static(text.as_bytes());
-    &'static [u8] => |bytes| Bytes::from_static(bytes);
     String => |text| Bytes::from(text);
     Box<str> => |text| Bytes::from(String::from(text));
-    Vec<u8> => |bytes| Bytes::from(bytes);
-    Box<[u8]> => |bytes| Bytes::from(bytes);
-    Bytes => |bytes| bytes;
-    BytesMut => |bytes| bytes.freeze();
     Cow<'static, str> => |text| match text {
         Cow::Borrowed(text) => text.into_bytes(),
         Cow::Owned(text) => text.into(),
     };
+}
+
+bodies! {
+    is_text = false;
+    /// No body.
+    () => |_none| Bytes::new();
+    &'static [u8] => |bytes| Bytes::from_static(bytes);
+    Vec<u8> => |bytes| Bytes::from(bytes);
+    Box<[u8]> => |bytes| Bytes::from(bytes);
+    Bytes => |bytes| bytes;
+    BytesMut => |bytes| bytes.freeze();
     Cow<'static, [u8]> => |bytes| match bytes {
         Cow::Borrowed(bytes) => bytes.into_bytes(),
         Cow::Owned(bytes) => bytes.into(),

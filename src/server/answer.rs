@@ -13,7 +13,8 @@ use crate::into_body::IntoBody;
 
 /// What a handler returns: a value that is an answer.
 ///
-/// Text and bytes are a 200 with that body, `()` is a 204, a [`StatusCode`] alone has no body, a pair is both.
+/// Text and bytes are a 200 with that body, `()` is a 204, a [`StatusCode`] alone has no body, a pair is both. Text says
+/// that it is text.
 /// A [`Response`] is itself. [`Read`]ers and their like go into an [`Answer`]. The error of a [`Result`] is a
 /// 500, without a word about what went wrong, which the server's observer is told; unless it comes from the
 /// request's body, and then the answer says what was wrong with that.
@@ -122,6 +123,9 @@ impl<B: IntoBody> IntoAnswer for (StatusCode, B) {
     fn into_answer(self) -> Answer {
         let mut response = Response::new(self.1);
         *response.status_mut() = self.0;
+        if B::IS_TEXT {
+            response.headers_mut().insert(CONTENT_TYPE, PLAIN);
+        }
         response.into_answer()
     }
 }
@@ -168,15 +172,16 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// Text says that it is text.
+/// What text says that it is.
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
 macro_rules! texts {
     ($($text:ty),*) => {
         $(
             impl IntoAnswer for $text {
                 fn into_answer(self) -> Answer {
                     let mut response = Response::new(self);
-                    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                    response.headers_mut().insert(CONTENT_TYPE, plain);
+                    response.headers_mut().insert(CONTENT_TYPE, PLAIN);
                     response.into_answer()
                 }
             }

@@ -475,7 +475,7 @@ fn values_are_answers() {
     assert_eq!(get("/text"), said(200, "text", text));
     assert_eq!(get("/bytes"), said(200, "bytes", "none"));
     assert_eq!(get("/nothing"), said(204, "", "none"));
-    assert_eq!(get("/pair"), said(201, "made", "none"));
+    assert_eq!(get("/pair"), said(201, "made", text));
     assert_eq!(get("/some"), said(200, "some", text));
     assert_eq!(get("/none"), said(404, "", "none"));
     assert_eq!(get("/own"), said(418, "pot", "none"));
