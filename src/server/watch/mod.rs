@@ -35,7 +35,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -56,6 +56,10 @@ pub(super) trait Watched: Send + Sized + 'static {
     /// Looks at the connection, and serves what has come. `seat` is where it is put back.
     fn serve(self, why: Summons, seat: Seat<Self>);
 }
+
+/// How many connections are served before it is looked who else is ready: those that have sent many requests at
+/// once would be served for ever.
+const TURNS: u32 = 64;
 
 /// What is polled for a connection.
 pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;
@@ -144,12 +148,19 @@ impl<C: Watched> Watch<C> {
         };
         let watch = Arc::clone(self);
         let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token)));
-        let mut ready = Vec::new();
+        let (mut ready, mut turns) = (Vec::new(), 0);
         loop {
             let next = self.state.lock().pop(token);
             match next {
-                Some((key, connection, why)) => self.serve(token, key, connection, why),
-                None if self.wait(token, &mut ready) => {}
+                Some((key, connection, why)) => {
+                    self.serve(token, key, connection, why);
+                    turns += 1;
+                    if turns == TURNS {
+                        turns = 0;
+                        self.poll(token, Duration::ZERO, &mut ready);
+                    }
+                }
+                None if self.wait(token, &mut ready) => turns = 0,
                 None => break,
             }
         }
@@ -180,19 +191,31 @@ impl<C: Watched> Watch<C> {
         // What begins to wait meanwhile waits for longer than that.
         let most = self.bounds.least();
         let timeout = next.map_or(most, |at| at.saturating_duration_since(Instant::now()));
-        self.set.wait(timeout.min(most), ready);
+        self.poll(token, timeout.min(most), ready);
+        self.monitor.wake_up();
+        true
+    }
+
+    /// Finds out what is ready, and whose time is up, waiting for so long at most. A thread that does not wait may
+    /// have lost the watch, and tells what it has found to the one that holds it.
+    fn poll(&self, token: Token, timeout: Duration, ready: &mut Vec<Key>) {
+        self.set.wait(timeout, ready);
         let now = Instant::now();
         let mut state = self.state.lock();
-        state.end_wait();
+        if state.is_held_by(token) {
+            state.end_wait();
+        }
         for key in ready.drain(..) {
             if let Some(descriptor) = state.report(key) {
                 self.set.remove((*descriptor).as_fd());
             }
         }
         state.expire(now, &self.bounds);
+        let must_wake = state.must_wake();
         drop(state);
-        self.monitor.wake_up();
-        true
+        if must_wake {
+            self.set.wake();
+        }
     }
 
     /// The holder is about to block: another thread is to hold the watch.

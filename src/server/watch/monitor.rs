@@ -54,6 +54,11 @@ impl Monitor {
         let _ = self.bell.try_send(()); // One that has been rung is rung.
     }
 
+    #[cfg(test)]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst)
+    }
+
     /// Somebody serves.
     pub(super) fn wake_up(&self) {
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::SeqCst) {

@@ -1,11 +1,20 @@
-//! The bookkeeping of a watch against a plain model of it.
+//! The bookkeeping of a watch, against a plain model of it and by hand; and watches of connections that are none.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::lists::*;
 use super::phase::{Bounds, Phase};
 use super::state::*;
+use super::{Monitor, Seat, Watch, Watched};
+use crate::blocking;
 
 const BOUNDS: Bounds = Bounds {
     first: Duration::from_secs(30),
@@ -166,4 +175,120 @@ fn the_lists_agree_with_a_map() {
             .map(|(_, phase, since)| *since + bound(*phase));
         assert_eq!(lists.earliest(&BOUNDS), deadlines.min());
     }
+}
+
+/// What serves as a connection.
+enum Fake {
+    /// There is always another request in its buffer, until it is told to stop.
+    Endless(Arc<AtomicBool>),
+    /// Says that it is served, and ends.
+    Probe(Sender<&'static str>),
+    /// Blocks in a call of ours, after it has said so, until it is let go.
+    Blocking(Sender<&'static str>, Receiver<()>),
+    /// Blocks without a word.
+    Stuck(Sender<&'static str>, Receiver<()>),
+}
+
+impl Watched for Fake {
+    fn place(&self) -> u64 {
+        0
+    }
+
+    fn serve(self, _: Summons, seat: Seat<Self>) {
+        match &self {
+            Self::Endless(stop) => {
+                let again = (!stop.load(Ordering::SeqCst)).then_some(Summons::Ready);
+                let _ = seat.put_back(self, Phase::Next, Instant::now(), again);
+            }
+            Self::Probe(told) => told.send("served").unwrap(),
+            Self::Blocking(told, go) => {
+                assert!(seat.holds_watch());
+                blocking::announce();
+                assert!(!seat.holds_watch());
+                told.send("blocks").unwrap();
+                go.recv().unwrap();
+            }
+            Self::Stuck(told, go) => {
+                told.send("blocks").unwrap();
+                go.recv().unwrap();
+                told.send(if seat.holds_watch() { "holds" } else { "lost" })
+                    .unwrap();
+            }
+        }
+    }
+}
+
+fn watch() -> Arc<Watch<Fake>> {
+    monitored(&Monitor::new().0)
+}
+
+fn monitored(monitor: &Arc<Monitor>) -> Arc<Watch<Fake>> {
+    let hold = |watch: Arc<Watch<Fake>>| {
+        let thread = thread::Builder::new().spawn(move || watch.hold());
+        thread.map(drop)
+    };
+    Watch::start(BOUNDS, monitor, hold).expect("a thread")
+}
+
+/// Has a connection watched; what is written to what is returned wakes it.
+fn admit(watch: &Watch<Fake>, fake: Fake, summons: Option<Summons>) -> UnixStream {
+    let (near, far) = UnixStream::pair().expect("two sockets");
+    let admitted = watch.admit(fake, Arc::new(near), summons);
+    assert!(admitted.is_ok(), "it can be polled");
+    far
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn one_that_always_has_something_to_do_starves_nobody() {
+    let (watch, stop) = (watch(), Arc::new(AtomicBool::new(false)));
+    let endless = Fake::Endless(Arc::clone(&stop));
+    let _endless = admit(&watch, endless, Some(Summons::Ready));
+    let (tell, told) = unbounded();
+    let mut probe = admit(&watch, Fake::Probe(tell), None);
+    probe.write_all(b"x").unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("served"));
+    stop.store(true, Ordering::SeqCst);
+    watch.change(State::close);
+}
+
+#[test]
+fn one_that_blocks_has_given_the_watch_to_another_thread() {
+    let watch = watch();
+    let (tell, told) = unbounded();
+    let (go, goes) = unbounded();
+    let mut blocking = admit(&watch, Fake::Blocking(tell.clone(), goes), None);
+    blocking.write_all(b"x").unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("blocks"));
+    let mut probe = admit(&watch, Fake::Probe(tell), None);
+    probe.write_all(b"x").unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("served"));
+    go.send(()).unwrap();
+    watch.change(State::close);
+}
+
+/// It sleeps before the connection blocks, and is woken for that.
+#[test]
+fn the_monitor_takes_a_watch_from_one_that_is_stuck() {
+    let (monitor, rounds) = Monitor::new();
+    let watch = monitored(&monitor);
+    rounds
+        .start(&monitor, &[Arc::clone(&watch)])
+        .expect("a thread");
+    while !monitor.is_asleep() {
+        thread::yield_now();
+    }
+    let (tell, told) = unbounded();
+    let (go, goes) = unbounded();
+    let mut stuck = admit(&watch, Fake::Stuck(tell.clone(), goes), None);
+    stuck.write_all(b"x").unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("blocks"));
+    let mut probe = admit(&watch, Fake::Probe(tell), None);
+    probe.write_all(b"x").unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("served"));
+    go.send(()).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE), Ok("lost"));
+    watch.change(State::close);
+    monitor.end();
 }
