@@ -89,7 +89,7 @@ impl Answer {
             match incoming.final_response(search, limits, ledger, seen) {
                 Ok(None) => return Attempt::NotYet((self, completer), 0),
                 Err(error) => return failed(completer, error),
-                Ok(Some(_)) if !self.observer.has_number(incoming.next_answer()) => {
+                Ok(Some(_)) if !self.observer.has_number(incoming.next_number()) => {
                     return failed(completer, unsolicited());
                 }
                 Ok(Some(found)) => {

@@ -39,9 +39,23 @@ pub(crate) enum Part {
     Begun,
 }
 
-/// How far the search for the next request has got, for as long as only such reads are made.
+/// How far the search for a request has got, which may be read in another way in the end.
 #[derive(Debug, Default)]
-pub(crate) struct RequestSearch(Search);
+pub(crate) struct RequestSearch {
+    /// The number of the request.
+    number: u64,
+    search: Search,
+}
+
+impl RequestSearch {
+    fn of(&mut self, number: u64) -> &mut Search {
+        if self.number != number {
+            let search = Search::default();
+            *self = Self { number, search };
+        }
+        &mut self.search
+    }
+}
 
 impl Half<Reader> {
     /// Reads a request that is there, or that comes whole in a call that waits like this. Nothing interrupts it
@@ -57,14 +71,12 @@ impl Half<Reader> {
         }
         let arrival = self.run_inline(|| {
             let mut incoming = self.take_incoming();
-            let arrival = self.find_request(&mut incoming, limits, &mut search.0, wait);
+            let search = search.of(incoming.next_number());
+            let arrival = self.find_request(&mut incoming, limits, search, wait);
             self.put_incoming(incoming);
             self.queue.finished();
             arrival
         });
-        if !matches!(arrival, Some(Arrival::Part(_))) {
-            *search = RequestSearch::default();
-        }
         arrival.unwrap_or(Arrival::Unusual)
     }
 

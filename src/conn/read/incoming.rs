@@ -182,8 +182,8 @@ impl Incoming {
         self.heads += 1;
     }
 
-    /// The number of the request that the next final response answers.
-    pub(super) fn next_answer(&self) -> u64 {
+    /// The number of the request that comes next, or that the next final response answers.
+    pub(super) fn next_number(&self) -> u64 {
         self.heads
     }
 }
