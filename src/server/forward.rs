@@ -28,8 +28,8 @@ impl Exchange {
     ///
     /// `request` is the head that the other server gets. What concerns one connection stays on it, and bodies are
     /// framed for their receiver, as with [`Conn::forward_request`] and [`Conn::forward_response`]: `Host`, `Via`
-    /// and `Forwarded` are yours to set. The client may be no slower than [`ServerLimits`] allow. The options of `aio` are those of each of the operations: a deadline is
-    /// over all, and a token cancels all.
+    /// and `Forwarded` are yours to set. The client may be no slower than [`ServerLimits`] allow. The options of `aio`
+    /// are those of each of the operations: a deadline is over all, and a token cancels all.
     ///
     /// Afterwards, `upstream` can be used for another request if it [is reusable](Conn::is_reusable).
     ///
@@ -38,13 +38,12 @@ impl Exchange {
     /// Those of [`Conn::forward_request`], [`Conn::read_any_response`] and [`Conn::forward_response`];
     /// [`InvalidInput`](ErrorKind::InvalidInput) if the answer has begun, or if the request is to open a tunnel
     /// (CONNECT), which needs [`upgrade`](Self::upgrade). An offer of another protocol (`Upgrade`) is not passed on: the
-    /// other server answers in HTTP. If [`has_begun`](Self::has_begun)
-    /// is false then, nothing was answered, and the handler may, with 502 (Bad Gateway) or 504 (Gateway Timeout).
+    /// other server answers in HTTP. If [`has_begun`](Self::has_begun) is false then, nothing was answered, and the
+    /// handler may, with 502 (Bad Gateway) or 504 (Gateway Timeout).
     ///
     /// # Examples
     ///
     /// ```
-    /// use http_aio::http::header::HOST;
     /// use http_aio::{Aio, Answered, Conn, Error, Exchange, Server, any};
     /// use std::net::SocketAddr;
     /// use std::time::Duration;
