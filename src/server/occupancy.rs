@@ -120,6 +120,25 @@ impl Occupancy {
         }
     }
 
+    /// Nobody wants room any more: those in watches say no longer that they wait, or wait no longer.
+    pub(super) fn forget_watched(&mut self) {
+        let Self {
+            places,
+            idle,
+            fresh,
+            ..
+        } = self;
+        for waiting in [idle, fresh] {
+            waiting.retain(|(_, key), ender| {
+                let is_watched = matches!(ender, Ender::Ask(..));
+                if let (true, Some(entry)) = (is_watched, places.get_mut(key)) {
+                    entry.presence = Presence::Working;
+                }
+                !is_watched
+            });
+        }
+    }
+
     /// The connection does not wait any more, and its canceler is of no use.
     pub(super) fn rest(&mut self, key: u64) -> Option<Ender> {
         let entry = self.places.get_mut(&key)?;
@@ -171,5 +190,46 @@ impl Occupancy {
         if !is_noted {
             self.claimants.push(Arc::clone(waker));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Conn;
+    use crate::server::watch::{Key, Shown, Watching};
+
+    struct Nothing;
+
+    impl Watching for Nothing {
+        fn ask_all(&self) {}
+
+        fn close(&self) {}
+
+        fn ask(&self, _: Key) {}
+
+        fn show(self: Arc<Self>) -> Vec<Shown> {
+            Vec::new()
+        }
+
+        fn waiting(&self) -> usize {
+            0
+        }
+    }
+
+    /// One that is busy by then must not be taken for the one that has waited longest.
+    #[test]
+    fn those_in_watches_are_known_to_wait_only_while_somebody_wants_room() {
+        let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut occupancy = Occupancy::default();
+        let key = occupancy.add(Held::Conn(Conn::from(near)), None);
+        let ender = || Ender::Ask(Arc::new(Nothing), Key::from(0));
+        occupancy.show(key, Wait::Next, Instant::now(), ender());
+        occupancy.forget_watched();
+        assert!(occupancy.shed(Instant::now()).is_none());
+        assert_eq!(occupancy.leaving, 0);
+        occupancy.show(key, Wait::Next, Instant::now(), ender());
+        assert!(occupancy.shed(Instant::now()).is_some());
+        assert_eq!(occupancy.leaving, 1);
     }
 }

@@ -165,6 +165,7 @@ impl Places {
         if state.claimants.is_empty() {
             state.grace = GRACE;
             self.tight.store(false, Ordering::Relaxed);
+            state.forget_watched();
         }
     }
 
@@ -293,6 +294,10 @@ impl Place {
             drop(state);
             canceler.end();
             return;
+        }
+        let is_watched = matches!(canceler, Ender::Ask(..));
+        if is_watched && !self.is_needed() {
+            return; // Nobody wants room any more, and nobody would forget it.
         }
         let last = state.rest(self.key);
         if let Some(entry) = state.places.get_mut(&self.key) {

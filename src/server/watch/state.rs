@@ -19,8 +19,9 @@ pub(in crate::server) struct Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token(u64);
 
-/// Why a connection is to be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a connection is to be looked at. Of several reasons the last of these counts: who is asked is not looked at
+/// for something else alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::server) enum Summons {
     /// Something has come, or lies in its buffer.
     Ready,
@@ -239,7 +240,9 @@ impl<C, D: Clone> State<C, D> {
         let Some(slot) = self.slot(key) else { return };
         match &mut slot.place {
             Place::Here { summons, .. } => {
-                if summons.replace(why).is_none() {
+                let last = *summons;
+                *summons = last.max(Some(why));
+                if last.is_none() {
                     self.batch.push_back(key);
                 }
             }

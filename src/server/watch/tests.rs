@@ -110,6 +110,20 @@ fn who_is_asked_while_it_is_served_is_summoned_when_it_is_back() {
 }
 
 #[test]
+fn who_is_asked_stays_so_when_something_comes() {
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    let key = state.admit(());
+    state.enter_set(key);
+    state.put_back(key, "a", Phase::Next, Instant::now());
+    state.summon(key, Summons::Asked);
+    assert_eq!(state.report(key), None);
+    let popped = state.pop(token).map(|(_, _, why)| why);
+    assert_eq!(popped, Some(Summons::Asked));
+    assert!(state.pop(token).is_none());
+}
+
+#[test]
 fn each_phase_has_its_bound() {
     let start = Instant::now();
     let mut state = State::<&str, ()>::default();
