@@ -1,6 +1,7 @@
 //! The attempt to complete a read with what has arrived.
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::incoming_body::{Available, IncomingBody};
 use super::outcome::{Outcome, Readable};
@@ -111,6 +112,19 @@ pub(super) fn complete_body(
             Attempt::Completed(take_content(body, completer, |body| body.take_last(count)))
         }
         Ok(Collected::NotYet { room }) => Attempt::NotYet(completer, room),
+        Err(error) => Attempt::Completed(Outcome::new(completer, Err(error))),
+    }
+}
+
+/// Completes a read of the trailers.
+pub(super) fn complete_trailers(
+    body: &mut IncomingBody,
+    limits: &Limits,
+    completer: Completer<HeaderMap>,
+) -> Attempt<Completer<HeaderMap>> {
+    match body.trailers(limits) {
+        Ok(None) => Attempt::NotYet(completer, 0),
+        Ok(Some(trailers)) => Attempt::Completed(Outcome::new(completer, Ok(trailers))),
         Err(error) => Attempt::Completed(Outcome::new(completer, Err(error))),
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response};
 
 use super::answer::Answer;
 use super::attempt::Attempt::{self, Completed, NotYet};
-use super::attempt::{complete_all, complete_body, complete_some, take_head};
+use super::attempt::{complete_all, complete_body, complete_some, complete_trailers, take_head};
 use super::incoming::Incoming;
 use super::outcome::Outcome;
 use super::search::{Found, Search};
@@ -213,48 +213,35 @@ impl Want {
             Self::Body(completer) => {
                 complete_body(&mut incoming.body, limits, completer).map(Self::Body)
             }
-            Self::Trailers(completer) => match incoming.body.trailers(limits) {
-                Ok(None) => NotYet(Self::Trailers(completer), 0),
-                Ok(Some(trailers)) => Completed(Outcome::new(completer, Ok(trailers))),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
-            Self::Request(completer, clock) => match incoming.request(search, limits, ledger) {
-                Ok(None) => {
-                    let clock = clock.seen(incoming.body.input.raw());
-                    NotYet(Self::Request(completer, clock), 0)
-                }
-                Ok(Some(found)) => Completed(take_head(completer, found.size, || {
-                    incoming.take_request(found, ledger)
-                })),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
-            Self::AnyResponse(completer) => match incoming.response(search, limits, ledger) {
-                Ok(None) => NotYet(Self::AnyResponse(completer), 0),
-                Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
-                Err(error) => Completed(Outcome::new(completer, Err(error))),
-            },
+            Self::Trailers(completer) => {
+                complete_trailers(&mut incoming.body, limits, completer).map(Self::Trailers)
+            }
+            Self::Request(completer, clock) => {
+                let found = incoming.request(search, limits, ledger);
+                complete_request(incoming, found, ledger, completer).map(|completer| {
+                    Self::Request(completer, clock.seen(incoming.body.input.raw()))
+                })
+            }
+            Self::AnyResponse(completer) => {
+                let found = incoming.response(search, limits, ledger);
+                complete_response(incoming, found, ledger, completer).map(Self::AnyResponse)
+            }
             Self::Response(completer) => {
-                match incoming.final_response(search, limits, ledger, |_| ()) {
-                    Ok(None) => NotYet(Self::Response(completer), 0),
-                    Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
-                    Err(error) => Completed(Outcome::new(completer, Err(error))),
-                }
+                let found = incoming.final_response(search, limits, ledger, |_| ());
+                complete_response(incoming, found, ledger, completer).map(Self::Response)
             }
             Self::Answer(answer, completer) => answer
                 .attempt(incoming, search, limits, ledger, completer)
                 .map(|(answer, completer)| Self::Answer(answer, completer)),
             Self::Rest(completer) => {
                 incoming.body.discard();
-                match incoming.body.input.has_ended() {
-                    true => Completed(Outcome::new(completer, Ok(()))),
-                    false => NotYet(Self::Rest(completer), DISCARDED),
-                }
+                let has_ended = incoming.body.input.has_ended();
+                complete_when(has_ended, completer, DISCARDED).map(Self::Rest)
             }
             Self::Departure(watch, completer) => {
-                match watch.is_over || incoming.body.input.tells_of(watch.what) {
-                    true => Completed(Outcome::new(completer, Ok(()))),
-                    false => NotYet(Self::Departure(watch, completer), 0),
-                }
+                let is_over = watch.is_over || incoming.body.input.tells_of(watch.what);
+                complete_when(is_over, completer, 0)
+                    .map(|completer| Self::Departure(watch, completer))
             }
         }
     }
@@ -269,4 +256,39 @@ fn take_response(
     take_head(completer, found.size, || {
         incoming.take_response(found, ledger)
     })
+}
+
+fn complete_request(
+    incoming: &mut Incoming,
+    found: Result<Option<Found<Request<()>>>, Error>,
+    ledger: &Ledger,
+    completer: Completer<Request<()>>,
+) -> Attempt<Completer<Request<()>>> {
+    match found {
+        Ok(None) => NotYet(completer, 0),
+        Ok(Some(found)) => Completed(take_head(completer, found.size, || {
+            incoming.take_request(found, ledger)
+        })),
+        Err(error) => Completed(Outcome::new(completer, Err(error))),
+    }
+}
+
+fn complete_response(
+    incoming: &mut Incoming,
+    found: Result<Option<Found<Response<()>>>, Error>,
+    ledger: &Ledger,
+    completer: Completer<Response<()>>,
+) -> Attempt<Completer<Response<()>>> {
+    match found {
+        Ok(None) => NotYet(completer, 0),
+        Ok(Some(found)) => Completed(take_response(completer, found, incoming, ledger)),
+        Err(error) => Completed(Outcome::new(completer, Err(error))),
+    }
+}
+
+fn complete_when(is_over: bool, completer: Completer<()>, room: usize) -> Attempt<Completer<()>> {
+    match is_over {
+        true => Completed(Outcome::new(completer, Ok(()))),
+        false => NotYet(completer, room),
+    }
 }
