@@ -16,7 +16,7 @@ use super::wait::Wait;
 use super::watch::{Bounds, Loss, Monitor, Summons, Watch};
 
 pub(super) struct Watches {
-    watches: Vec<Arc<Watch<Service>>>,
+    watches: Vec<Arc<Watch<Box<Service>>>>,
     /// The next connection goes to the watch of this number.
     turn: AtomicUsize,
 }
@@ -39,7 +39,7 @@ impl Watches {
         for _ in 0..processors() {
             let agency = Agency::new(shared);
             let watch = Watch::start(bounds, &monitor, move |watch, why| agency.staff(watch, why))?;
-            let watching: Arc<Watch<Service>> = Arc::clone(&watch);
+            let watching: Arc<Watch<Box<Service>>> = Arc::clone(&watch);
             shared.lifecycle.places.watch_begins(watching);
             watches.push(watch);
         }
@@ -52,7 +52,7 @@ impl Watches {
     }
 
     /// Has a connection wait for its first request; on this thread if it cannot be polled.
-    pub(super) fn admit(&self, service: Service) {
+    pub(super) fn admit(&self, service: Box<Service>) {
         let Some(descriptor) = service.conn.descriptor() else {
             return drop(service.run());
         };
@@ -66,7 +66,7 @@ impl Watches {
         let (_, since) = service.waits;
         match watch.admit(service, descriptor, summons) {
             Ok(key) if place.is_needed() => {
-                let watching: Arc<Watch<Service>> = Arc::clone(watch);
+                let watching: Arc<Watch<Box<Service>>> = Arc::clone(watch);
                 place.wait(Wait::First, since, Ender::Ask(watching, key));
             }
             Ok(_) => {}
@@ -92,7 +92,7 @@ impl Agency {
     }
 
     /// Has a spare thread hold a watch that was lost for this reason.
-    fn staff(&self, watch: Arc<Watch<Service>>, why: Option<Loss>) -> io::Result<()> {
+    fn staff(&self, watch: Arc<Watch<Box<Service>>>, why: Option<Loss>) -> io::Result<()> {
         let Some(lifecycle) = self.lifecycle.upgrade() else {
             return Err(io::ErrorKind::NotConnected.into());
         };
