@@ -8,12 +8,12 @@
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::Builder;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::Mutex;
+use crossbeam_channel::RecvTimeoutError;
+
+use crate::sync::{AtomicUsize, Builder, Mutex, Receiver, Sender, unbounded};
 
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,8 +40,8 @@ impl Default for Spares {
         Self {
             give: Mutex::new(Some(give)),
             take,
-            threads: Arc::default(),
-            idle: Arc::default(),
+            threads: Arc::new(AtomicUsize::new(0)),
+            idle: Arc::new(AtomicUsize::new(0)),
         }
     }
 }

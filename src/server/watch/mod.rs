@@ -34,10 +34,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 pub(super) use self::monitor::Monitor;
 pub(super) use self::phase::{Bounds, Phase};
@@ -46,6 +44,7 @@ pub(super) use self::state::{Key, Summons};
 use self::state::{Lull, State, Token};
 use super::wait::Wait;
 use crate::blocking;
+use crate::sync::{AtomicU64, Mutex};
 use crate::unwind::guard;
 
 /// A connection, as a watch knows it.
@@ -100,7 +99,7 @@ impl<C: Watched> Watch<C> {
     ) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Self {
             set: Set::new()?,
-            state: Mutex::default(),
+            state: Mutex::new(State::default()),
             bounds,
             staff: Box::new(staff),
             monitor: Arc::clone(monitor),

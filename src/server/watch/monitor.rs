@@ -9,14 +9,14 @@
 //! other.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::{Look, Watch, Watched};
+use crate::sync::{AtomicBool, Builder, Receiver, Sender, bounded};
 
 /// How often it looks: a holder loses its watch after one to two of these.
 const TICK: Duration = Duration::from_micros(500);
