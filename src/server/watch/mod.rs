@@ -23,11 +23,15 @@
 //! 6. A connection for which something is reported while somebody has it leaves the set, until it is put back.
 
 mod lists;
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(loom)]
+mod modelled;
 mod monitor;
 mod phase;
 mod set;
 mod state;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::io;
@@ -58,7 +62,10 @@ pub(super) trait Watched: Send + Sized + 'static {
 
 /// How many connections are served before it is looked who else is ready: those that have sent many requests at
 /// once would be served for ever.
+#[cfg(not(loom))]
 const TURNS: u32 = 64;
+#[cfg(loom)]
+const TURNS: u32 = 2;
 
 /// What is polled for a connection.
 pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;

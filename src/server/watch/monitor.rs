@@ -23,7 +23,10 @@ const TICK: Duration = Duration::from_micros(500);
 const LONGEST_TICK: Duration = Duration::from_millis(4);
 
 /// How often it looks in vain before it sleeps.
+#[cfg(not(loom))]
 const VAIN_LOOKS: u32 = 64;
+#[cfg(loom)]
+const VAIN_LOOKS: u32 = 1;
 
 pub(in crate::server) struct Monitor {
     asleep: AtomicBool,
@@ -54,7 +57,7 @@ impl Monitor {
         let _ = self.bell.try_send(()); // One that has been rung is rung.
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::SeqCst)
     }
