@@ -152,6 +152,8 @@ impl<C: Watched> Watch<C> {
         let Some(token) = self.state.lock().claim() else {
             return;
         };
+        // It may have fallen asleep while nobody held the watch.
+        self.monitor.wake_up();
         let watch = Arc::clone(self);
         let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token)));
         let (mut ready, mut turns) = (Vec::new(), 0);

@@ -11,5 +11,6 @@
 mod back;
 mod ends;
 mod holders;
+mod sleep;
 mod wakes;
 mod world;
