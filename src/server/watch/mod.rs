@@ -238,6 +238,7 @@ impl<C: Watched> Watch<C> {
     fn find_holder(self: &Arc<Self>, last: Token) {
         if (self.staff)(Arc::clone(self)).is_err() {
             self.state.lock().resume(last);
+            self.monitor.wake_up(); // As when it was claimed.
         }
     }
 

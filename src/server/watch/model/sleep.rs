@@ -1,6 +1,7 @@
 //! The monitor does not sleep while somebody serves: a holder that is stuck loses its watch, whenever it began.
 
 use super::world::{Conn, World, check, quick};
+use crate::blocking;
 use crate::server::watch::{Seat, Summons};
 
 /// Its answer waits for another.
@@ -10,6 +11,12 @@ fn stuck(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
         conn.answer();
     }
     conn.waits_again(seat);
+}
+
+/// So does this one's, and it says so.
+fn blocks(conn: Conn, why: Summons, seat: Seat<Conn>) {
+    blocking::announce();
+    stuck(conn, why, seat);
 }
 
 #[test]
@@ -31,6 +38,19 @@ fn a_holder_that_comes_late_and_finds_something_to_do() {
     check(|| {
         let world = World::new();
         world.admit_with(0, 1, stuck);
+        world.admit_with(1, 1, quick);
+        world.monitor();
+        world.ends_after(2);
+    });
+}
+
+/// Nobody holds the watch while another thread is looked for in vain.
+#[test]
+fn a_holder_that_goes_on_because_there_is_no_other_thread() {
+    check(|| {
+        let world = World::new();
+        world.lack_threads(1);
+        world.admit_with(0, 1, blocks);
         world.admit_with(1, 1, quick);
         world.monitor();
         world.ends_after(2);
