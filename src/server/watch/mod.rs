@@ -210,7 +210,8 @@ impl<C: Watched> Watch<C> {
         self.set.wait(timeout, ready);
         let now = Instant::now();
         let mut state = self.state.lock();
-        if state.is_held_by(token) {
+        let is_holder = state.is_held_by(token);
+        if is_holder {
             state.end_wait();
         }
         for key in ready.drain(..) {
@@ -219,7 +220,8 @@ impl<C: Watched> Watch<C> {
             }
         }
         state.expire(now, &self.bounds);
-        let must_wake = state.must_wake();
+        // Somebody else may have been woken, and not have noticed, because it was seen here.
+        let must_wake = state.must_wake() || (!is_holder && state.waits());
         drop(state);
         if must_wake {
             self.set.wake();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::world::{Conn, HOUR, World, check};
+use super::world::{Conn, HOUR, World, check, quick};
 use crate::blocking;
 use crate::server::watch::{Phase, Seat, Summons};
 
@@ -52,5 +52,17 @@ fn who_waits_learns_of_an_earlier_deadline() {
         world.admit_with(0, 1, begins);
         world.watch.set.until_waited_on(HOUR / 2);
         world.ends_after(1);
+    });
+}
+
+/// The thread that puts it back looks who else is ready, and so sees that the waker was woken.
+#[test]
+fn who_waits_learns_of_it_although_another_looks_at_the_set() {
+    check(|| {
+        let world = World::new();
+        world.admit_with(0, 1, quick);
+        world.admit_with(1, 1, begins);
+        world.watch.set.until_waited_on(HOUR / 2);
+        world.ends_after(2);
     });
 }
