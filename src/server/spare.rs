@@ -11,12 +11,11 @@
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
-use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::Mutex;
+use crossbeam_channel::RecvTimeoutError;
 
+use crate::sync::{Builder, Mutex, Receiver, Sender, unbounded};
 use crate::unwind::guard;
 
 /// How long a thread without work waits for some.
@@ -277,7 +276,7 @@ impl Pool {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -23,21 +23,23 @@
 //! 6. A connection for which something is reported while somebody has it leaves the set, until it is put back.
 
 mod lists;
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(loom)]
+mod modelled;
 mod monitor;
 mod phase;
 mod set;
 mod state;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 pub(super) use self::monitor::Monitor;
 pub(super) use self::phase::{Bounds, Phase};
@@ -46,6 +48,7 @@ pub(super) use self::state::{Key, Summons};
 use self::state::{Lull, State, Token};
 use super::wait::Wait;
 use crate::blocking;
+use crate::sync::{AtomicU64, Mutex};
 use crate::unwind::guard;
 
 /// A connection, as a watch knows it.
@@ -59,7 +62,10 @@ pub(super) trait Watched: Send + Sized + 'static {
 
 /// How many connections are served before it is looked who else is ready: those that have sent many requests at
 /// once would be served for ever.
+#[cfg(not(loom))]
 const TURNS: u32 = 64;
+#[cfg(loom)]
+const TURNS: u32 = 2;
 
 /// What is polled for a connection.
 pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;
@@ -111,7 +117,7 @@ impl<C: Watched> Watch<C> {
     ) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Self {
             set: Set::new()?,
-            state: Mutex::default(),
+            state: Mutex::new(State::default()),
             bounds,
             staff: Box::new(staff),
             monitor: Arc::clone(monitor),
@@ -157,6 +163,8 @@ impl<C: Watched> Watch<C> {
         let Some(token) = self.state.lock().claim() else {
             return;
         };
+        // It may have fallen asleep while nobody held the watch.
+        self.monitor.wake_up();
         let watch = Arc::clone(self);
         let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token, Loss::Blocks)));
         let (mut ready, mut turns) = (Vec::new(), 0);
@@ -213,7 +221,8 @@ impl<C: Watched> Watch<C> {
         self.set.wait(timeout, ready);
         let now = Instant::now();
         let mut state = self.state.lock();
-        if state.is_held_by(token) {
+        let is_holder = state.is_held_by(token);
+        if is_holder {
             state.end_wait();
         }
         for key in ready.drain(..) {
@@ -222,7 +231,8 @@ impl<C: Watched> Watch<C> {
             }
         }
         state.expire(now, &self.bounds);
-        let must_wake = state.must_wake();
+        // Somebody else may have been woken, and not have noticed, because it was seen here.
+        let must_wake = state.must_wake() || (!is_holder && state.waits());
         drop(state);
         if must_wake {
             self.set.wake();
@@ -242,6 +252,7 @@ impl<C: Watched> Watch<C> {
         let is_found = (self.staff)(Arc::clone(self), Some(why)).is_ok();
         if !is_found {
             self.state.lock().resume(last);
+            self.monitor.wake_up(); // As when it was claimed.
         }
         is_found
     }

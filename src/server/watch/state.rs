@@ -108,6 +108,12 @@ impl<C, D> State<C, D> {
         self.holder
     }
 
+    /// How often it was claimed.
+    #[cfg(all(test, loom))]
+    pub(super) fn claims(&self) -> u64 {
+        self.tokens
+    }
+
     pub(super) fn is_held_by(&self, token: Token) -> bool {
         self.holder == Some(token)
     }
