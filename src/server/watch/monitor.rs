@@ -16,6 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::RecvTimeoutError;
 
 use super::{Look, Watch, Watched};
+use crate::background;
 use crate::sync::{AtomicBool, Builder, Receiver, Sender, bounded};
 
 /// How often it looks: a holder loses its watch after one to two of these.
@@ -97,6 +98,7 @@ impl Rounds {
         monitor: &Weak<Monitor>,
         mut watches: Vec<(Weak<Watch<C>>, Option<Look>)>,
     ) {
+        background::forbid_user_code();
         let (mut tick, mut vain_looks) = (TICK, 0);
         loop {
             let rung = self.bell.recv_timeout(tick);

@@ -73,7 +73,7 @@ impl World {
         let (monitor, rounds) = Monitor::new();
         let staff = Arc::new(Staff::default());
         let giver = Arc::clone(&staff);
-        let watch = Watch::start(BOUNDS, &monitor, move |watch| giver.give(watch));
+        let watch = Watch::start(BOUNDS, &monitor, move |watch, _| giver.give(watch));
         Arc::new(Self {
             watch: watch.expect("a thread"),
             rounds: std::sync::Mutex::new(Some(rounds)),
