@@ -8,6 +8,9 @@
 //!    may be. A thread that has done its work takes such work before it is idle.
 //! 3. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
