@@ -70,6 +70,18 @@ fn ends(spares: &Spares) {
     }
 }
 
+#[test]
+fn work_is_done_though_the_patience_of_a_thread_ends() {
+    check(|| {
+        let (spares, done) = (Spares::new(2), Done::new());
+        for _ in 0..3 {
+            spares.run_or_queue(work(&done)).expect("a thread");
+        }
+        done.until(3);
+        ends(&spares);
+    });
+}
+
 /// Two give work, and a thread that waits is given it once.
 #[test]
 fn two_find_a_thread_that_waits() {
