@@ -113,7 +113,20 @@ fn work_beyond_the_most_is_done_when_a_thread_is_done_with_its_own() {
     });
 }
 
-/// The thread that is to be ready stays, and takes what another waits for.
+#[test]
+fn one_that_is_to_be_ready_stays_though_its_patience_ends() {
+    check(|| {
+        let spares = Spares::new(1);
+        spares.keep_ready(1);
+        thread::yield_now();
+        thread::yield_now();
+        assert_eq!(spares.counts(), (1, 1));
+        spares.end();
+        ends(&spares);
+    });
+}
+
+/// Others find it there.
 #[test]
 fn one_that_is_ready_has_work_while_others_are_stuck() {
     check(|| {
