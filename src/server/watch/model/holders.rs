@@ -42,6 +42,17 @@ fn slow(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     conn.waits_again(seat);
 }
 
+/// Two come to hold it: one of them leaves, until it is closed and after that.
+#[test]
+fn a_watch_that_is_held_is_not_claimed() {
+    check(|| {
+        let world = World::new();
+        world.admit_with(0, 1, quick);
+        world.spawn(|world| world.watch.hold());
+        world.ends_after(1);
+    });
+}
+
 #[test]
 fn the_monitor_takes_the_watch_while_its_holder_serves() {
     check(|| {
