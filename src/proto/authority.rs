@@ -33,11 +33,11 @@ impl<'a> HostPort<'a> {
 }
 
 fn port(digits: &[u8]) -> Option<u16> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None; // A sign, which `parse` takes.
-    }
-    let port = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (port > 0).then_some(port)
+    let port = digits.iter().try_fold(0_u16, |port, digit| match digit {
+        b'0'..=b'9' => port.checked_mul(10)?.checked_add((digit - b'0').into()),
+        _ => None,
+    });
+    port.filter(|port| *port > 0)
 }
 
 fn is_address(literal: &[u8]) -> bool {

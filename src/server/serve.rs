@@ -42,6 +42,7 @@ use crate::aio::{Aio, Options};
 use crate::conn::{Arrival, Conn, HeadClock, RequestSearch};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
+use crate::proto::mentioned::Mentioned;
 use crate::transport::Addr;
 
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
@@ -226,7 +227,8 @@ impl Service {
     /// Answers a request. False: the connection is to end.
     fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let (handler, matched) = match respondent(&self.shared, &request) {
+        let mentioned = Mentioned::among(request.headers());
+        let (handler, matched) = match respondent(&self.shared, &request, mentioned) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
@@ -238,6 +240,7 @@ impl Service {
             self.conn.clone(),
             Arc::clone(&self.stay),
             request,
+            mentioned,
             matched,
             limits,
             is_last,

@@ -97,6 +97,11 @@ impl<H: Clone> Router<H> {
         self.generic.is_empty() && self.hosts.is_empty()
     }
 
+    /// Whether the host of a request matters.
+    pub(crate) fn has_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
     /// Which handler answers a request. The host is the value of `Host` or the authority of the target,
     /// with or without its port, or empty.
     pub(crate) fn find(&self, method: &Method, host: &str, target: &Target<'_>) -> Found<H> {
@@ -132,7 +137,7 @@ impl<H: Clone> Router<H> {
 
     /// The routes for this host alone.
     fn site(&self, host: &str) -> Option<&Node<H>> {
-        if self.hosts.is_empty() {
+        if !self.has_hosts() {
             return None;
         }
         self.hosts.get(&*host::key(host)?).map(|site| &**site)
