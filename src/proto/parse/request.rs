@@ -2,7 +2,7 @@
 
 use http::{Method, Request, Uri};
 
-use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
+use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
@@ -11,10 +11,11 @@ use crate::proto::limits::Limits;
 impl Head for Request<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = HeaderLines::new();
-        make_room(&mut lines, input, limits);
-        let mut parsed = httparse::Request::new(&mut []);
-        let status = parsed.parse_with_uninit_headers(input, &mut lines);
-        let status = status.map_err(|e| classify(e, limits))?;
+        let (parsed, status) = lines.parse(input, limits, |room| {
+            let mut parsed = httparse::Request::new(&mut []);
+            let status = parsed.parse_with_uninit_headers(input, room)?;
+            Ok((parsed, status))
+        })?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };

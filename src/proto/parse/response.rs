@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
+use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
 use crate::error::Error;
 use crate::proto::Reason;
@@ -12,11 +12,12 @@ use crate::proto::limits::Limits;
 impl Head for Response<()> {
     fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut lines = HeaderLines::new();
-        make_room(&mut lines, input, limits);
-        let mut parsed = httparse::Response::new(&mut []);
-        let parser = httparse::ParserConfig::default();
-        let status = parser.parse_response_with_uninit_headers(&mut parsed, input, &mut lines);
-        let status = status.map_err(|e| classify(e, limits))?;
+        let (parsed, status) = lines.parse(input, limits, |room| {
+            let mut parsed = httparse::Response::new(&mut []);
+            let parser = httparse::ParserConfig::default();
+            let status = parser.parse_response_with_uninit_headers(&mut parsed, input, room)?;
+            Ok((parsed, status))
+        })?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
