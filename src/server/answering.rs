@@ -76,10 +76,10 @@ impl Exchange {
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
         let additions = self.additions(status, headers);
-        let head = head.map(|()| Bytes::new());
+        let mut head = head.map(|()| Bytes::new());
         let options = &self.options;
         self.conn
-            .write_response_inline(head, &additions, options, &self.meter)?;
+            .write_response_inline(&mut head, &additions, options, &self.meter)?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
@@ -124,9 +124,9 @@ impl Exchange {
             date: date_of(status),
             ..Additions::default()
         };
-        let head = head.map(|()| Bytes::new());
+        let mut head = head.map(|()| Bytes::new());
         self.conn
-            .write_response_inline(head, &additions, &self.options, &self.meter)?;
+            .write_response_inline(&mut head, &additions, &self.options, &self.meter)?;
         Ok(self.give_away(status))
     }
 

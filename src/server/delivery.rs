@@ -46,7 +46,7 @@ pub(super) fn write_whole(
     }
     let additions = exchange.additions(status, response.headers());
     let result = exchange.conn.write_response_inline(
-        response,
+        &mut response,
         &additions,
         &exchange.options,
         &exchange.meter,
@@ -97,12 +97,12 @@ fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery
     exchange.trouble = Some(error);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let page = shared.pages.page(status, Some(exchange.request()));
+    let mut page = shared.pages.page(status, Some(exchange.request()));
     let additions = exchange.additions(status, page.headers());
     let result =
         exchange
             .conn
-            .write_response_inline(page, &additions, &Options::NONE, &exchange.meter);
+            .write_response_inline(&mut page, &additions, &Options::NONE, &exchange.meter);
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) => cut_off(shared, exchange, status, error),

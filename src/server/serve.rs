@@ -214,12 +214,12 @@ impl Service {
             status,
             error,
         });
-        let page = self.shared.pages.page(status, None);
+        let mut page = self.shared.pages.page(status, None);
         self.meter.lock().restart(self.shared.limits.pace);
         // Nobody is left to be told if this fails, too.
-        let _ = self
-            .conn
-            .write_response_inline(page, &last_answer(), &Options::NONE, &self.meter);
+        let _ =
+            self.conn
+                .write_response_inline(&mut page, &last_answer(), &Options::NONE, &self.meter);
         let written = self.meter.lock().bytes();
         self.shared.counters.written.add(written);
     }

@@ -1,8 +1,6 @@
 //! What a server adds to the head of a response.
 
-use bytes::{BufMut, BytesMut};
-
-use super::Mentioned;
+use crate::proto::mentioned::Mentioned;
 
 /// Lines for the head of a response, besides its own: written as they are, because putting them among its fields
 /// first would cost more than writing all of the head.
@@ -31,15 +29,15 @@ impl Additions {
         self.persistence == Some(Persistence::Close)
     }
 
-    pub(super) fn put(&self, head: &mut BytesMut, mentioned: Mentioned) {
+    pub(super) fn put(&self, head: &mut Vec<u8>, mentioned: Mentioned) {
         if let Some(date) = self.date.filter(|_| !mentioned.date) {
-            head.put_slice(b"date: ");
-            head.put_slice(&date);
-            head.put_slice(b"\r\n");
+            head.extend_from_slice(b"date: ");
+            head.extend_from_slice(&date);
+            head.extend_from_slice(b"\r\n");
         }
         match self.persistence {
-            Some(Persistence::Close) => head.put_slice(b"connection: close\r\n"),
-            Some(Persistence::KeepAlive) => head.put_slice(b"connection: keep-alive\r\n"),
+            Some(Persistence::Close) => head.extend_from_slice(b"connection: close\r\n"),
+            Some(Persistence::KeepAlive) => head.extend_from_slice(b"connection: keep-alive\r\n"),
             None => {}
         }
     }
@@ -59,7 +57,7 @@ mod tests {
     fn head(response_: &Response<Bytes>, additions: &Additions) -> (String, bool, Framing) {
         let encoded = response(response_, additions).unwrap();
         let text = String::from_utf8(encoded.head.to_vec()).unwrap();
-        (text, encoded.persists, encoded.then)
+        (text, encoded.announced.persists, encoded.announced.then)
     }
 
     #[test]

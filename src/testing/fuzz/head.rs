@@ -93,8 +93,11 @@ fn request_survives_writing(request: &Request<()>) {
         ErrorKind::NotSupported => Ok(Framing::Chunked),
         kind => Err(kind),
     });
-    assert_eq!(expected, Ok(written.then));
-    assert_eq!(persists(again.version(), again.headers()), written.persists);
+    assert_eq!(expected, Ok(written.announced.then));
+    assert_eq!(
+        persists(again.version(), again.headers()),
+        written.announced.persists
+    );
     // Nothing is left to add.
     let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
@@ -121,7 +124,7 @@ fn response_survives_writing(response: &Response<()>) {
         Ok(Framing::Tunnel) => Some(Framing::None),
         expected => expected.ok(),
     };
-    assert_eq!(expected, Some(written.then));
+    assert_eq!(expected, Some(written.announced.then));
     let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
 }
