@@ -27,7 +27,7 @@ pub(super) fn respondent(
     let Ok(target) = Target::parse(request.method(), request.uri().path()) else {
         return Respondent::Page(StatusCode::BAD_REQUEST, None);
     };
-    let router = shared.router();
+    let router = shared.router.read();
     let host = match router.has_hosts() {
         true => request.headers().get(header::HOST),
         false => None,

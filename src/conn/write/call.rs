@@ -96,7 +96,12 @@ pub(super) fn offer_one(transport: &dyn Transport, parcel: &mut Parcel) -> Resul
 ///
 /// As of `offer_one`.
 pub(super) fn offer_draft(transport: &dyn Transport, draft: &Draft<'_>) -> Result<usize, Error> {
-    match transport.write(&draft.slices(CALL_BYTES), Wait::Never) {
+    let [head, body] = &draft.slices(CALL_BYTES);
+    let result = match body.is_empty() {
+        true => transport.write(&[*head], Wait::Never),
+        false => transport.write(&[*head, *body], Wait::Never),
+    };
+    match result {
         Ok(count) => Ok(count),
         Err(error) => failure(error).map_or(Ok(0), Err),
     }

@@ -4,7 +4,6 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 use http::StatusCode;
-use smallvec::SmallVec;
 
 use super::message::{Message, Role};
 use super::parcel::Parcel;
@@ -32,15 +31,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// All that is to go out, in one call with at most so many bytes.
-    pub(super) fn slices(&self, most: usize) -> SmallVec<[IoSlice<'_>; 2]> {
+    /// The head, and as much of the body as goes out with it in one call of at most so many bytes.
+    pub(super) fn slices(&self, most: usize) -> [IoSlice<'_>; 2] {
         let room = most.saturating_sub(self.head.len());
         let body = &self.body[..self.body.len().min(room)];
-        let parts = [self.head, body].into_iter();
-        parts
-            .filter(|part| !part.is_empty())
-            .map(IoSlice::new)
-            .collect()
+        [IoSlice::new(self.head), IoSlice::new(body)]
     }
 
     pub(super) fn len(&self) -> usize {
