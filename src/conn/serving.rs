@@ -26,9 +26,14 @@ use crate::unwind::guard;
 
 impl Conn {
     /// A request that is there, or that comes whole in one call, which nothing ends before its time.
-    pub(crate) fn read_request_at_once(&self, search: &mut RequestSearch, wait: Wait) -> Arrival {
+    pub(crate) fn read_request_at_once(
+        &self,
+        request: &mut Request<()>,
+        search: &mut RequestSearch,
+        wait: Wait,
+    ) -> Arrival {
         let reader = &self.handle.reader;
-        reader.read_request_at_once(&self.limits, search, wait)
+        reader.read_request_at_once(request, &self.limits, search, wait)
     }
 
     /// What can be polled for input.

@@ -110,15 +110,21 @@ impl Service {
 
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
-        while let Some(request) = self.wait() {
-            if !self.serve_one(request, None) {
+        loop {
+            let mut request = Request::default();
+            if !(self.wait(&mut request) && self.serve_one(&mut request, None)) {
                 return;
             }
         }
     }
 
-    /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
-    pub(super) fn serve_one(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
+    /// Serves a request, which is taken, and before which `seat` is given up if that takes its time. False: the
+    /// connection is to end.
+    pub(super) fn serve_one(
+        &mut self,
+        request: &mut Request<()>,
+        seat: Option<&Seat<Self>>,
+    ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
         self.answer(request, seat)
@@ -128,8 +134,8 @@ impl Service {
         &self.stay.place
     }
 
-    /// The next request. None: there is none, and the connection is to end.
-    fn wait(&mut self) -> Option<Request<()>> {
+    /// Reads the next request. False: there is none, and the connection is to end.
+    fn wait(&mut self, request: &mut Request<()>) -> bool {
         let limits = &self.shared.limits;
         let since = Instant::now();
         // One that was just accepted has asked already, or is about to.
@@ -140,16 +146,17 @@ impl Service {
                 limits.idle
             });
             let wait = crate::transport::Wait::Briefly(patience);
-            let arrival = self.conn.read_request_at_once(&mut self.search, wait);
-            if let Arrival::Request(request) = arrival {
-                return Some(request);
+            let search = &mut self.search;
+            let arrival = self.conn.read_request_at_once(request, search, wait);
+            if let Arrival::Request = arrival {
+                return true;
             }
         }
         loop {
             let patience = match self.served {
                 _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
                     true => LAST_LOOK,
-                    false => return None,
+                    false => return false,
                 },
                 0 => limits.silence,
                 _ => limits.idle,
@@ -170,15 +177,16 @@ impl Service {
             });
             self.aio = aio;
             match result {
-                Ok(request) => {
+                Ok(read) => {
                     self.stay.place.work();
-                    return Some(request);
+                    *request = read;
+                    return true;
                 }
                 // What has arrived meanwhile is served all the same.
                 Err(error) if self.is_untimely(&error) => self.stay.place.work(),
                 Err(error) => {
                     self.refuse(&error);
-                    return None;
+                    return false;
                 }
             }
         }
@@ -225,10 +233,10 @@ impl Service {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
+    fn answer(&mut self, request: &mut Request<()>, seat: Option<&Seat<Self>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let mentioned = Mentioned::among(request.headers());
-        let (handler, matched) = match respondent(&self.shared, &request, mentioned) {
+        let (handler, matched) = match respondent(&self.shared, request, mentioned) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
@@ -239,7 +247,7 @@ impl Service {
         let mut exchange = Exchange::new(
             self.conn.clone(),
             Arc::clone(&self.stay),
-            request,
+            std::mem::take(request),
             mentioned,
             matched,
             limits,

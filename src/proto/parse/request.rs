@@ -9,7 +9,7 @@ use crate::proto::authority::HostPort;
 use crate::proto::limits::Limits;
 
 impl Head for Request<()> {
-    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+    fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
         let mut lines = HeaderLines::new();
         let (parsed, status) = lines.parse(input, limits, |room| {
             let mut parsed = httparse::Request::new(&mut []);
@@ -21,13 +21,12 @@ impl Head for Request<()> {
         };
         check_line_ends(&input[..size])?;
         let target = parsed.path.unwrap_or_default();
-        let mut request = Self::new(());
-        *request.method_mut() =
+        *self.method_mut() =
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
-        *request.uri_mut() = parse_target(request.method(), target)?;
-        *request.version_mut() = version(parsed.version);
-        *request.headers_mut() = headers(parsed.headers)?;
-        Ok(Some((request, size)))
+        *self.uri_mut() = parse_target(self.method(), target)?;
+        *self.version_mut() = version(parsed.version);
+        *self.headers_mut() = headers(parsed.headers)?;
+        Ok(Some(size))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::proto::Reason;
 use crate::proto::limits::Limits;
 
 impl Head for Response<()> {
-    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+    fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
         let mut lines = HeaderLines::new();
         let (parsed, status) = lines.parse(input, limits, |room| {
             let mut parsed = httparse::Response::new(&mut []);
@@ -22,10 +22,9 @@ impl Head for Response<()> {
             return Ok(None);
         };
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
-        let mut response = Self::new(());
-        *response.status_mut() = status;
-        *response.version_mut() = version(parsed.version);
-        *response.headers_mut() = headers(parsed.headers)?;
+        *self.status_mut() = status;
+        *self.version_mut() = version(parsed.version);
+        *self.headers_mut() = headers(parsed.headers)?;
         // httparse gives only ASCII, and nothing for a phrase that is more than that.
         let reason = match parsed.reason {
             Some("") => reason(input),
@@ -33,9 +32,9 @@ impl Head for Response<()> {
         };
         if reason != status.canonical_reason().unwrap_or_default().as_bytes() {
             let reason = Reason(Bytes::copy_from_slice(reason));
-            response.extensions_mut().insert(reason);
+            self.extensions_mut().insert(reason);
         }
-        Ok(Some((response, size)))
+        Ok(Some(size))
     }
 }
 

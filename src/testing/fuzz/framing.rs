@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use crate::error::ErrorKind;
 use crate::proto::framing::{Asked, Framing, is_sound, of_request, of_response, persists};
 use crate::proto::limits::Limits;
-use crate::proto::parse::Head;
+use crate::proto::parse::HeadSearch;
 
 /// The body that follows heads with these header lines: what can be said about it without deciding
 /// it all again.
@@ -16,7 +16,9 @@ use crate::proto::parse::Head;
 /// If that is not so.
 pub fn framing(data: &[u8]) {
     let head = [b"GET / HTTP/1.1\r\n", data, b"\r\n\r\n"].concat();
-    let Ok(Some((mut request, _))) = Request::parse(&head, &Limits::default()) else {
+    let Ok(Some((mut request, _))) =
+        HeadSearch::default().parse::<Request<()>>(&head, &Limits::default())
+    else {
         return;
     };
     let hosts = request.headers().get_all(HOST).iter().count();

@@ -131,7 +131,7 @@ fn response_survives_writing(response: &Response<()>) {
 
 /// The head that is all of `written`.
 fn parse<H: Head>(written: &[u8]) -> H {
-    match H::parse(written, &wide()) {
+    match HeadSearch::default().parse::<H>(written, &wide()) {
         Ok(Some((head, size))) if size == written.len() => head,
         Ok(_) => panic!("{} is not one head", written.escape_ascii()),
         Err(error) => panic!("{}: {error}", written.escape_ascii()),
