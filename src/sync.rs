@@ -40,30 +40,34 @@ pub(crate) use self::shipped::{AtomicBool, AtomicU64, Bell, Condvar, Mutex, Mute
 #[cfg(not(loom))]
 mod shipped {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+    use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
 
     use crossbeam_channel::{Receiver, Sender, bounded};
 
-    /// Wakes one thread that parks. Ringing it twice is the same as once.
+    /// Wakes one thread that parks. Ringing it twice is the same as once. It takes no memory until somebody parks
+    /// or rings.
     #[derive(Debug)]
-    pub(crate) struct Bell {
-        ring: Sender<()>,
-        doorbell: Receiver<()>,
-    }
+    pub(crate) struct Bell(OnceLock<(Sender<()>, Receiver<()>)>);
 
     impl Bell {
         pub(crate) fn new() -> Self {
-            let (ring, doorbell) = bounded(1);
-            Self { ring, doorbell }
+            Self(OnceLock::new())
+        }
+
+        fn channel(&self) -> &(Sender<()>, Receiver<()>) {
+            self.0.get_or_init(|| bounded(1))
         }
 
         pub(crate) fn ring(&self) {
-            let _ = self.ring.try_send(()); // If it is full, it has been rung.
+            let (ring, _) = self.channel();
+            let _ = ring.try_send(()); // If it is full, it has been rung.
         }
 
         /// Parks until it rings.
         pub(crate) fn wait(&self) {
-            let _ = self.doorbell.recv(); // This fails only without a sender, which is here.
+            let (_, doorbell) = self.channel();
+            let _ = doorbell.recv(); // This fails only without a sender, which is here.
         }
     }
 }

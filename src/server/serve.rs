@@ -63,8 +63,6 @@ pub(super) struct Service {
     pub(super) conn: Conn,
     peer: Addr,
     served: u64,
-    /// For the reads of heads.
-    aio: Aio<Request<()>>,
     pub(super) search: RequestSearch,
     /// Where it waits, if a watch has it, and since when.
     pub(super) waits: (Phase, Instant),
@@ -77,7 +75,6 @@ impl Service {
             peer: conn.peer_addr(),
             conn: conn.limits(shared.limits.messages),
             served: 0,
-            aio: Aio::new(),
             search: RequestSearch::default(),
             waits: (Phase::First, Instant::now()),
             meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
@@ -123,7 +120,7 @@ impl Service {
     pub(super) fn serve_one(
         &mut self,
         request: &mut Request<()>,
-        seat: Option<&Seat<Self>>,
+        seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
@@ -161,7 +158,7 @@ impl Service {
                 0 => limits.silence,
                 _ => limits.idle,
             };
-            let aio = std::mem::take(&mut self.aio).timeout(patience);
+            let aio = Aio::new().timeout(patience);
             let clock = HeadClock::waiting(limits.head);
             let place = &self.stay.place;
             let wait = match self.served {
@@ -170,12 +167,11 @@ impl Service {
             };
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
-            let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
+            let (result, _) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
                     place.wait(wait, since, Ender::Cancel(canceler));
                 }
             });
-            self.aio = aio;
             match result {
                 Ok(read) => {
                     self.stay.place.work();
@@ -233,7 +229,7 @@ impl Service {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: &mut Request<()>, seat: Option<&Seat<Self>>) -> bool {
+    fn answer(&mut self, request: &mut Request<()>, seat: Option<&Seat<Box<Self>>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let mentioned = Mentioned::among(request.headers());
         let (handler, matched) = match respondent(&self.shared, request, mentioned) {
@@ -297,7 +293,7 @@ impl Service {
         &self,
         exchange: &mut Exchange,
         handler: &Handler,
-        seat: Option<&Seat<Self>>,
+        seat: Option<&Seat<Box<Self>>>,
     ) -> Answer {
         let held = seat.filter(|seat| seat.holds_watch());
         let is_slow = handler.tempo.is_slow();

@@ -64,8 +64,19 @@ const TURNS: u32 = 64;
 /// What is polled for a connection.
 pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;
 
-/// Finds a thread that holds a watch.
-type Staff<C> = dyn Fn(Arc<Watch<C>>) -> io::Result<()> + Send + Sync;
+/// Finds a thread that holds a watch, which has lost its holder for this reason, if it has had one.
+type Staff<C> = dyn Fn(Arc<Watch<C>>, Option<Loss>) -> io::Result<()> + Send + Sync;
+
+/// Why a thread holds a watch no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// It is about to block in a call of ours.
+    Blocks,
+    /// It has been in one handler for too long.
+    Overdue,
+    /// It is about to call a handler that takes its time.
+    Slow,
+}
 
 pub(super) struct Watch<C: Watched> {
     set: Set,
@@ -96,7 +107,7 @@ impl<C: Watched> Watch<C> {
     pub(super) fn start(
         bounds: Bounds,
         monitor: &Arc<Monitor>,
-        staff: impl Fn(Arc<Self>) -> io::Result<()> + Send + Sync + 'static,
+        staff: impl Fn(Arc<Self>, Option<Loss>) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Self {
             set: Set::new()?,
@@ -106,7 +117,7 @@ impl<C: Watched> Watch<C> {
             monitor: Arc::clone(monitor),
             beat: AtomicU64::new(0),
         });
-        (watch.staff)(Arc::clone(&watch))?;
+        (watch.staff)(Arc::clone(&watch), None)?;
         Ok(watch)
     }
 
@@ -147,7 +158,7 @@ impl<C: Watched> Watch<C> {
             return;
         };
         let watch = Arc::clone(self);
-        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token)));
+        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token, Loss::Blocks)));
         let (mut ready, mut turns) = (Vec::new(), 0);
         loop {
             let next = self.state.lock().pop(token);
@@ -218,19 +229,21 @@ impl<C: Watched> Watch<C> {
         }
     }
 
-    /// The holder is about to block: another thread is to hold the watch.
-    fn give_up(self: &Arc<Self>, token: Token) {
+    /// Another thread is to hold the watch.
+    fn give_up(self: &Arc<Self>, token: Token, why: Loss) {
         let holds = self.state.lock().give_up(token);
         if holds {
-            self.find_holder(token);
+            self.find_holder(token, why);
         }
     }
 
-    /// Finds a thread for a watch that has just lost its holder, who goes on if there is none.
-    fn find_holder(self: &Arc<Self>, last: Token) {
-        if (self.staff)(Arc::clone(self)).is_err() {
+    /// Finds a thread for a watch that has just lost its holder, who has it again if there is none: false.
+    fn find_holder(self: &Arc<Self>, last: Token, why: Loss) -> bool {
+        let is_found = (self.staff)(Arc::clone(self), Some(why)).is_ok();
+        if !is_found {
             self.state.lock().resume(last);
         }
+        is_found
     }
 
     /// Takes the watch away from whoever serves since `before`, with nothing else begun. Returns what there is
@@ -245,8 +258,8 @@ impl<C: Watched> Watch<C> {
         }
         state.give_up(token);
         drop(state);
-        self.find_holder(token);
-        None
+        let is_found = self.find_holder(token, Loss::Overdue);
+        (!is_found).then_some(look) // Otherwise it is tried again.
     }
 
     fn change(&self, change: impl FnOnce(&mut State<C, Descriptor>)) {
@@ -319,7 +332,7 @@ impl<C: Watched> Watching for Watch<C> {
     }
 
     fn waiting(&self) -> usize {
-        self.state.lock().waiting().count()
+        self.state.lock().waiting_count()
     }
 }
 
@@ -344,7 +357,7 @@ impl<C: Watched> Seat<C> {
 
     /// Gives the watch to another thread, because what comes takes its time.
     pub(super) fn give_up_watch(&self) {
-        self.watch.give_up(self.token);
+        self.watch.give_up(self.token, Loss::Slow);
     }
 
     /// Has the connection wait again, since then. `summons` has it looked at again when others have had their

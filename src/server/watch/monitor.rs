@@ -17,6 +17,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::{Look, Watch, Watched};
+use crate::background;
 
 /// How often it looks: a holder loses its watch after one to two of these.
 const TICK: Duration = Duration::from_micros(500);
@@ -94,6 +95,7 @@ impl Rounds {
         monitor: &Weak<Monitor>,
         mut watches: Vec<(Weak<Watch<C>>, Option<Look>)>,
     ) {
+        background::forbid_user_code();
         let (mut tick, mut vain_looks) = (TICK, 0);
         loop {
             let rung = self.bell.recv_timeout(tick);
