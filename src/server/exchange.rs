@@ -99,30 +99,31 @@ pub(super) enum Given {
 }
 
 impl Exchange {
+    /// The request is taken.
     pub(super) fn new(
         conn: Conn,
         stay: Arc<Stay>,
-        mut request: Request<()>,
+        request: &mut Request<()>,
         mentioned: Mentioned,
         matched: Matched,
-        limits: ServerLimits,
+        limits: &ServerLimits,
         is_last: bool,
         meter: Arc<Mutex<Meter>>,
     ) -> Self {
         let body = match conn.body_framing() {
             BodyFraming::None => BodyProgress::Ended,
-            _ if withholds_body(&request, mentioned) && !conn.has_input() => BodyProgress::Withheld,
+            _ if withholds_body(request, mentioned) && !conn.has_input() => BodyProgress::Withheld,
             _ => BodyProgress::Reading,
         };
-        if mentioned.upgrade && !offers_upgrade(&request) {
+        if mentioned.upgrade && !offers_upgrade(request) {
             request.headers_mut().remove(header::UPGRADE);
         }
         Self {
             conn,
             stay,
-            request,
+            request: std::mem::take(request),
             matched,
-            limits,
+            limits: *limits,
             body,
             read: 0,
             fault: None,

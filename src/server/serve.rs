@@ -43,6 +43,7 @@ use crate::conn::{Arrival, Conn, HeadClock, RequestSearch};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
 use crate::proto::mentioned::Mentioned;
+use crate::scratch;
 use crate::transport::Addr;
 
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
@@ -107,9 +108,9 @@ impl Service {
 
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
-        loop {
-            let mut request = Request::default();
-            if !(self.wait(&mut request) && self.serve_one(&mut request, None)) {
+        let mut request = Request::default();
+        while let Some(mentioned) = self.wait(&mut request) {
+            if !self.serve_one(&mut request, mentioned, None) {
                 return;
             }
         }
@@ -120,19 +121,21 @@ impl Service {
     pub(super) fn serve_one(
         &mut self,
         request: &mut Request<()>,
+        mentioned: Mentioned,
         seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
-        self.answer(request, seat)
+        self.answer(request, mentioned, seat)
     }
 
     pub(super) fn place_among_others(&self) -> &Arc<Place> {
         &self.stay.place
     }
 
-    /// Reads the next request. False: there is none, and the connection is to end.
-    fn wait(&mut self, request: &mut Request<()>) -> bool {
+    /// Reads the next request, and returns which fields it has. None: there is no request, and the connection is to
+    /// end.
+    fn wait(&mut self, request: &mut Request<()>) -> Option<Mentioned> {
         let limits = &self.shared.limits;
         let since = Instant::now();
         // One that was just accepted has asked already, or is about to.
@@ -145,15 +148,15 @@ impl Service {
             let wait = crate::transport::Wait::Briefly(patience);
             let search = &mut self.search;
             let arrival = self.conn.read_request_at_once(request, search, wait);
-            if let Arrival::Request = arrival {
-                return true;
+            if let Arrival::Request(mentioned) = arrival {
+                return Some(mentioned);
             }
         }
         loop {
             let patience = match self.served {
                 _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
                     true => LAST_LOOK,
-                    false => return false,
+                    false => return None,
                 },
                 0 => limits.silence,
                 _ => limits.idle,
@@ -176,13 +179,13 @@ impl Service {
                 Ok(read) => {
                     self.stay.place.work();
                     *request = read;
-                    return true;
+                    return Some(Mentioned::among(request.headers()));
                 }
                 // What has arrived meanwhile is served all the same.
                 Err(error) if self.is_untimely(&error) => self.stay.place.work(),
                 Err(error) => {
                     self.refuse(&error);
-                    return false;
+                    return None;
                 }
             }
         }
@@ -229,21 +232,25 @@ impl Service {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: &mut Request<()>, seat: Option<&Seat<Box<Self>>>) -> bool {
+    fn answer(
+        &mut self,
+        request: &mut Request<()>,
+        mentioned: Mentioned,
+        seat: Option<&Seat<Box<Self>>>,
+    ) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let mentioned = Mentioned::among(request.headers());
         let (handler, matched) = match respondent(&self.shared, request, mentioned) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
-        let limits = self.shared.limits;
+        let limits = &self.shared.limits;
         let is_last = limits.requests.is_some_and(|most| self.served >= most)
             || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
             Arc::clone(&self.stay),
-            std::mem::take(request),
+            request,
             mentioned,
             matched,
             limits,
@@ -272,6 +279,7 @@ impl Service {
             });
         }
         let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
+        scratch::put_back_headers(std::mem::take(exchange.request.headers_mut()));
         if exchange.read > 0 {
             self.shared.counters.read.add(exchange.read);
         }

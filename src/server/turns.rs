@@ -68,18 +68,17 @@ impl Service {
     }
 
     fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
-        let mut wait = Wait::Never;
+        let (mut wait, mut request) = (Wait::Never, Request::default());
         loop {
             if self.shared.lifecycle.is_stopping() {
                 self.serve_rest();
                 return Next::End;
             }
-            let mut request = Request::default();
             let search = &mut self.search;
             match self.conn.read_request_at_once(&mut request, search, wait) {
-                Arrival::Request => {
+                Arrival::Request(mentioned) => {
                     self.goes_on(why);
-                    if !self.serve_one(&mut request, Some(seat)) {
+                    if !self.serve_one(&mut request, mentioned, Some(seat)) {
                         return Next::End;
                     }
                 }

@@ -16,6 +16,7 @@ use super::search::Search;
 use crate::blocking;
 use crate::conn::queue::Half;
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::transport::{Wait, moved_nothing};
 
 /// Room for what comes. Most requests are smaller.
@@ -31,8 +32,8 @@ thread_local! {
 
 /// What there is of a request.
 pub(crate) enum Arrival {
-    /// All of its head, which has been read.
-    Request,
+    /// All of its head, which has been read, and has these fields.
+    Request(Mentioned),
     /// Nothing more than this.
     Part(Part),
     /// The end of the stream, an error, what is no request; or somebody else reads.
@@ -162,7 +163,7 @@ impl Half<Reader> {
         match incoming.request_into(request, search, limits, ledger) {
             Ok(Some(extent)) => {
                 incoming.take_request(request, extent, ledger);
-                Arrival::Request
+                Arrival::Request(extent.mentioned)
             }
             Ok(None) => part(incoming),
             Err(_) => Arrival::Unusual, // An operation says what.

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::proto::body::BodyFraming;
 use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::proto::parse::Head;
 use crate::proto::{Interim, Kind};
 
@@ -77,7 +78,7 @@ impl Incoming {
         self.expect_open(&ledger.written, ledger)?;
         let asked = ledger.written.look_up(self.heads).asked;
         let mut head = Response::default();
-        let framing = |head: &_| framing::of_response(head, asked);
+        let framing = |head: &_, _| framing::of_response(head, asked);
         let extent = self.find(&mut head, search, limits, framing)?;
         let mut found = extent.map(|extent| Found::new(head, extent));
         if let Some(found) = &mut found {
@@ -128,7 +129,7 @@ impl Incoming {
         head: &mut H,
         search: &mut Search,
         limits: &Limits,
-        framing: impl FnOnce(&H) -> Result<Framing, Error>,
+        framing: impl FnOnce(&H, Mentioned) -> Result<Framing, Error>,
     ) -> Result<Option<Extent>, Error> {
         let arrived = self.body.input.raw();
         let counted = |error: Error| error.with_count(arrived.len() as u64);
@@ -137,15 +138,17 @@ impl Incoming {
         let Some(size) = size.map_err(counted)? else {
             return Ok(None);
         };
+        let mentioned = Mentioned::among(head.headers());
         Ok(Some(Extent {
             size: search.skipped + size,
-            framing: framing(head).map_err(counted)?,
+            framing: framing(head, mentioned).map_err(counted)?,
+            mentioned,
         }))
     }
 
     /// Takes a request that was found.
     pub(super) fn take_request(&mut self, head: &Request<()>, extent: Extent, ledger: &Ledger) {
-        let persists = framing::persists(head.version(), head.headers());
+        let persists = framing::persists_as(head.version(), head.headers(), extent.mentioned);
         ledger.read.note(self.heads, Note::of(head, persists));
         self.begin(extent, Kind::Request, ledger);
         // The response to a CONNECT may be the last thing that is HTTP here.
@@ -175,7 +178,7 @@ impl Incoming {
             ledger.upgraded.set(true);
         } else if found.is_ambiguous
             || found.extent.framing == Framing::UntilEnd
-            || !framing::persists(head.version(), head.headers())
+            || !framing::persists_as(head.version(), head.headers(), found.extent.mentioned)
         {
             ledger.written.end_at(0);
         }

@@ -5,6 +5,7 @@ use http::Response;
 use crate::error::{Error, Limit};
 use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::proto::parse::HeadSearch;
 
 /// How far one read has got in finding its head.
@@ -41,6 +42,8 @@ pub(super) struct Extent {
     /// Of the head, and what is before it.
     pub(super) size: usize,
     pub(super) framing: Framing,
+    /// Among the headers.
+    pub(super) mentioned: Mentioned,
 }
 
 /// A head that is there and was not taken yet.

@@ -79,7 +79,7 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
         head: head.into(),
         announced: Announced {
             then,
-            persists: framing::persists(version, headers),
+            persists: framing::persists_as(version, headers, mentioned),
             assumes_length: false,
         },
     })

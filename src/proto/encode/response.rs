@@ -1,7 +1,7 @@
 //! The head of a response (RFC 9112 section 4).
 
 use bytes::Bytes;
-use http::{Response, StatusCode, Version};
+use http::{Response, StatusCode};
 
 use super::checked::{put_text, unusable};
 use super::{Additions, Announced, Encoded, ROOM, put_fields, put_length, put_version};
@@ -55,10 +55,7 @@ pub(crate) fn put_response(
     if bodiless && status != StatusCode::NOT_MODIFIED && declares {
         return Err(bodiless_status(status, "declares no body"));
     }
-    let persists = match mentioned.connection || version != Version::HTTP_11 {
-        true => framing::persists(version, headers),
-        false => true,
-    };
+    let persists = framing::persists_as(version, headers, mentioned);
     let persists = persists && !additions.announce_close();
     additions.put(head, mentioned);
     let needs_length = (persists || additions.always_length) && !bodiless;

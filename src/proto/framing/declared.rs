@@ -93,7 +93,12 @@ pub(in crate::proto) fn expect_chunked_alone(headers: &HeaderMap) -> Result<(), 
 
 /// Whether the connection may be used after a message with this head (RFC 9112 section 9.3).
 pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
-    if !Mentioned::among(headers).connection {
+    persists_as(version, headers, Mentioned::among(headers))
+}
+
+/// As `persists`, where it is known what is among the headers.
+pub(crate) fn persists_as(version: Version, headers: &HeaderMap, mentioned: Mentioned) -> bool {
+    if !mentioned.connection {
         return version == Version::HTTP_11;
     }
     let says = |word: &[u8]| elements(headers, CONNECTION).any(|e| e.eq_ignore_ascii_case(word));

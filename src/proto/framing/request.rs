@@ -9,15 +9,15 @@ use crate::error::Error;
 use crate::proto::authority::HostPort;
 use crate::proto::mentioned::Mentioned;
 
-/// The body of a received request.
+/// The body of a received request, with what is known to be among its headers.
 ///
 /// # Errors
 ///
 /// `Protocol`, with a detail that says what is wrong with the head; `NotSupported`, with one that names
 /// the coding, for a body that is in order but is coded before it is chunked.
-pub(crate) fn of_request<B>(head: &Request<B>) -> Result<Framing, Error> {
+pub(crate) fn of_request<B>(head: &Request<B>, mentioned: Mentioned) -> Result<Framing, Error> {
     check_host(head)?;
-    if !Mentioned::among(head.headers()).declares_body() {
+    if !mentioned.declares_body() {
         return Ok(Framing::None);
     }
     match declared(head.version(), head.headers())? {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
+use crate::scratch;
 
 pub(super) fn is_line_end(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
@@ -52,7 +53,8 @@ impl<'a> HeaderLines<'a> {
 
 pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
     // The map panics if it is to have more room than it can; and lines may share their names.
-    let mut headers = HeaderMap::with_capacity(lines.len().min(2 * USUAL_LINES));
+    let mut headers = scratch::take_headers();
+    headers.reserve(lines.len().min(2 * USUAL_LINES));
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;

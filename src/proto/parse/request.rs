@@ -1,6 +1,6 @@
 //! The head of a request, and the forms of its target (RFC 9112 section 3).
 
-use http::{Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 
 use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
@@ -27,6 +27,10 @@ impl Head for Request<()> {
         *self.version_mut() = version(parsed.version);
         *self.headers_mut() = headers(parsed.headers)?;
         Ok(Some(size))
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The head of a response, and its reason phrase (RFC 9112 section 4).
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
@@ -35,6 +35,10 @@ impl Head for Response<()> {
             self.extensions_mut().insert(reason);
         }
         Ok(Some(size))
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 }
 

@@ -1,5 +1,7 @@
 //! When it is worth while to parse the head that an input begins with.
 
+use http::HeaderMap;
+
 use super::lines::is_line_end;
 use crate::error::{Error, Limit};
 use crate::proto::limits::Limits;
@@ -12,6 +14,8 @@ pub(crate) trait Head: Default + Send + 'static {
     ///
     /// `Protocol` or `TooLarge`; then it is of no use.
     fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error>;
+
+    fn headers(&self) -> &HeaderMap;
 }
 
 /// Finds out when parsing is worth while, remembering what it has looked at.
