@@ -99,11 +99,11 @@ pub(super) enum Given {
 }
 
 impl Exchange {
-    /// The request is taken.
+    #[inline]
     pub(super) fn new(
         conn: Conn,
         stay: Arc<Stay>,
-        request: &mut Request<()>,
+        mut request: Request<()>,
         mentioned: Mentioned,
         matched: Matched,
         limits: &ServerLimits,
@@ -112,16 +112,16 @@ impl Exchange {
     ) -> Self {
         let body = match conn.body_framing() {
             BodyFraming::None => BodyProgress::Ended,
-            _ if withholds_body(request, mentioned) && !conn.has_input() => BodyProgress::Withheld,
+            _ if withholds_body(&request, mentioned) && !conn.has_input() => BodyProgress::Withheld,
             _ => BodyProgress::Reading,
         };
-        if mentioned.upgrade && !offers_upgrade(request) {
+        if mentioned.upgrade && !offers_upgrade(&request) {
             request.headers_mut().remove(header::UPGRADE);
         }
         Self {
             conn,
             stay,
-            request: std::mem::take(request),
+            request,
             matched,
             limits: *limits,
             body,

@@ -108,19 +108,19 @@ impl Service {
 
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
-        let mut request = Request::default();
-        while let Some(mentioned) = self.wait(&mut request) {
-            if !self.serve_one(&mut request, mentioned, None) {
-                return;
+        loop {
+            let mut request = Request::default();
+            match self.wait(&mut request) {
+                Some(mentioned) if self.serve_one(request, mentioned, None) => {}
+                _ => return,
             }
         }
     }
 
-    /// Serves a request, which is taken, and before which `seat` is given up if that takes its time. False: the
-    /// connection is to end.
+    /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
     pub(super) fn serve_one(
         &mut self,
-        request: &mut Request<()>,
+        request: Request<()>,
         mentioned: Mentioned,
         seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
@@ -234,12 +234,12 @@ impl Service {
     /// Answers a request. False: the connection is to end.
     fn answer(
         &mut self,
-        request: &mut Request<()>,
+        request: Request<()>,
         mentioned: Mentioned,
         seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let (handler, matched) = match respondent(&self.shared, request, mentioned) {
+        let (handler, matched) = match respondent(&self.shared, &request, mentioned) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };

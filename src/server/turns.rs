@@ -68,17 +68,18 @@ impl Service {
     }
 
     fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
-        let (mut wait, mut request) = (Wait::Never, Request::default());
+        let mut wait = Wait::Never;
         loop {
             if self.shared.lifecycle.is_stopping() {
                 self.serve_rest();
                 return Next::End;
             }
+            let mut request = Request::default();
             let search = &mut self.search;
             match self.conn.read_request_at_once(&mut request, search, wait) {
                 Arrival::Request(mentioned) => {
                     self.goes_on(why);
-                    if !self.serve_one(&mut request, mentioned, Some(seat)) {
+                    if !self.serve_one(request, mentioned, Some(seat)) {
                         return Next::End;
                     }
                 }

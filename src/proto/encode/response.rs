@@ -1,7 +1,7 @@
 //! The head of a response (RFC 9112 section 4).
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 
 use super::checked::{put_text, unusable};
 use super::{Additions, Announced, Encoded, ROOM, put_fields, put_length, put_version};
@@ -41,15 +41,7 @@ pub(crate) fn put_response(
     if bodiless && !response.body().is_empty() {
         return Err(bodiless_status(status, "has no body, and one is attached"));
     }
-    put_version(head, version)?;
-    head.push(b' ');
-    head.extend_from_slice(status.as_str().as_bytes());
-    head.push(b' ');
-    match response.extensions().get::<Reason>() {
-        Some(reason) => put_text(head, &reason.0, "the reason must not be written")?,
-        None => head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
-    }
-    head.extend_from_slice(b"\r\n");
+    put_status_line(head, response)?;
     let mentioned = put_fields(head, headers)?;
     let declares = mentioned.declares_body();
     if bodiless && status != StatusCode::NOT_MODIFIED && declares {
@@ -72,6 +64,26 @@ pub(crate) fn put_response(
         persists: persists || status.is_informational(),
         assumes_length: needs_length && !declares && !additions.always_length && body.is_empty(),
     })
+}
+
+/// RFC 9112 section 4.
+fn put_status_line(head: &mut Vec<u8>, response: &Response<Bytes>) -> Result<(), Error> {
+    let (version, status) = (response.version(), response.status());
+    let reason = response.extensions().get::<Reason>();
+    if (version, status) == (Version::HTTP_11, StatusCode::OK) && reason.is_none() {
+        head.extend_from_slice(b"HTTP/1.1 200 OK\r\n"); // As most are.
+        return Ok(());
+    }
+    put_version(head, version)?;
+    head.push(b' ');
+    head.extend_from_slice(status.as_str().as_bytes());
+    head.push(b' ');
+    match reason {
+        Some(reason) => put_text(head, &reason.0, "the reason must not be written")?,
+        None => head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    head.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 fn bodiless_status(status: StatusCode, what: &'static str) -> Error {

@@ -237,18 +237,20 @@ impl<H: Clone> Router<H> {
 
 /// The most specific handler that fits the path and accepts the method.
 fn serve<H: Clone>(site: &Node<H>, method: &Method, path: &str) -> Option<Found<H>> {
-    let found = site.visit(path, &mut Values::new(), &mut |fit| {
+    let mut found = None;
+    let _ = site.visit(path, &mut Values::new(), &mut |fit| {
         let Some(entry) = fit.endpoint.serving(method) else {
             return ControlFlow::Continue(());
         };
-        ControlFlow::Break(Found::Handler {
+        found = Some(Found::Handler {
             handler: entry.handler.clone(),
             params: Params::new(&entry.names, fit.values),
             rest: fit.rest.map(Rest::new),
             is_head_of_get: entry.accepts.is_get_for(method),
-        })
+        });
+        ControlFlow::Break(())
     });
-    found.break_value()
+    found
 }
 
 /// What is accepted by handlers that fit the path. `None` if there are none.
