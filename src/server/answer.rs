@@ -6,7 +6,7 @@ use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use super::routing::Rest;
 use crate::into_body::IntoBody;
@@ -51,6 +51,8 @@ pub(super) enum Reply {
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
     /// It depends on the request. The name is for those who debug.
     Fitted(&'static str, Box<Fit>),
+    /// The page of an error.
+    Unfit(Unfit),
     /// The exchange knows what was answered already.
     Given,
     /// What the error says.
@@ -61,10 +63,23 @@ pub(super) enum Reply {
 pub(super) type Fit =
     dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Bytes>, Unfit> + Send;
 
-/// Nothing fits: the page of this error answers, with this field.
+/// Nothing fits: the page of this error answers, with these fields.
+#[derive(Debug)]
 pub(super) struct Unfit {
     pub(super) status: StatusCode,
-    pub(super) field: Option<(HeaderName, HeaderValue)>,
+    pub(super) fields: HeaderMap,
+    /// What the server's observer is told.
+    pub(super) failure: Option<String>,
+}
+
+impl From<StatusCode> for Unfit {
+    fn from(status: StatusCode) -> Self {
+        Self {
+            status,
+            fields: HeaderMap::new(),
+            failure: None,
+        }
+    }
 }
 
 /// Says that the exchange was answered already: it comes from the call that has done so.
@@ -81,6 +96,17 @@ impl Answer {
     {
         Self(Reply::Reader(head, Box::new(content), length.into()))
     }
+
+    /// What it is for this request, of whose path `rest` is below the route.
+    pub(super) fn fitted(self, request: &Request<()>, rest: Option<&Rest>) -> Self {
+        let Reply::Fitted(_, fit) = self.0 else {
+            return self;
+        };
+        Self(match fit(request, rest) {
+            Ok(response) => Reply::Whole(response),
+            Err(unfit) => Reply::Unfit(unfit),
+        })
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -89,6 +115,7 @@ impl fmt::Debug for Answer {
             Reply::Whole(_) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
             Reply::Fitted(name, _) => name,
+            Reply::Unfit(_) => "Answer(unfit)",
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",
         })

@@ -77,14 +77,17 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }
-        (Given::Nothing, Reply::Fitted(_, fit)) => {
-            let rest = exchange.matched.rest.as_ref();
-            let response = fit(exchange.request(), rest).unwrap_or_else(|unfit| {
-                let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
-                page.headers_mut().extend(unfit.field);
-                page
-            });
-            write_whole(shared, exchange, response)
+        (Given::Nothing, reply @ Reply::Fitted(..)) => {
+            let answer = Answer(reply).fitted(&exchange.request, exchange.matched.rest.as_ref());
+            give(shared, exchange, answer)
+        }
+        (Given::Nothing, Reply::Unfit(unfit)) => {
+            if let Some(text) = &unfit.failure {
+                tell_failure(shared, exchange, text);
+            }
+            let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
+            page.headers_mut().extend(unfit.fields);
+            write_whole(shared, exchange, page)
         }
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
