@@ -176,10 +176,10 @@ pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
 pub use self::server::{
-    Answer, Answered, Endpoint, Exchange, ForwardedFields, GivenUp, IntoAnswer, Redirect,
-    Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder, ServerEvent,
-    ServerLimits, ServerStats, StaticContent, Threads, TrustedProxy, WhenFull, any, delete, get,
-    head, on, options, patch, post, put,
+    Answer, Answered, Directory, Endpoint, Exchange, File, ForwardedFields, GivenUp, IntoAnswer,
+    Redirect, Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder,
+    ServerEvent, ServerLimits, ServerStats, StaticContent, SymbolicLinks, Threads, TrustedProxy,
+    WhenFull, any, delete, get, head, on, options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

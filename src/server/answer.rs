@@ -6,8 +6,9 @@ use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
+use super::files::content::FileContent;
 use super::routing::Rest;
 use crate::into_body::IntoBody;
 
@@ -51,6 +52,8 @@ pub(super) enum Reply {
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
     /// It depends on the request. The name is for those who debug.
     Fitted(&'static str, Box<Fit>),
+    /// A file, or parts of it.
+    Stored(Response<()>, Box<FileContent>),
     /// The page of an error.
     Unfit(Unfit),
     /// The exchange knows what was answered already.
@@ -61,13 +64,29 @@ pub(super) enum Reply {
 
 /// Makes the response that fits a request, of whose path the rest is below the route.
 pub(super) type Fit =
-    dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Bytes>, Unfit> + Send;
+    dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Content>, Unfit> + Send;
+
+/// What an answer that fits has for its content.
+pub(super) enum Content {
+    Whole(Bytes),
+    Stored(Box<FileContent>),
+}
+
+impl From<Response<Content>> for Reply {
+    fn from(response: Response<Content>) -> Self {
+        let (head, content) = response.into_parts();
+        match content {
+            Content::Whole(body) => Self::Whole(Response::from_parts(head, body)),
+            Content::Stored(content) => Self::Stored(Response::from_parts(head, ()), content),
+        }
+    }
+}
 
 /// Nothing fits: the page of this error answers, with these fields.
 #[derive(Debug)]
 pub(super) struct Unfit {
     pub(super) status: StatusCode,
-    pub(super) fields: HeaderMap,
+    pub(super) fields: Vec<(HeaderName, HeaderValue)>,
     /// What the server's observer is told.
     pub(super) failure: Option<String>,
 }
@@ -76,7 +95,7 @@ impl From<StatusCode> for Unfit {
     fn from(status: StatusCode) -> Self {
         Self {
             status,
-            fields: HeaderMap::new(),
+            fields: Vec::new(),
             failure: None,
         }
     }
@@ -103,7 +122,7 @@ impl Answer {
             return self;
         };
         Self(match fit(request, rest) {
-            Ok(response) => Reply::Whole(response),
+            Ok(response) => response.into(),
             Err(unfit) => Reply::Unfit(unfit),
         })
     }
@@ -115,6 +134,7 @@ impl fmt::Debug for Answer {
             Reply::Whole(_) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
             Reply::Fitted(name, _) => name,
+            Reply::Stored(..) => "Answer(stored)",
             Reply::Unfit(_) => "Answer(unfit)",
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",

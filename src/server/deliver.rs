@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::answer::{Answer, Reply};
 use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_whole};
 use super::exchange::{Exchange, Given};
+use super::files::send::write_stored;
 use super::from_reader::write_reader;
 use super::late::{Coming, Late, Promise};
 use super::shared::Shared;
@@ -76,6 +77,9 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
+        }
+        (Given::Nothing, Reply::Stored(head, content)) => {
+            write_stored(shared, exchange, head, *content)
         }
         (Given::Nothing, reply @ Reply::Fitted(..)) => {
             let answer = Answer(reply).fitted(&exchange.request, exchange.matched.rest.as_ref());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 
-use super::answer::{Answer, IntoAnswer, Reply};
+use super::answer::{Answer, Content, IntoAnswer, Reply};
 use super::handler::{Route, any};
 use super::html;
 use super::routing::Rest;
@@ -172,7 +172,9 @@ fn may_stand(bytes: &[u8]) -> bool {
 
 impl IntoAnswer for Redirect {
     fn into_answer(self) -> Answer {
-        let fit = move |request: &Request<()>, rest: Option<&Rest>| Ok(self.answer(request, rest));
+        let fit = move |request: &Request<()>, rest: Option<&Rest>| {
+            Ok(self.answer(request, rest).map(Content::Whole))
+        };
         Answer(Reply::Fitted("Answer(redirect)", Box::new(fit)))
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
 
-use super::answer::{Answer, IntoAnswer, Reply, Unfit};
+use super::answer::{Answer, Content, IntoAnswer, Reply, Unfit};
 use super::handler::{Route, get};
 use super::representation::Representation;
 use crate::error::Error;
@@ -92,7 +92,7 @@ impl StaticContent {
     }
 
     /// What the request asks for.
-    fn answer(self, request: &Request<()>) -> Result<Response<Bytes>, Unfit> {
+    fn answer(self, request: &Request<()>) -> Result<Response<Content>, Unfit> {
         let content = Representation {
             headers: self.headers,
             validators: self.validators,
@@ -108,7 +108,7 @@ impl StaticContent {
             Selection::NotModified => Bytes::new(),
             _ => self.body,
         };
-        Ok(head.map(|()| body))
+        Ok(head.map(|()| Content::Whole(body)))
     }
 }
 
