@@ -47,7 +47,7 @@ pub(super) fn admit(
             stay.hold(&conn, Arrival { source, trust });
             match watches {
                 Some(watches) => {
-                    watches.admit(Service::new(shared, stay, conn));
+                    watches.admit(Box::new(Service::new(shared, stay, conn)));
                     Arc::new(())
                 }
                 None => serve(shared, stay, conn),

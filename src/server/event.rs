@@ -102,6 +102,16 @@ pub enum ServerEvent<'a> {
         /// For how long it has run.
         after: Duration,
     },
+    /// There is no thread for what has come over [watched](crate::Threads::Watched) connections, which waits until
+    /// there is one: as many serve as there may be ([`ServerLimits::threads`](crate::ServerLimits::threads)), or the
+    /// system has no more. It is told again only if there was one meanwhile.
+    #[non_exhaustive]
+    OutOfThreads {
+        /// How many there are.
+        threads: usize,
+        /// Why there is no other.
+        error: &'a std::io::Error,
+    },
     /// An answer could not be written whole.
     #[non_exhaustive]
     AnswerFailed {

@@ -80,12 +80,15 @@ impl Intake {
             drop(shared);
             stay
         });
-        if let Err(error) = self.shared.lifecycle.spares.run(work) {
-            self.shared.counters.accept_failures.add(1);
-            self.reject(unserved, Rejection::NoThread);
-            return Err(error);
+        // With a thread for each, there are no more connections than threads.
+        match self.shared.lifecycle.spares.run_or_queue(work) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.shared.counters.accept_failures.add(1);
+                self.reject(unserved, Rejection::NoThread);
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// None: there are too many from there.

@@ -13,7 +13,6 @@ use crate::aio::{Aio, InFlight};
 use crate::error::Action;
 
 /// Its listeners, connections and threads, as far as stopping concerns them.
-#[derive(Default)]
 pub(super) struct Lifecycle {
     phase: AtomicU8,
     /// Threads that accept.
@@ -31,6 +30,17 @@ pub(super) enum Phase {
 }
 
 impl Lifecycle {
+    /// Of a server whose connections have so many threads at most.
+    pub(super) fn new(threads: usize) -> Self {
+        Self {
+            phase: AtomicU8::default(),
+            acceptors: Mutex::default(),
+            places: Arc::default(),
+            spares: Spares::new(threads),
+            waiters: Arc::default(),
+        }
+    }
+
     pub(super) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Open,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::threads::processors;
 use crate::meter::Pace;
 use crate::proto::limits::Limits;
 
@@ -54,6 +55,7 @@ pub struct ServerLimits {
     pub(crate) discard_time: Duration,
     pub(crate) connections: usize,
     pub(crate) connections_per_ip: Option<usize>,
+    pub(crate) threads: Option<usize>,
     pub(crate) when_full: WhenFull,
     pub(crate) requests: Option<u64>,
     pub(crate) age: Option<Duration>,
@@ -78,6 +80,7 @@ impl Default for ServerLimits {
             discard_time: Duration::from_secs(5),
             connections: most_connections(),
             connections_per_ip: None,
+            threads: None,
             when_full: WhenFull::default(),
             requests: None,
             age: None,
@@ -96,6 +99,11 @@ fn most_connections() -> usize {
 }
 
 impl ServerLimits {
+    pub(super) fn most_threads(&self) -> usize {
+        self.threads
+            .map_or(usize::MAX, |most| most.max(processors() + 1))
+    }
+
     /// From the accept to the end of the TLS handshake and of the PROXY header, where they are expected; then the connection is closed without
     /// a word. Default: 10 seconds.
     #[must_use]
@@ -175,6 +183,17 @@ impl ServerLimits {
     #[must_use]
     pub fn connections_per_ip(mut self, most: impl Into<Option<usize>>) -> Self {
         self.connections_per_ip = most.into();
+        self
+    }
+
+    /// Threads at a time that serve connections, handlers that have hijacked theirs included; at least as many as
+    /// there are processors and one more. When there are as many, [watched](crate::Threads::Watched) connections wait
+    /// for one of them, and an [event](crate::ServerEvent::OutOfThreads) says so; with a thread for each, there are no
+    /// more connections than this. Default: as many as it takes, which is one for each handler that runs and takes
+    /// its time, and a few.
+    #[must_use]
+    pub fn threads(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.threads = most.into();
         self
     }
 

@@ -56,6 +56,7 @@ mod responder;
 mod routing;
 mod serve;
 mod shared;
+mod shortage;
 mod slow;
 mod spare;
 mod static_content;

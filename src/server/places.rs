@@ -71,11 +71,16 @@ impl Places {
 
     /// How many of them wait for a request.
     pub(super) fn waiting(&self) -> usize {
-        let watched: usize = self.watches().iter().map(|watch| watch.waiting()).sum();
+        let watched = self.watched();
         let state = self.state.lock();
         let threads = state.idle.values().chain(state.fresh.values());
         let threads = threads.filter(|ender| matches!(ender, Ender::Cancel(_)));
         watched + threads.count()
+    }
+
+    /// How many of these have no thread.
+    pub(super) fn watched(&self) -> usize {
+        self.watches().iter().map(|watch| watch.waiting()).sum()
     }
 
     pub(super) fn add(self: &Arc<Self>, held: Held) -> Place {

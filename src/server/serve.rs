@@ -62,8 +62,6 @@ pub(super) struct Service {
     pub(super) conn: Conn,
     peer: Addr,
     served: u64,
-    /// For the reads of heads.
-    aio: Aio<Request<()>>,
     pub(super) search: RequestSearch,
     /// Where it waits, if a watch has it, and since when.
     pub(super) waits: (Phase, Instant),
@@ -76,7 +74,6 @@ impl Service {
             peer: conn.peer_addr(),
             conn: conn.limits(shared.limits.messages),
             served: 0,
-            aio: Aio::new(),
             search: RequestSearch::default(),
             waits: (Phase::First, Instant::now()),
             meter: Arc::new(Mutex::new(Meter::new(shared.limits.pace))),
@@ -117,7 +114,11 @@ impl Service {
     }
 
     /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
-    pub(super) fn serve_one(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
+    pub(super) fn serve_one(
+        &mut self,
+        request: Request<()>,
+        seat: Option<&Seat<Box<Self>>>,
+    ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
         self.answer(request, seat)
@@ -153,7 +154,7 @@ impl Service {
                 0 => limits.silence,
                 _ => limits.idle,
             };
-            let aio = std::mem::take(&mut self.aio).timeout(patience);
+            let aio = Aio::new().timeout(patience);
             let clock = HeadClock::waiting(limits.head);
             let place = &self.stay.place;
             let wait = match self.served {
@@ -162,12 +163,11 @@ impl Service {
             };
             // What has begun is not asked to end.
             let is_waiting = self.conn.with_unread(refusal::is_blank);
-            let (result, aio) = self.conn.read_request_inline(aio, clock, |canceler| {
+            let (result, _) = self.conn.read_request_inline(aio, clock, |canceler| {
                 if is_waiting {
                     place.wait(wait, since, Ender::Cancel(canceler));
                 }
             });
-            self.aio = aio;
             match result {
                 Ok(request) => {
                     self.stay.place.work();
@@ -224,7 +224,7 @@ impl Service {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Self>>) -> bool {
+    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Box<Self>>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let (handler, matched) = match respondent(&self.shared, &request) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
@@ -286,7 +286,7 @@ impl Service {
         &self,
         exchange: &mut Exchange,
         handler: &Handler,
-        seat: Option<&Seat<Self>>,
+        seat: Option<&Seat<Box<Self>>>,
     ) -> Answer {
         let held = seat.filter(|seat| seat.holds_watch());
         let is_slow = handler.tempo.is_slow();

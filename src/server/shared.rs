@@ -11,6 +11,7 @@ use super::handler::Handler;
 use super::lifecycle::{Lifecycle, Phase};
 use super::limits::ServerLimits;
 use super::routing::Router;
+use super::shortage::Shortage;
 use super::stats::Counters;
 use super::stay::Services;
 use super::threads::Threads;
@@ -30,18 +31,23 @@ pub(crate) struct Shared {
     pub(super) addresses: Mutex<Vec<Addr>>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) threads: Threads,
+    pub(super) shortage: Arc<Shortage>,
 }
 
 impl Shared {
     pub(super) fn new(
-        limits: ServerLimits,
+        mut limits: ServerLimits,
         observer: Observer,
         maker: PageMaker,
         slow_after: Option<Duration>,
         threads: Threads,
     ) -> Self {
+        if threads == Threads::PerConnection {
+            limits.connections = limits.connections.min(limits.most_threads());
+        }
         Self {
             limits,
+            shortage: Arc::new(Shortage::new(observer.clone())),
             observer,
             slow_after,
             counters: Arc::default(),
@@ -49,7 +55,7 @@ impl Shared {
             router: RwLock::new(Arc::new(Router::new())),
             editing: Mutex::default(),
             addresses: Mutex::default(),
-            lifecycle: Arc::default(),
+            lifecycle: Arc::new(Lifecycle::new(limits.most_threads())),
             threads,
         }
     }

@@ -1,19 +1,22 @@
-//! Threads that wait some seconds for the next connection before they end.
+//! The threads that serve: they wait some seconds for more to do before they end.
 //!
-//! Invariants:
+//! Invariants, under the lock:
 //!
-//! 1. There are never fewer threads that wait, or are about to, than `idle` says and works are queued.
-//! 2. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
+//! 1. Of the threads, `idle` wait, or are about to, without work in the channel that is for them: whoever takes one
+//!    off that number sends work for it.
+//! 2. Work is sent without a thread for it, and counted in `backlog`, only when there are as many threads as there
+//!    may be. A thread that has done its work takes such work before it is idle.
+//! 3. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::Mutex;
+use crossbeam_channel::RecvTimeoutError;
+
+use crate::sync::{Builder, Mutex, Receiver, Sender, unbounded};
+use crate::unwind::guard;
 
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,106 +29,313 @@ pub(super) type Kept = Arc<dyn Any + Send + Sync>;
 
 #[derive(Debug)]
 pub(super) struct Spares {
-    /// None: nobody is to wait any more.
-    give: Mutex<Option<Sender<Work>>>,
-    take: Receiver<Work>,
-    threads: Arc<AtomicUsize>,
-    /// Threads for which no work is queued.
-    idle: Arc<AtomicUsize>,
+    pool: Arc<Pool>,
 }
 
-impl Default for Spares {
-    fn default() -> Self {
-        let (give, take) = unbounded();
-        Self {
-            give: Mutex::new(Some(give)),
-            take,
-            threads: Arc::default(),
-            idle: Arc::default(),
-        }
-    }
+#[derive(Debug)]
+struct Pool {
+    state: Mutex<State>,
+    take: Receiver<Work>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// None: nobody is to wait any more.
+    give: Option<Sender<Work>>,
+    threads: usize,
+    /// How many there may be.
+    most: usize,
+    idle: usize,
+    /// How many are to be idle, so that who hands something over need not wait for a thread to begin.
+    ready: usize,
+    backlog: usize,
+}
+
+/// When work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Now,
+    /// When a thread has done its own.
+    Later,
+}
+
+/// Who is to do some work.
+enum Worker {
+    Idle(Sender<Work>),
+    New,
+    /// There are as many threads as there may be.
+    None(Sender<Work>),
+    Ended,
 }
 
 impl Spares {
+    pub(super) fn new(most: usize) -> Self {
+        let (give, take) = unbounded();
+        let state = State {
+            give: Some(give),
+            threads: 0,
+            most,
+            idle: 0,
+            ready: 0,
+            backlog: 0,
+        };
+        Self {
+            pool: Arc::new(Pool {
+                state: Mutex::new(state),
+                take,
+            }),
+        }
+    }
+
     /// Has a thread do the work, one that waits or a new one.
     ///
     /// # Errors
     ///
     /// There is no thread to be had. The work is dropped.
     pub(super) fn run(&self, work: Work) -> io::Result<()> {
-        let give = self.give.lock().clone();
-        let work = match give {
-            Some(give) if take_one(&self.idle) => match give.send(work) {
-                Ok(()) => return Ok(()),
-                Err(unsent) => unsent.into_inner(),
-            },
-            _ => work,
-        };
-        let (next, idle) = (self.take.clone(), Arc::clone(&self.idle));
-        let counted = Counted::new(&self.threads);
-        Builder::new()
-            .name("http-aio:serve".into())
-            .spawn(move || {
-                let _counted = counted;
-                run(work, &next, &idle);
-            })
-            .map(drop)
+        let worker = self.pool.state.lock().find_worker();
+        match worker {
+            Worker::Idle(give) => {
+                self.give(&give, work);
+                Ok(())
+            }
+            Worker::New => self.pool.spawn(Some(work)),
+            Worker::None(_) => {
+                let text = "there are as many threads as there may be";
+                Err(io::Error::new(io::ErrorKind::WouldBlock, text))
+            }
+            Worker::Ended => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Has a thread do the work, or keeps it until one is done with its own if there are as many as there may be.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to be had. The work is dropped.
+    pub(super) fn run_or_queue(&self, work: Work) -> io::Result<Start> {
+        let mut state = self.pool.state.lock();
+        let worker = state.find_worker();
+        if let Worker::None(give) = worker {
+            state.backlog += 1;
+            drop(state);
+            let _ = give.send(work); // The pool has the other end.
+            return Ok(Start::Later);
+        }
+        drop(state);
+        match worker {
+            Worker::Idle(give) => self.give(&give, work),
+            Worker::New => self.pool.spawn(Some(work))?,
+            Worker::None(_) | Worker::Ended => return Err(io::ErrorKind::NotConnected.into()),
+        }
+        Ok(Start::Now)
+    }
+
+    /// From now on, so many threads wait for work if there may be so many more. Without them, work waits for a
+    /// thread to begin.
+    pub(super) fn keep_ready(&self, count: usize) {
+        self.pool.state.lock().ready = count;
+        self.replenish();
+    }
+
+    fn give(&self, give: &Sender<Work>, work: Work) {
+        let _ = give.send(work); // The pool has the other end.
+        self.replenish();
+    }
+
+    fn replenish(&self) {
+        let lacks = self.pool.state.lock().add_ready();
+        if lacks {
+            let _ = self.pool.spawn(None); // Whoever needs one tries again.
+        }
     }
 
     /// How many threads there are, and how many of them wait for work.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let idle = self.idle.load(Ordering::SeqCst);
-        (self.threads.load(Ordering::SeqCst), idle)
+        let state = self.pool.state.lock();
+        (state.threads, state.idle)
     }
 
     /// Has the threads that wait end, and those that work when they are done.
     pub(super) fn end(&self) {
-        let give = self.give.lock().take();
+        let mut state = self.pool.state.lock();
+        state.ready = 0;
+        let give = state.give.take();
+        drop(state);
         drop(give);
     }
 }
 
-/// A thread, while there is one.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Spares {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.end();
     }
 }
 
-/// A thread: one connection after the other.
-fn run(first: Work, next: &Receiver<Work>, idle: &AtomicUsize) {
-    let mut work = first;
-    loop {
-        let place = work();
-        idle.fetch_add(1, Ordering::SeqCst);
-        drop(place);
-        work = loop {
-            match next.recv_timeout(PATIENCE) {
-                Ok(work) => break work,
-                // Otherwise there is work for it on the way.
-                Err(RecvTimeoutError::Timeout) if !take_one(idle) => {}
-                Err(RecvTimeoutError::Timeout) => return,
+impl State {
+    fn find_worker(&mut self) -> Worker {
+        let Some(give) = &self.give else {
+            return Worker::Ended;
+        };
+        if self.idle > 0 {
+            self.idle -= 1;
+            return Worker::Idle(give.clone());
+        }
+        if self.threads < self.most {
+            self.threads += 1;
+            return Worker::New;
+        }
+        Worker::None(give.clone())
+    }
+
+    /// Counts a thread in that is to be ready. False: there are enough.
+    fn add_ready(&mut self) -> bool {
+        let lacks = self.give.is_some() && self.idle < self.ready && self.threads < self.most;
+        if lacks {
+            self.threads += 1;
+            self.idle += 1;
+        }
+        lacks
+    }
+
+    /// A thread has done its work. False: there is more for it in the channel.
+    fn rest(&mut self) -> bool {
+        let rests = self.backlog == 0;
+        match rests {
+            true => self.idle += 1,
+            false => self.backlog -= 1,
+        }
+        rests
+    }
+
+    /// A thread has waited for long enough. False: work is on its way to it, or it is to be ready.
+    fn leave(&mut self) -> bool {
+        let leaves = self.idle > self.ready;
+        if leaves {
+            self.idle -= 1;
+            self.threads -= 1;
+        }
+        leaves
+    }
+
+    /// A thread that was to be idle does not begin. Work that was sent for it meanwhile is another's, when that is
+    /// done with its own.
+    fn lose_idle(&mut self) {
+        match self.idle {
+            0 => self.backlog += 1,
+            _ => self.idle -= 1,
+        }
+    }
+}
+
+impl Pool {
+    /// Begins a thread that was counted in, with its first work or as one that is idle.
+    fn spawn(self: &Arc<Self>, first: Option<Work>) -> io::Result<()> {
+        let is_idle = first.is_none();
+        let pool = Arc::clone(self);
+        let spawned = Builder::new()
+            .name("http-aio:serve".into())
+            .spawn(move || pool.run(first));
+        spawned.map(drop).inspect_err(|_| {
+            let mut state = self.state.lock();
+            state.threads -= 1;
+            if is_idle {
+                state.lose_idle();
+            }
+        })
+    }
+
+    /// A thread: one piece of work after the other.
+    fn run(&self, first: Option<Work>) {
+        let mut next = first;
+        while let Some(work) = next.or_else(|| self.await_work()) {
+            let mut place = None;
+            guard(|| place = Some(work()));
+            let rests = self.state.lock().rest();
+            guard(|| drop(place)); // Handlers of the user's may go with it.
+            next = match rests {
+                true => None,
+                false => self.take.recv().ok(),
+            };
+        }
+    }
+
+    /// None: the thread is to end, and is counted no longer.
+    fn await_work(&self) -> Option<Work> {
+        loop {
+            match self.take.recv_timeout(PATIENCE) {
+                Ok(work) => return Some(work),
+                Err(RecvTimeoutError::Timeout) if !self.state.lock().leave() => {}
+                Err(RecvTimeoutError::Timeout) => return None,
                 Err(RecvTimeoutError::Disconnected) => {
-                    take_one(idle);
-                    return;
+                    self.state.lock().leave();
+                    return None;
                 }
             }
-        };
+        }
     }
 }
 
-fn take_one(count: &AtomicUsize) -> bool {
-    let less = |count: usize| count.checked_sub(1);
-    count
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
-        .is_ok()
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    use crossbeam_channel::bounded;
+
+    fn work(gate: &Receiver<()>, done: &Sender<u32>, number: u32) -> Work {
+        let (gate, done) = (gate.clone(), done.clone());
+        Box::new(move || {
+            let _ = gate.recv();
+            done.send(number).unwrap();
+            Arc::new(())
+        })
+    }
+
+    #[test]
+    fn work_beyond_the_most_is_refused_or_waits_for_a_thread() {
+        let spares = Spares::new(1);
+        let ((open, gate), (done, results)) = (bounded(0), unbounded());
+        spares.run(work(&gate, &done, 1)).unwrap();
+        let refused = spares.run(work(&gate, &done, 2)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        for number in [3, 4] {
+            let start = spares.run_or_queue(work(&gate, &done, number)).unwrap();
+            assert_eq!(start, Start::Later);
+        }
+        assert_eq!(spares.counts(), (1, 0));
+        spares.end(); // What was taken on is done all the same.
+        assert!(spares.run(work(&gate, &done, 5)).is_err());
+        drop(open);
+        drop(done);
+        assert_eq!(results.iter().collect::<Vec<_>>(), [1, 3, 4]);
+    }
+
+    #[test]
+    fn one_is_ready_before_it_is_needed_as_long_as_there_may_be_more() {
+        let spares = Spares::new(3);
+        spares.keep_ready(1);
+        assert_eq!(spares.counts(), (1, 1));
+        let ((open, gate), (done, results)) = (bounded(0), unbounded());
+        for (number, counts) in [(1, (2, 1)), (2, (3, 1)), (3, (3, 0))] {
+            spares.run(work(&gate, &done, number)).unwrap();
+            assert_eq!(spares.counts(), counts);
+        }
+        drop((open, done));
+        assert_eq!(results.iter().count(), 3);
+    }
+
+    #[test]
+    fn a_thread_whose_work_panics_goes_on() {
+        let spares = Spares::new(1);
+        let ((open, gate), (done, results)) = (bounded(0), unbounded());
+        let (waits, goes_on) = (gate.clone(), work(&gate, &done, 2));
+        let panics = move || -> Kept {
+            let _ = waits.recv();
+            panic!("a test panics on purpose")
+        };
+        spares.run(Box::new(panics)).unwrap();
+        assert_eq!(spares.run_or_queue(goes_on).unwrap(), Start::Later);
+        drop((open, done));
+        assert_eq!(results.iter().collect::<Vec<_>>(), [2]);
+    }
 }

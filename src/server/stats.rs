@@ -13,6 +13,22 @@ pub struct ServerStats {
     pub accepted: u64,
     /// Connections that it has now, without those that were hijacked.
     pub connections: u64,
+    /// Of these, those that wait for a request in a [watch](crate::Threads::Watched), without a thread.
+    pub watched: u64,
+    /// Threads that serve connections, wait for them or are ready to.
+    pub threads: u64,
+    /// Of these, those that are ready and have nothing to do.
+    pub spare_threads: u64,
+    /// How often a handler on a thread that others waited for was about to wait in a call of this crate, so that another
+    /// thread had to serve these others.
+    pub hand_overs_blocking: u64,
+    /// How often a handler on a thread that others waited for did not return within a millisecond or two, so that another
+    /// thread had to serve these others.
+    pub hand_overs_overdue: u64,
+    /// How often other connections were handed to another thread before a handler was called that takes its time.
+    pub hand_overs_slow: u64,
+    /// Handlers of watched connections that take their time now: the last calls of each have.
+    pub slow_handlers: u64,
     /// Connections that handlers have taken over, by [`hijack`](crate::Exchange::hijack) or
     /// [`upgrade`](crate::Exchange::upgrade).
     pub hijacked: u64,
@@ -58,6 +74,9 @@ pub(super) struct Counters {
     pub(super) late: Counter,
     pub(super) read: Counter,
     pub(super) written: Counter,
+    pub(super) hand_overs_blocking: Counter,
+    pub(super) hand_overs_overdue: Counter,
+    pub(super) hand_overs_slow: Counter,
     /// Answers by the first digit of their status, from 2 on.
     answers: [Counter; 4],
 }
@@ -88,12 +107,12 @@ impl Counters {
         }
     }
 
-    pub(super) fn stats(&self, connections: usize) -> ServerStats {
+    /// What was counted; the rest is 0.
+    pub(super) fn stats(&self) -> ServerStats {
         let [successes, redirections, client_errors, server_errors] =
             self.answers.each_ref().map(Counter::value);
         ServerStats {
             accepted: self.accepted.value(),
-            connections: connections as u64,
             hijacked: self.hijacked.value(),
             requests: self.requests.value(),
             successes,
@@ -107,6 +126,10 @@ impl Counters {
             late: self.late.value(),
             read: self.read.value(),
             written: self.written.value(),
+            hand_overs_blocking: self.hand_overs_blocking.value(),
+            hand_overs_overdue: self.hand_overs_overdue.value(),
+            hand_overs_slow: self.hand_overs_slow.value(),
+            ..ServerStats::default()
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Which thread serves a connection.
 
+use std::num::NonZero;
+use std::thread;
+
 /// Which thread serves a connection of a [`Server`](crate::Server): see
 /// [`ServerBuilder::threads`](crate::ServerBuilder::threads).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,4 +16,9 @@ pub enum Threads {
     /// Each connection has one, from its first byte to its last.
     #[default]
     PerConnection,
+}
+
+/// How many threads can run at once.
+pub(super) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -23,7 +23,8 @@ enum Next {
     End,
 }
 
-impl Watched for Service {
+/// In a box, so that it is not copied with each turn.
+impl Watched for Box<Service> {
     fn place(&self) -> u64 {
         self.place_among_others().key()
     }
@@ -64,7 +65,7 @@ impl Service {
         }
     }
 
-    fn turn(&mut self, mut why: Summons, seat: &Seat<Self>) -> Next {
+    fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
         let mut wait = Wait::Never;
         loop {
             if self.shared.lifecycle.is_stopping() {

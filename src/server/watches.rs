@@ -1,21 +1,22 @@
 //! The watches of a server, their monitor, and which connections go there.
 
 use std::io;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread;
 
 use super::ender::Ender;
 use super::lifecycle::Lifecycle;
 use super::serve::Service;
 use super::shared::Shared;
+use super::shortage::Shortage;
 use super::spare::Work;
+use super::stats::Counters;
+use super::threads::processors;
 use super::wait::Wait;
-use super::watch::{Bounds, Monitor, Summons, Watch};
+use super::watch::{Bounds, Loss, Monitor, Summons, Watch};
 
 pub(super) struct Watches {
-    watches: Vec<Arc<Watch<Service>>>,
+    watches: Vec<Arc<Watch<Box<Service>>>>,
     /// The next connection goes to the watch of this number.
     turn: AtomicUsize,
 }
@@ -34,17 +35,16 @@ impl Watches {
             head: limits.head,
         };
         let (monitor, rounds) = Monitor::new();
-        let count = thread::available_parallelism().map_or(1, NonZero::get);
         let mut watches = Vec::new();
-        for _ in 0..count {
-            let lifecycle = Arc::downgrade(&shared.lifecycle);
-            let staff = move |watch| staff(&lifecycle, watch);
-            let watch = Watch::start(bounds, &monitor, staff)?;
-            let watching: Arc<Watch<Service>> = Arc::clone(&watch);
+        for _ in 0..processors() {
+            let agency = Agency::new(shared);
+            let watch = Watch::start(bounds, &monitor, move |watch, why| agency.staff(watch, why))?;
+            let watching: Arc<Watch<Box<Service>>> = Arc::clone(&watch);
             shared.lifecycle.places.watch_begins(watching);
             watches.push(watch);
         }
         rounds.start(&monitor, &watches)?;
+        shared.lifecycle.spares.keep_ready(1);
         Ok(Self {
             watches,
             turn: AtomicUsize::new(0),
@@ -52,7 +52,7 @@ impl Watches {
     }
 
     /// Has a connection wait for its first request; on this thread if it cannot be polled.
-    pub(super) fn admit(&self, service: Service) {
+    pub(super) fn admit(&self, service: Box<Service>) {
         let Some(descriptor) = service.conn.descriptor() else {
             return drop(service.run());
         };
@@ -66,7 +66,7 @@ impl Watches {
         let (_, since) = service.waits;
         match watch.admit(service, descriptor, summons) {
             Ok(key) if place.is_needed() => {
-                let watching: Arc<Watch<Service>> = Arc::clone(watch);
+                let watching: Arc<Watch<Box<Service>>> = Arc::clone(watch);
                 place.wait(Wait::First, since, Ender::Ask(watching, key));
             }
             Ok(_) => {}
@@ -75,14 +75,44 @@ impl Watches {
     }
 }
 
-/// Has a spare thread hold a watch.
-fn staff(lifecycle: &Weak<Lifecycle>, watch: Arc<Watch<Service>>) -> io::Result<()> {
-    let Some(lifecycle) = lifecycle.upgrade() else {
-        return Err(io::ErrorKind::NotConnected.into());
-    };
-    let work: Work = Box::new(move || {
-        watch.hold();
-        Arc::new(())
-    });
-    lifecycle.spares.run(work)
+/// Where a watch gets its threads from.
+struct Agency {
+    lifecycle: Weak<Lifecycle>,
+    counters: Arc<Counters>,
+    shortage: Arc<Shortage>,
+}
+
+impl Agency {
+    fn new(shared: &Shared) -> Self {
+        Self {
+            lifecycle: Arc::downgrade(&shared.lifecycle),
+            counters: Arc::clone(&shared.counters),
+            shortage: Arc::clone(&shared.shortage),
+        }
+    }
+
+    /// Has a spare thread hold a watch that was lost for this reason.
+    fn staff(&self, watch: Arc<Watch<Box<Service>>>, why: Option<Loss>) -> io::Result<()> {
+        let Some(lifecycle) = self.lifecycle.upgrade() else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let work: Work = Box::new(move || {
+            watch.hold();
+            Arc::new(())
+        });
+        if let Err(error) = lifecycle.spares.run(work) {
+            let (threads, _) = lifecycle.spares.counts();
+            let again = io::Error::new(error.kind(), error.to_string());
+            self.shortage.begins(threads, error);
+            return Err(again);
+        }
+        self.shortage.ends();
+        match why {
+            Some(Loss::Blocks) => self.counters.hand_overs_blocking.add(1),
+            Some(Loss::Overdue) => self.counters.hand_overs_overdue.add(1),
+            Some(Loss::Slow) => self.counters.hand_overs_slow.add(1),
+            None => {}
+        }
+        Ok(())
+    }
 }

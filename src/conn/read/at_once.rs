@@ -5,6 +5,9 @@
 //! which goes from the kernel to where it is wanted. In every other case nothing is taken, and the thread reads
 //! by an operation, which can be interrupted, and which says what is wrong.
 
+use std::cell::Cell;
+
+use bytes::BytesMut;
 use http::Request;
 
 use super::incoming::Incoming;
@@ -17,6 +20,14 @@ use crate::transport::{Wait, moved_nothing};
 
 /// Room for what comes. Most requests are smaller.
 const ROOM: usize = 4 << 10;
+
+/// Room in which reading begins. It shrinks with each request, until it is made whole again.
+const ENOUGH: usize = ROOM / 2;
+
+thread_local! {
+    /// Room of the thread, which a connection has only while a request is read, or while a part of one is there.
+    static SPARE_ROOM: Cell<BytesMut> = Cell::default();
+}
 
 /// What there is of a request.
 #[expect(
@@ -72,7 +83,14 @@ impl Half<Reader> {
         let arrival = self.run_inline(|| {
             let mut incoming = self.take_incoming();
             let search = search.of(incoming.next_number());
+            // A connection that waits for long is watched, and is not in here meanwhile.
+            let room = incoming.body.input.borrow_room(spare_room());
             let arrival = self.find_request(&mut incoming, limits, search, wait);
+            let room = match room.capacity() {
+                0 => incoming.body.input.return_room(),
+                _ => room,
+            };
+            SPARE_ROOM.set(room);
             self.put_incoming(incoming);
             self.queue.finished();
             arrival
@@ -142,6 +160,16 @@ impl Half<Reader> {
             Err(_) => Arrival::Unusual, // An operation says what.
         }
     }
+}
+
+/// The room of the thread, enough for most requests.
+fn spare_room() -> BytesMut {
+    let mut room = SPARE_ROOM.take();
+    if room.capacity() < ENOUGH {
+        room.clear();
+        room.reserve(ROOM);
+    }
+    room
 }
 
 fn part(incoming: &Incoming) -> Arrival {

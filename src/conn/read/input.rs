@@ -113,6 +113,22 @@ impl Input {
         }
     }
 
+    /// Has what comes next arrive in `room`, which is returned if there is another.
+    pub(crate) fn borrow_room(&mut self, room: BytesMut) -> BytesMut {
+        match self.buffer.capacity() {
+            0 => std::mem::replace(&mut self.buffer, room),
+            _ => room,
+        }
+    }
+
+    /// Gives the room away, unless something is in it or it is larger than what may be kept.
+    pub(crate) fn return_room(&mut self) -> BytesMut {
+        match self.filled == 0 && !self.is_large {
+            true => std::mem::take(&mut self.buffer),
+            false => BytesMut::new(),
+        }
+    }
+
     /// Holds no memory for what is gone.
     fn let_go(&mut self) {
         if !self.is_large || self.filled > SMALL_REST {

@@ -1,5 +1,7 @@
 //! The handlers of one path, by method.
 
+use std::fmt;
+
 use http::Method;
 
 /// Which requests for its path a handler takes.
@@ -23,6 +25,15 @@ impl Accepts {
     /// Whether the method is HEAD, and the handler is one for GET.
     pub(super) fn is_get_for(&self, method: &Method) -> bool {
         *method == Method::HEAD && *self == Self::Only(Method::GET)
+    }
+}
+
+impl fmt::Display for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any method"),
+            Self::Only(method) => method.fmt(f),
+        }
     }
 }
 

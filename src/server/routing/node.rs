@@ -109,6 +109,16 @@ impl<H> Node<H> {
         self.literals.is_empty() && self.params.is_empty() && endpoints.all(Endpoint::is_empty)
     }
 
+    /// Shows every endpoint.
+    pub(super) fn visit_all<'n>(&'n self, see: &mut impl FnMut(&'n Endpoint<H>)) {
+        for endpoint in [&self.nothing, &self.slash, &self.rest, &self.tree] {
+            see(endpoint);
+        }
+        let children = self.literals.values();
+        let children = children.chain(self.params.iter().map(|(_, child)| child));
+        children.for_each(|child| child.visit_all(see));
+    }
+
     fn search(&self, affixes: &Affixes) -> Result<usize, usize> {
         let order = |affixes: &Affixes| {
             let Affixes { prefix, suffix } = affixes;

@@ -122,6 +122,19 @@ impl<H: Clone> Router<H> {
         }
     }
 
+    /// Shows every handler, with its host, its method and its pattern.
+    pub(crate) fn visit_all(&self, mut see: impl FnMut(Option<&str>, &Accepts, &str, &H)) {
+        let hosts = self.hosts.iter();
+        let sites = hosts.map(|(host, site)| (Some(&**host), site));
+        for (host, site) in sites.chain([(None, &self.generic)]) {
+            site.visit_all(&mut |endpoint| {
+                for entry in endpoint.entries() {
+                    see(host, &entry.accepts, &entry.text, &entry.handler);
+                }
+            });
+        }
+    }
+
     fn server_options(&self) -> Found<H> {
         let mut allow = Allow::new();
         for (accepts, _) in &self.accepted {
@@ -161,17 +174,13 @@ impl<H: Clone> Router<H> {
         }
         let existing = self.endpoint(route);
         for (at, (accepts, _)) in handlers.iter().enumerate() {
-            let method = match accepts {
-                Accepts::Any => "any method",
-                Accepts::Only(method) => method.as_str(),
-            };
             if handlers[..at].iter().any(|(other, _)| other == accepts) {
-                let detail = format!("the route {text} has two handlers for {method}");
+                let detail = format!("the route {text} has two handlers for {accepts}");
                 return Err(invalid(detail));
             }
             if let Some(entry) = existing.and_then(|existing| existing.entry(accepts)) {
                 let other = &entry.text;
-                let detail = format!("the route {text} for {method} is there already, as {other}");
+                let detail = format!("the route {text} for {accepts} is there already, as {other}");
                 return Err(invalid(detail));
             }
             if *accepts == Accepts::Only(Method::CONNECT) && !route.pattern.is_root() {

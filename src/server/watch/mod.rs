@@ -23,21 +23,23 @@
 //! 6. A connection for which something is reported while somebody has it leaves the set, until it is put back.
 
 mod lists;
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(loom)]
+mod modelled;
 mod monitor;
 mod phase;
 mod set;
 mod state;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 pub(super) use self::monitor::Monitor;
 pub(super) use self::phase::{Bounds, Phase};
@@ -46,6 +48,7 @@ pub(super) use self::state::{Key, Summons};
 use self::state::{Lull, State, Token};
 use super::wait::Wait;
 use crate::blocking;
+use crate::sync::{AtomicU64, Mutex};
 use crate::unwind::guard;
 
 /// A connection, as a watch knows it.
@@ -59,13 +62,27 @@ pub(super) trait Watched: Send + Sized + 'static {
 
 /// How many connections are served before it is looked who else is ready: those that have sent many requests at
 /// once would be served for ever.
+#[cfg(not(loom))]
 const TURNS: u32 = 64;
+#[cfg(loom)]
+const TURNS: u32 = 2;
 
 /// What is polled for a connection.
 pub(super) type Descriptor = Arc<dyn AsFd + Send + Sync>;
 
-/// Finds a thread that holds a watch.
-type Staff<C> = dyn Fn(Arc<Watch<C>>) -> io::Result<()> + Send + Sync;
+/// Finds a thread that holds a watch, which has lost its holder for this reason, if it has had one.
+type Staff<C> = dyn Fn(Arc<Watch<C>>, Option<Loss>) -> io::Result<()> + Send + Sync;
+
+/// Why a thread holds a watch no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// It is about to block in a call of ours.
+    Blocks,
+    /// It has been in one handler for too long.
+    Overdue,
+    /// It is about to call a handler that takes its time.
+    Slow,
+}
 
 pub(super) struct Watch<C: Watched> {
     set: Set,
@@ -96,17 +113,17 @@ impl<C: Watched> Watch<C> {
     pub(super) fn start(
         bounds: Bounds,
         monitor: &Arc<Monitor>,
-        staff: impl Fn(Arc<Self>) -> io::Result<()> + Send + Sync + 'static,
+        staff: impl Fn(Arc<Self>, Option<Loss>) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Self {
             set: Set::new()?,
-            state: Mutex::default(),
+            state: Mutex::new(State::default()),
             bounds,
             staff: Box::new(staff),
             monitor: Arc::clone(monitor),
             beat: AtomicU64::new(0),
         });
-        (watch.staff)(Arc::clone(&watch))?;
+        (watch.staff)(Arc::clone(&watch), None)?;
         Ok(watch)
     }
 
@@ -146,8 +163,10 @@ impl<C: Watched> Watch<C> {
         let Some(token) = self.state.lock().claim() else {
             return;
         };
+        // It may have fallen asleep while nobody held the watch.
+        self.monitor.wake_up();
         let watch = Arc::clone(self);
-        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token)));
+        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token, Loss::Blocks)));
         let (mut ready, mut turns) = (Vec::new(), 0);
         loop {
             let next = self.state.lock().pop(token);
@@ -202,7 +221,8 @@ impl<C: Watched> Watch<C> {
         self.set.wait(timeout, ready);
         let now = Instant::now();
         let mut state = self.state.lock();
-        if state.is_held_by(token) {
+        let is_holder = state.is_held_by(token);
+        if is_holder {
             state.end_wait();
         }
         for key in ready.drain(..) {
@@ -211,26 +231,30 @@ impl<C: Watched> Watch<C> {
             }
         }
         state.expire(now, &self.bounds);
-        let must_wake = state.must_wake();
+        // Somebody else may have been woken, and not have noticed, because it was seen here.
+        let must_wake = state.must_wake() || (!is_holder && state.waits());
         drop(state);
         if must_wake {
             self.set.wake();
         }
     }
 
-    /// The holder is about to block: another thread is to hold the watch.
-    fn give_up(self: &Arc<Self>, token: Token) {
+    /// Another thread is to hold the watch.
+    fn give_up(self: &Arc<Self>, token: Token, why: Loss) {
         let holds = self.state.lock().give_up(token);
         if holds {
-            self.find_holder(token);
+            self.find_holder(token, why);
         }
     }
 
-    /// Finds a thread for a watch that has just lost its holder, who goes on if there is none.
-    fn find_holder(self: &Arc<Self>, last: Token) {
-        if (self.staff)(Arc::clone(self)).is_err() {
+    /// Finds a thread for a watch that has just lost its holder, who has it again if there is none: false.
+    fn find_holder(self: &Arc<Self>, last: Token, why: Loss) -> bool {
+        let is_found = (self.staff)(Arc::clone(self), Some(why)).is_ok();
+        if !is_found {
             self.state.lock().resume(last);
+            self.monitor.wake_up(); // As when it was claimed.
         }
+        is_found
     }
 
     /// Takes the watch away from whoever serves since `before`, with nothing else begun. Returns what there is
@@ -245,8 +269,8 @@ impl<C: Watched> Watch<C> {
         }
         state.give_up(token);
         drop(state);
-        self.find_holder(token);
-        None
+        let is_found = self.find_holder(token, Loss::Overdue);
+        (!is_found).then_some(look) // Otherwise it is tried again.
     }
 
     fn change(&self, change: impl FnOnce(&mut State<C, Descriptor>)) {
@@ -319,7 +343,7 @@ impl<C: Watched> Watching for Watch<C> {
     }
 
     fn waiting(&self) -> usize {
-        self.state.lock().waiting().count()
+        self.state.lock().waiting_count()
     }
 }
 
@@ -344,7 +368,7 @@ impl<C: Watched> Seat<C> {
 
     /// Gives the watch to another thread, because what comes takes its time.
     pub(super) fn give_up_watch(&self) {
-        self.watch.give_up(self.token);
+        self.watch.give_up(self.token, Loss::Slow);
     }
 
     /// Has the connection wait again, since then. `summons` has it looked at again when others have had their

@@ -50,6 +50,8 @@ pub(super) struct State<C, D> {
     closed: bool,
     slots: Vec<Slot<C, D>>,
     vacant: Vec<u32>,
+    /// How many connections are here.
+    here: usize,
     /// Connections that were summoned, in the order in which they are served.
     batch: VecDeque<Key>,
     lists: Lists,
@@ -87,6 +89,7 @@ impl<C, D> Default for State<C, D> {
             closed: false,
             slots: Vec::new(),
             vacant: Vec::new(),
+            here: 0,
             batch: VecDeque::new(),
             lists: Lists::default(),
         }
@@ -103,6 +106,12 @@ impl<C, D> State<C, D> {
         self.tokens += 1;
         self.holder = Some(Token(self.tokens));
         self.holder
+    }
+
+    /// How often it was claimed.
+    #[cfg(all(test, loom))]
+    pub(super) fn claims(&self) -> u64 {
+        self.tokens
     }
 
     pub(super) fn is_held_by(&self, token: Token) -> bool {
@@ -201,6 +210,7 @@ impl<C, D: Clone> State<C, D> {
                     summons: Some(summons),
                 } => {
                     self.lists.remove(key.index, node);
+                    self.here -= 1;
                     return Some((key, content, summons));
                 }
                 other => slot.place = other,
@@ -229,6 +239,7 @@ impl<C, D: Clone> State<C, D> {
                 node,
                 summons: None,
             };
+            self.here += 1;
         }
         if asked {
             self.summon(key, Summons::Asked);
@@ -319,6 +330,11 @@ impl<C, D: Clone> State<C, D> {
             }
             Place::Vacant | Place::Busy { .. } => None,
         })
+    }
+
+    /// How many connections wait here.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.here
     }
 
     fn slot(&mut self, key: Key) -> Option<&mut Slot<C, D>> {

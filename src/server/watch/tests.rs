@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::lists::*;
 use super::phase::{Bounds, Phase};
 use super::state::*;
-use super::{Monitor, Seat, Watch, Watched};
+use super::{Loss, Monitor, Seat, Watch, Watched};
 use crate::blocking;
 
 const BOUNDS: Bounds = Bounds {
@@ -237,7 +237,7 @@ fn watch() -> Arc<Watch<Fake>> {
 }
 
 fn monitored(monitor: &Arc<Monitor>) -> Arc<Watch<Fake>> {
-    let hold = |watch: Arc<Watch<Fake>>| {
+    let hold = |watch: Arc<Watch<Fake>>, _: Option<Loss>| {
         let thread = thread::Builder::new().spawn(move || watch.hold());
         thread.map(drop)
     };

@@ -64,6 +64,7 @@ pub(crate) enum Event {
     HandlerFailed(String, String),
     HandlerSlow(String),
     Hijacked(String),
+    OutOfThreads(usize),
     AnswerFailed(String, ErrorKind, u64),
     Rejected(Rejection),
     HandshakeFailed(ErrorKind),
@@ -101,6 +102,7 @@ impl From<&ServerEvent<'_>> for Event {
                 Self::HandlerSlow(format!("{method} {uri}"))
             }
             ServerEvent::Hijacked { uri, .. } => Self::Hijacked(uri.to_string()),
+            ServerEvent::OutOfThreads { threads, .. } => Self::OutOfThreads(*threads),
             ServerEvent::Draining { .. } => Self::Draining,
             ServerEvent::Closed { .. } => Self::Closed,
             other => panic!("a new event: {other:?}"),
@@ -158,12 +160,7 @@ impl Host {
     /// Connects.
     #[track_caller]
     pub(crate) fn visit(&self) -> Visitor {
-        let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_nodelay(true).expect("a TCP socket");
-        Visitor {
-            peer: Peer::from(stream),
-            serving: None,
-        }
+        Visitor::to(self.address)
     }
 
     /// Over a socket of this family: TCP through the listener, or a Unix pair that a thread serves.
@@ -269,6 +266,16 @@ impl Reply {
 }
 
 impl Visitor {
+    #[track_caller]
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self {
+            peer: Peer::from(stream),
+            serving: None,
+        }
+    }
+
     #[track_caller]
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.peer.say(bytes);

@@ -33,15 +33,6 @@ fn listen(host: &Host, with: impl FnOnce(Endpoint) -> Endpoint) -> SocketAddr {
     host.server.listen(endpoint).unwrap().ip().unwrap()
 }
 
-fn visit(address: SocketAddr) -> Visitor {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_nodelay(true).expect("a TCP socket");
-    Visitor {
-        peer: Peer::from(stream),
-        serving: None,
-    }
-}
-
 fn proxies(text: &str) -> Vec<TrustedProxy> {
     let all = text.split(' ').map(|proxy| proxy.parse().expect("a proxy"));
     all.collect()
@@ -57,19 +48,19 @@ fn a_header_names_the_client_of_a_connection() {
     ];
     for (header, expected) in headers {
         // All at once, and then in pieces.
-        let mut visitor = visit(address);
+        let mut visitor = Visitor::to(address);
         let whole = [header, ASK.as_bytes(), ASK.as_bytes()].concat();
         visitor.say(whole);
         assert_eq!(visitor.reply().text(), expected);
         assert_eq!(visitor.reply().text(), expected);
-        let mut visitor = visit(address);
+        let mut visitor = Visitor::to(address);
         for byte in header {
             visitor.say([*byte]);
         }
         visitor.say(ASK);
         assert_eq!(visitor.reply().text(), expected);
     }
-    let mut visitor = visit(address);
+    let mut visitor = Visitor::to(address);
     visitor.say("PROXY UNKNOWN\r\n").say(ASK);
     let text = visitor.reply().text().to_owned();
     assert!(text.starts_with("127.0.0.1:"), "{text}");
@@ -99,7 +90,7 @@ fn a_connection_without_its_header_ends() {
     let host = host();
     let address = listen(&host, Endpoint::proxy_protocol);
     for nonsense in [ASK, "PROXY TCP4 nonsense\r\n", "\r\n\r\n\0\r\nQUIP\n"] {
-        let mut visitor = visit(address);
+        let mut visitor = Visitor::to(address);
         visitor.say(nonsense);
         visitor.ends();
     }
@@ -110,7 +101,7 @@ fn a_connection_without_its_header_ends() {
     // One that waits for the rest does not wait for ever.
     for half in ["", "PROXY TCP4 192.0.2.1"] {
         let start = Instant::now();
-        let mut visitor = visit(address);
+        let mut visitor = Visitor::to(address);
         visitor.say(half);
         assert!(visitor.ends_after(start) >= BOUND);
     }
@@ -145,7 +136,7 @@ fn a_header_comes_before_the_handshake() {
 /// Asks once, with more fields.
 #[track_caller]
 fn ask_with(address: SocketAddr, fields: &str) -> String {
-    let mut visitor = visit(address);
+    let mut visitor = Visitor::to(address);
     visitor.say(format!(
         "GET / HTTP/1.1\r\nHost: own.example\r\n{fields}\r\n"
     ));
@@ -206,7 +197,7 @@ fn a_proxy_behind_another_is_believed_if_both_are() {
         ("192.0.2.0/24", "203.0.113.9:0 https two.example"),
         ("127.0.0.1", "192.0.2.1:56324 http own.example"),
     ] {
-        let mut visitor = visit(trusting(who));
+        let mut visitor = Visitor::to(trusting(who));
         let fields = FIELDS.replace("192.0.2.66", "203.0.113.9");
         visitor.say(V1);
         visitor.say(format!(

@@ -1,18 +1,21 @@
 //! Connections that are watched: who serves them, and who is held up by whom.
 
-use http_aio::get;
+use std::num::NonZero;
+
+use crossbeam_channel::{Receiver, Sender};
+use http_aio::{Endpoint, get, post};
 
 use super::*;
 
 /// A server whose connections are watched. `/block` blocks until it is let go, without a word to anybody.
-fn watched() -> (
-    Host,
-    crossbeam_channel::Receiver<()>,
-    crossbeam_channel::Sender<()>,
-) {
+fn watched() -> (Host, Receiver<()>, Sender<()>) {
+    watched_with(ServerLimits::default())
+}
+
+fn watched_with(limits: ServerLimits) -> (Host, Receiver<()>, Sender<()>) {
     let (go, goes) = crossbeam_channel::unbounded::<()>();
     let (entered, enters) = crossbeam_channel::unbounded();
-    let host = Host::on(Threads::Watched, ServerLimits::default(), |server| {
+    let host = Host::on(Threads::Watched, limits, |server| {
         let block = move |_: &mut http_aio::Exchange| {
             entered.send(()).unwrap();
             receive(&goes);
@@ -46,6 +49,86 @@ fn handlers_that_block_hold_up_nobody() {
         assert_eq!(visitor.reply().text(), "done");
         assert_eq!(visitor.get("/").text(), "hello"); // It is watched again.
     }
+    host.stop();
+}
+
+/// Requests that come when there are as many threads as there may be wait for one, in the watch or in the queue for a
+/// handshake.
+#[test]
+fn at_the_most_threads_requests_wait_and_are_all_answered() {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let (host, enters, go) = watched_with(ServerLimits::default().threads(1)); // One more than processors.
+    let proxied = Endpoint::bind("127.0.0.1:0").unwrap().proxy_protocol();
+    let proxied = host.server.listen(proxied).unwrap().ip().unwrap();
+    let mut slow: Vec<_> = (0..8 * processors).map(|_| host.visit()).collect();
+    for visitor in &mut slow {
+        visitor.ask("GET", "/block");
+    }
+    for _ in 0..=processors {
+        receive(&enters);
+    }
+    // Nobody is left to take another watch, or the header of a proxy.
+    let out = host
+        .told
+        .wait_for("the event", |event| matches!(event, Event::OutOfThreads(_)));
+    assert_eq!(out, Event::OutOfThreads(processors + 1));
+    let mut late = Visitor::to(proxied);
+    late.say("PROXY UNKNOWN\r\n");
+    late.ask("GET", "/block");
+    let stats = host.server.stats();
+    assert_eq!(
+        (stats.threads, stats.spare_threads),
+        (processors as u64 + 1, 0)
+    );
+    (0..=slow.len()).for_each(|_| go.send(()).unwrap());
+    for visitor in slow.iter_mut().chain([&mut late]) {
+        assert_eq!(visitor.reply().text(), "done");
+    }
+    drop((slow, late));
+    host.stop();
+    assert_eq!(
+        host.told
+            .count(|event| matches!(event, Event::Rejected(..))),
+        0
+    );
+}
+
+/// Who has to serve others instead, and why, is counted.
+#[test]
+fn hand_overs_are_counted_by_reason_and_slow_handlers_are_named() {
+    let (host, enters, go) = watched();
+    let echo = |x: &mut http_aio::Exchange| x.collect();
+    host.server.route("/echo", post(echo)).unwrap();
+    let mut visitor = host.visit();
+    visitor.say("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+    wait_until("it waits for the body", || {
+        host.server.stats().hand_overs_blocking == 1
+    });
+    visitor.say("hello");
+    assert_eq!(visitor.reply().text(), "hello");
+    let block = || {
+        // Another connection each time: one that has a thread loses no watch.
+        let mut visitor = host.visit();
+        visitor.ask("GET", "/block");
+        receive(&enters);
+        visitor
+    };
+    for count in 1..=2 {
+        let mut visitor = block();
+        wait_until("it is overdue", || {
+            host.server.stats().hand_overs_overdue == count
+        });
+        go.send(()).unwrap();
+        assert_eq!(visitor.reply().text(), "done");
+    }
+    wait_until("it is known to be slow", || {
+        host.server.stats().slow_handlers == 1
+    });
+    assert!(format!("{:?}", host.server).contains(r#"slow_handlers: ["GET /block"]"#));
+    let mut visitor = block();
+    assert_eq!(host.server.stats().hand_overs_slow, 1);
+    go.send(()).unwrap();
+    assert_eq!(visitor.reply().text(), "done");
     host.stop();
 }
 
