@@ -117,3 +117,68 @@ fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"0123456789";
+
+    fn file() -> Arc<File> {
+        let name = format!("http-aio-content-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut file = File::options()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        std::fs::remove_file(path).unwrap();
+        file.write_all(TEXT).unwrap();
+        file.into()
+    }
+
+    fn content(file: &Arc<File>) -> FileContent {
+        let text = |text: &'static str| Segment::Text(text.into());
+        let part = |at, left| Segment::Part { at, left };
+        let all = [
+            text("<"),
+            part(2, 3),
+            text(""),
+            part(0, 0),
+            part(8, 2),
+            text(">"),
+        ];
+        FileContent::new(Arc::clone(file), all)
+    }
+
+    #[test]
+    fn segments_are_read_in_pieces_of_any_size() {
+        let file = file();
+        for size in 1..=8 {
+            let mut content = content(&file);
+            assert_eq!(content.left(), 7);
+            let mut all = Vec::new();
+            let mut buffer = vec![0; size];
+            while content.left() > 0 {
+                let count = content.fill(&mut buffer).unwrap();
+                assert_eq!(count, size.min(7 - all.len()));
+                all.extend_from_slice(&buffer[..count]);
+            }
+            assert_eq!(all, b"<23489>");
+            assert_eq!(content.fill(&mut buffer).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_any_more_is_an_error() {
+        let file = file();
+        let mut content = content(&file);
+        file.set_len(9).unwrap();
+        let error = content.fill(&mut [0; 16]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
