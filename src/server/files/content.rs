@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
+
+use super::reading::read_at;
 
 /// Most bytes of a file that are in memory for a connection.
 pub(in crate::server) const PIECE: usize = 128 << 10;
@@ -96,24 +97,14 @@ impl Segment {
             }
             Self::Part { at, left } => {
                 let count = read_at(file, room, *at)?;
+                if count == 0 {
+                    let text = "the file has become shorter while it was sent";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+                }
                 *at += count as u64;
                 *left -= count as u64;
                 Ok(count)
             }
-        }
-    }
-}
-
-/// At least one byte.
-fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(room, at) {
-            Ok(0) => {
-                let text = "the file has become shorter while it was sent";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }

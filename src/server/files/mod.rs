@@ -6,8 +6,9 @@
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
 //! folder, which `page` shows.
 //!
-//! Reading is done in place. Files are mostly in memory, and for a disk that is slow the monitor of a watch finds another
-//! thread as for any handler.
+//! Files are read on the connection's thread (`reading`). Mostly they are in memory; where the disk must be asked, that is
+//! announced as any other call that blocks. For an open that takes its time, the monitor of a watch finds another thread,
+//! as for any handler.
 
 mod confine;
 pub(super) mod content;
@@ -18,6 +19,7 @@ mod lookup;
 mod media_type;
 mod multipart;
 mod page;
+mod reading;
 mod respond;
 pub(super) mod send;
 mod stored;
