@@ -117,7 +117,7 @@ impl Service {
     pub(super) fn serve_one(
         &mut self,
         request: Request<()>,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
@@ -224,7 +224,7 @@ impl Service {
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Box<Self>>>) -> bool {
+    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<'_, Box<Self>>>) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let (handler, matched) = match respondent(&self.shared, &request) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
@@ -286,7 +286,7 @@ impl Service {
         &self,
         exchange: &mut Exchange,
         handler: &Handler,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> Answer {
         let held = seat.filter(|seat| seat.holds_watch());
         let is_slow = handler.tempo.is_slow();

@@ -29,7 +29,7 @@ impl Watched for Box<Service> {
         self.place_among_others().key()
     }
 
-    fn serve(mut self, why: Summons, seat: Seat<Self>) {
+    fn serve(mut self, why: Summons, seat: Seat<'_, Self>) {
         let shared = Arc::clone(&self.shared);
         let mut next = Next::End;
         let places = &shared.lifecycle.places;
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
+    fn turn(&mut self, mut why: Summons, seat: &Seat<'_, Box<Self>>) -> Next {
         let mut wait = Wait::Never;
         loop {
             if self.shared.lifecycle.is_stopping() {

@@ -243,7 +243,7 @@ impl Watched for Fake {
         0
     }
 
-    fn serve(self, _: Summons, seat: Seat<Self>) {
+    fn serve(self, _: Summons, seat: Seat<'_, Self>) {
         match &self {
             Self::Endless(stop) => {
                 let again = (!stop.load(Ordering::SeqCst)).then_some(Summons::Ready);
