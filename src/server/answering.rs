@@ -76,10 +76,10 @@ impl Exchange {
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
         let additions = self.additions(status, headers);
-        let head = head.map(|()| Bytes::new());
+        let mut head = head.map(|()| Bytes::new());
         let options = &self.options;
         self.conn
-            .write_response_inline(head, &additions, options, &self.meter)?;
+            .write_response_inline(&mut head, &additions, options, &self.meter)?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
@@ -124,9 +124,9 @@ impl Exchange {
             date: date_of(status),
             ..Additions::default()
         };
-        let head = head.map(|()| Bytes::new());
+        let mut head = head.map(|()| Bytes::new());
         self.conn
-            .write_response_inline(head, &additions, &self.options, &self.meter)?;
+            .write_response_inline(&mut head, &additions, &self.options, &self.meter)?;
         Ok(self.give_away(status))
     }
 
@@ -146,6 +146,7 @@ impl Exchange {
         Additions {
             date: date_of(status),
             persistence: self.persistence(headers),
+            content_type: None,
             always_length: true,
         }
     }
@@ -195,6 +196,7 @@ pub(super) fn last_answer() -> Additions {
     Additions {
         date: date::now(),
         persistence: Some(Persistence::Close),
+        content_type: None,
         always_length: true,
     }
 }

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 
 use super::answer::{Answer, Reply};
-use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_whole};
+use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_text, write_whole};
 use super::exchange::{Exchange, Given};
 use super::from_reader::write_reader;
 use super::late::{Coming, Late, Promise};
@@ -74,6 +74,11 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             }
         }
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
+        (Given::Nothing, Reply::Text(status, text)) => {
+            let mut response = Response::new(text);
+            *response.status_mut() = status;
+            write_text(shared, exchange, response)
+        }
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }

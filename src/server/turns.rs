@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Request;
+
 use super::ender::Ender;
 use super::serve::Service;
 use super::watch::{Phase, Seat, Summons, Watched};
@@ -72,10 +74,12 @@ impl Service {
                 self.serve_rest();
                 return Next::End;
             }
-            match self.conn.read_request_at_once(&mut self.search, wait) {
-                Arrival::Request(request) => {
+            let mut request = Request::default();
+            let search = &mut self.search;
+            match self.conn.read_request_at_once(&mut request, search, wait) {
+                Arrival::Request(mentioned) => {
                     self.goes_on(why);
-                    if !self.serve_one(request, Some(seat)) {
+                    if !self.serve_one(request, mentioned, Some(seat)) {
                         return Next::End;
                     }
                 }
