@@ -86,11 +86,10 @@ impl Service {
 
     /// Serves the connection until it ends, on this thread.
     pub(super) fn run(mut self) -> Arc<Stay> {
-        let shared = Arc::clone(&self.shared);
-        shared.lifecycle.places.while_serving(|| self.serve_rest());
-        let stay = self.end();
-        drop(shared); // As in `end`.
-        stay
+        let serving = self.shared.lifecycle.places.begin_serving();
+        self.serve_rest();
+        drop(serving);
+        self.end()
     }
 
     /// The connection has ended. Its stay is over when what is returned is dropped.
@@ -109,7 +108,7 @@ impl Service {
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
         loop {
-            let mut request = Request::default();
+            let mut request = scratch::take_request();
             match self.wait(&mut request) {
                 Some(mentioned) if self.serve_one(request, mentioned, None) => {}
                 _ => return,
@@ -279,10 +278,10 @@ impl Service {
             });
         }
         let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
-        scratch::put_back_headers(std::mem::take(exchange.request.headers_mut()));
         if exchange.read > 0 {
             self.shared.counters.read.add(exchange.read);
         }
+        scratch::put_back_request(exchange.request);
         goes_on && self.conn.persists()
     }
 

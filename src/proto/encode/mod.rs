@@ -64,6 +64,9 @@ fn put_version(head: &mut Vec<u8>, version: Version) -> Result<(), Error> {
 
 /// All fields of a head, and which of them matter for its framing: so they need not be looked up one by one.
 fn put_fields(head: &mut Vec<u8>, headers: &HeaderMap) -> Result<Mentioned, Error> {
+    if headers.is_empty() {
+        return Ok(Mentioned::default());
+    }
     put_headers(head, headers).map(|()| Mentioned::among(headers))
 }
 

@@ -20,5 +20,5 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::lines::headers;
+pub(super) use self::lines::put_headers;
 pub(crate) use self::search::{Head, HeadSearch};

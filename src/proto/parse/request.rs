@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method, Request, Uri};
 
-use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
+use super::lines::{HeaderLines, is_line_end, malformed, put_headers, version};
 use super::search::Head;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
@@ -25,7 +25,7 @@ impl Head for Request<()> {
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
         *self.uri_mut() = parse_target(self.method(), target)?;
         *self.version_mut() = version(parsed.version);
-        *self.headers_mut() = headers(parsed.headers)?;
+        put_headers(self.headers_mut(), parsed.headers)?;
         Ok(Some(size))
     }
 
