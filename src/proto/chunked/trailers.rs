@@ -9,7 +9,7 @@ use super::{Failure, is_control, malformed, too_large};
 use crate::error::{ErrorKind, Limit};
 use crate::proto::Kind;
 use crate::proto::limits::Limits;
-use crate::proto::parse::put_headers;
+use crate::proto::parse::{Source, put_headers};
 
 const UNREADABLE: &str = "the trailers cannot be read";
 
@@ -158,7 +158,7 @@ fn parse(lines: &[u8], kind: Kind, limits: &Limits) -> Result<HeaderMap, Failure
         .copied()
         .collect();
     let mut trailers = HeaderMap::new();
-    match put_headers(&mut trailers, &allowed) {
+    match put_headers(&mut trailers, &allowed, &Source::new(lines, allowed.len())) {
         Ok(()) => Ok(trailers),
         Err(error) if error.kind() == ErrorKind::TooLarge => {
             Err(too_large("there are more trailers than can be held"))

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use super::source::Source;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
 
@@ -54,13 +55,14 @@ impl<'a> HeaderLines<'a> {
 pub(in crate::proto) fn put_headers(
     headers: &mut HeaderMap,
     lines: &[httparse::Header<'_>],
+    source: &Source<'_>,
 ) -> Result<(), Error> {
     // The map panics if it is to have more room than it can; and lines may share their names.
     headers.clear();
     headers.reserve(lines.len().min(2 * USUAL_LINES));
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
-        let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
+        let value = HeaderValue::from_maybe_shared(source.take(line.value)).map_err(malformed)?;
         headers
             .try_append(name, value)
             .map_err(|_| too_many_names())?;
