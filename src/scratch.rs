@@ -10,7 +10,7 @@ const KEPT_HEADERS: usize = 32;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static REQUEST: Cell<Option<Request<()>>> = const { Cell::new(None) };
+    static REQUEST: Cell<Option<Box<Request<()>>>> = const { Cell::new(None) };
 }
 
 /// An empty buffer, which may have room. It is gone while the thread's other locals are dropped.
@@ -26,14 +26,14 @@ pub(crate) fn put_back(mut buffer: Vec<u8>) {
     }
 }
 
-/// An empty request, whose headers may have room, as `take`.
-pub(crate) fn take_request() -> Request<()> {
+/// An empty request, whose headers may have room, as `take`. It is too large to be moved for nothing.
+pub(crate) fn take_request() -> Box<Request<()>> {
     let request = REQUEST.try_with(Cell::take);
     request.ok().flatten().unwrap_or_default()
 }
 
 /// Keeps the room of a request for the next time.
-pub(crate) fn put_back_request(mut request: Request<()>) {
+pub(crate) fn put_back_request(mut request: Box<Request<()>>) {
     if (1..=KEPT_HEADERS).contains(&request.headers().capacity()) {
         request.headers_mut().clear();
         request.extensions_mut().clear();
@@ -68,7 +68,7 @@ mod tests {
             let mut request = Request::put("/file").body(()).expect("a request");
             request.extensions_mut().insert(7);
             request.headers_mut().reserve(room);
-            request
+            Box::new(request)
         };
         let mut request = with_room(9);
         let host = http::HeaderValue::from_static("h");

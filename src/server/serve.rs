@@ -119,7 +119,7 @@ impl Service {
     /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
     pub(super) fn serve_one(
         &mut self,
-        request: Request<()>,
+        request: Box<Request<()>>,
         mentioned: Mentioned,
         seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
@@ -233,7 +233,7 @@ impl Service {
     /// Answers a request. False: the connection is to end.
     fn answer(
         &mut self,
-        request: Request<()>,
+        request: Box<Request<()>>,
         mentioned: Mentioned,
         seat: Option<&Seat<Box<Self>>>,
     ) -> bool {
