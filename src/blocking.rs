@@ -7,6 +7,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::sync::thread_local;
+
 thread_local! {
     static GIVE_AWAY: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
 }
@@ -14,7 +16,7 @@ thread_local! {
 /// The current thread is about to block.
 pub(crate) fn announce() {
     // Taken for the time of the call: what is called may come here again.
-    let give_away = GIVE_AWAY.with_borrow_mut(Option::take);
+    let give_away = GIVE_AWAY.with(RefCell::take);
     if let Some(give_away) = give_away {
         give_away();
         restore(give_away);
@@ -22,14 +24,14 @@ pub(crate) fn announce() {
 }
 
 fn restore(give_away: Rc<dyn Fn()>) {
-    GIVE_AWAY.with_borrow_mut(|now| {
-        now.get_or_insert(give_away);
+    GIVE_AWAY.with(|now| {
+        now.borrow_mut().get_or_insert(give_away);
     });
 }
 
 /// Has the current thread call `give_away` before it blocks, until what is returned is dropped.
 pub(crate) fn before_blocking(give_away: Rc<dyn Fn()>) -> Hook {
-    Hook(GIVE_AWAY.with_borrow_mut(|now| now.replace(give_away)))
+    Hook(GIVE_AWAY.with(|now| now.replace(Some(give_away))))
 }
 
 /// Undoes `before_blocking`.
@@ -38,7 +40,7 @@ pub(crate) struct Hook(Option<Rc<dyn Fn()>>);
 impl Drop for Hook {
     fn drop(&mut self) {
         let last = self.0.take();
-        let ours = GIVE_AWAY.with_borrow_mut(|now| std::mem::replace(now, last));
+        let ours = GIVE_AWAY.with(|now| now.replace(last));
         drop(ours);
     }
 }

@@ -121,7 +121,7 @@ impl Service {
         &mut self,
         request: Box<Request<()>>,
         mentioned: Mentioned,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
@@ -235,7 +235,7 @@ impl Service {
         &mut self,
         request: Box<Request<()>>,
         mentioned: Mentioned,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
         let (handler, matched) = match respondent(&self.shared, &request, mentioned) {
@@ -300,7 +300,7 @@ impl Service {
         &self,
         exchange: &mut Exchange,
         handler: &Handler,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> Answer {
         let held = seat.filter(|seat| seat.holds_watch());
         let is_slow = handler.tempo.is_slow();

@@ -29,7 +29,7 @@ impl Watched for Box<Service> {
         self.place_among_others().key()
     }
 
-    fn serve(mut self, why: Summons, seat: Seat<Self>) {
+    fn serve(mut self, why: Summons, seat: Seat<'_, Self>) {
         let serving = self.shared.lifecycle.places.begin_serving();
         let next = self.turn(why, &seat);
         drop(serving);
@@ -64,7 +64,7 @@ impl Service {
         }
     }
 
-    fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
+    fn turn(&mut self, mut why: Summons, seat: &Seat<'_, Box<Self>>) -> Next {
         let mut wait = Wait::Never;
         loop {
             if self.shared.lifecycle.is_stopping() {

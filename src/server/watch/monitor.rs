@@ -9,22 +9,25 @@
 //! other.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::thread::Builder;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::{Look, Watch, Watched};
 use crate::background;
+use crate::sync::{AtomicBool, Builder, Receiver, Sender, bounded};
 
 /// How often it looks: a holder loses its watch after one to two of these.
 const TICK: Duration = Duration::from_micros(500);
 const LONGEST_TICK: Duration = Duration::from_millis(4);
 
 /// How often it looks in vain before it sleeps.
+#[cfg(not(loom))]
 const VAIN_LOOKS: u32 = 64;
+#[cfg(loom)]
+const VAIN_LOOKS: u32 = 1;
 
 pub(in crate::server) struct Monitor {
     asleep: AtomicBool,
@@ -55,7 +58,7 @@ impl Monitor {
         let _ = self.bell.try_send(()); // One that has been rung is rung.
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::SeqCst)
     }

@@ -1,11 +1,13 @@
 //! The descriptors of a watch, and a waker among them.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 pub(super) use self::polled::Set;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(loom, target_os = "linux", target_os = "android")))]
 pub(super) use self::unsupported::Set;
+#[cfg(loom)]
+pub(super) use super::modelled::Set;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
 mod polled {
     use std::io;
     use std::os::fd::{BorrowedFd, OwnedFd};
@@ -84,7 +86,7 @@ mod polled {
 }
 
 /// Where there is no epoll, no watch begins, and each connection has a thread.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(loom, target_os = "linux", target_os = "android")))]
 mod unsupported {
     use std::convert::Infallible;
     use std::io;
