@@ -107,7 +107,6 @@ impl Exchange {
         mentioned: Mentioned,
         matched: Matched,
         limits: &ServerLimits,
-        is_last: bool,
         meter: Arc<Mutex<Meter>>,
     ) -> Self {
         let body = match conn.body_framing() {
@@ -130,7 +129,7 @@ impl Exchange {
             given: Given::default(),
             options: Options::NONE,
             trouble: None,
-            is_last,
+            is_last: false,
             meter,
             reading: Meter::new(limits.pace),
         }

@@ -243,8 +243,6 @@ impl Service {
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = &self.shared.limits;
-        let is_last = limits.requests.is_some_and(|most| self.served >= most)
-            || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
@@ -253,9 +251,10 @@ impl Service {
             mentioned,
             matched,
             limits,
-            is_last,
             Arc::clone(&self.meter),
         );
+        exchange.is_last = limits.requests.is_some_and(|most| self.served >= most)
+            || limits.age.is_some_and(|most| self.stay.age() >= most);
         let answer = match handler {
             Ok(handler) => self.handle(&mut exchange, &handler, seat),
             Err((status, allow)) => self.page(exchange.request(), status, allow),
