@@ -97,7 +97,7 @@
 //! * [`Client`]: requests to any server, over connections that are kept; redirections, proxies.
 //! * [`Server`]: plain blocking handlers, with routes, limits, and a stop that loses nothing.
 //! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
-//!   [`docs::serving`]: a server, a JSON API, uploads, event streams, a forwarder, tunnels, upgrades.
+//!   [`docs::serving`]: a server, a JSON API, files, uploads, event streams, a forwarder, tunnels, upgrades.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
 //!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.
@@ -177,10 +177,10 @@ pub use self::proto::limits::Limits;
 pub use self::proto::{Interim, Reason};
 pub use self::response_ext::ResponseExt;
 pub use self::server::{
-    Answer, Answered, Endpoint, Exchange, ForwardedFields, GivenUp, IntoAnswer, Redirect,
-    Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder, ServerEvent,
-    ServerLimits, ServerStats, StaticContent, Threads, TrustedProxy, WhenFull, any, delete, get,
-    head, on, options, patch, post, put,
+    Answer, Answered, Directory, Endpoint, Exchange, File, ForwardedFields, GivenUp, IntoAnswer,
+    Redirect, Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder,
+    ServerEvent, ServerLimits, ServerStats, StaticContent, SymbolicLinks, Threads, TrustedProxy,
+    WhenFull, any, delete, get, head, on, options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

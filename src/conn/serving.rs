@@ -114,6 +114,20 @@ impl Conn {
         result
     }
 
+    /// Writes the head of a response, with the beginning of its body if there is one.
+    pub(crate) fn begin_response_inline(
+        &self,
+        head: Response<()>,
+        beginning: Bytes,
+        additions: &Additions,
+        options: &Options,
+        meter: &Arc<Mutex<Meter>>,
+    ) -> Result<Written, Error> {
+        let parcel = Parcel::response(head.map(|()| Bytes::new()), additions);
+        let parcel = parcel.map(|parcel| parcel.with_beginning(beginning));
+        self.write_parcel_inline(Action::WriteResponse, parcel, options, meter)
+    }
+
     /// Writes content of a body.
     pub(crate) fn write_content_inline(
         &self,

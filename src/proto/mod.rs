@@ -2,14 +2,17 @@
 //!
 //! `encode` writes message heads, `parse` reads them, `authority` says what a host is, `framing` says
 //! which body follows, `body` how much of it is left, `chunked` is the coding of bodies of unknown length,
-//! `conditions` says which part of a representation is asked for, `percent` undoes the encoding of URIs,
+//! `conditions` says which part of a representation is asked for, and `codings` in which coding, `disposition` under
+//! which name it is to be stored, `percent` is the encoding of URIs,
 //! `forwarded` and `proxy_header` say what proxies tell of clients,
 //! `limits` bounds them all.
 
 pub(crate) mod authority;
 pub(crate) mod body;
 pub(crate) mod chunked;
+pub(crate) mod codings;
 pub(crate) mod conditions;
+pub(crate) mod disposition;
 pub(crate) mod encode;
 pub(crate) mod forward;
 pub(crate) mod forwarded;

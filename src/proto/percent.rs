@@ -20,6 +20,13 @@ pub(crate) fn encode_segment(segment: &str) -> String {
     encode(segment.as_bytes(), |_, byte| is_pchar(byte))
 }
 
+/// As it can stand in an extended parameter of a field (RFC 8187 section 3.2.1).
+pub(crate) fn encode_parameter(value: &str) -> String {
+    encode(value.as_bytes(), |_, byte| {
+        byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte)
+    })
+}
+
 /// As it can stand in a query, or in a path of any number of segments: escapes that are there already stay.
 pub(crate) fn encode_query(query: &[u8]) -> String {
     encode(query, |rest, byte| match byte {

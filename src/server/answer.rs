@@ -7,6 +7,7 @@ use std::io::Read;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
+use super::files::content::FileContent;
 use super::routing::Rest;
 use crate::into_body::IntoBody;
 
@@ -52,6 +53,10 @@ pub(super) enum Reply {
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
     /// It depends on the request. The name is for those who debug.
     Fitted(&'static str, Box<Fit>),
+    /// A file, or parts of it.
+    Stored(Response<()>, Box<FileContent>),
+    /// The page of an error.
+    Unfit(Unfit),
     /// The exchange knows what was answered already.
     Given,
     /// What the error says.
@@ -60,12 +65,41 @@ pub(super) enum Reply {
 
 /// Makes the response that fits a request, of whose path the rest is below the route.
 pub(super) type Fit =
-    dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Bytes>, Unfit> + Send;
+    dyn FnOnce(&Request<()>, Option<&Rest>) -> Result<Response<Content>, Unfit> + Send;
 
-/// Nothing fits: the page of this error answers, with this field.
+/// What an answer that fits has for its content.
+pub(super) enum Content {
+    Whole(Bytes),
+    Stored(Box<FileContent>),
+}
+
+impl From<Response<Content>> for Reply {
+    fn from(response: Response<Content>) -> Self {
+        let (head, content) = response.into_parts();
+        match content {
+            Content::Whole(body) => Self::Whole(Response::from_parts(head, body)),
+            Content::Stored(content) => Self::Stored(Response::from_parts(head, ()), content),
+        }
+    }
+}
+
+/// Nothing fits: the page of this error answers, with these fields.
+#[derive(Debug)]
 pub(super) struct Unfit {
     pub(super) status: StatusCode,
-    pub(super) field: Option<(HeaderName, HeaderValue)>,
+    pub(super) fields: Vec<(HeaderName, HeaderValue)>,
+    /// What the server's observer is told.
+    pub(super) failure: Option<String>,
+}
+
+impl From<StatusCode> for Unfit {
+    fn from(status: StatusCode) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 /// Says that the exchange was answered already: it comes from the call that has done so.
@@ -82,6 +116,17 @@ impl Answer {
     {
         Self(Reply::Reader(head, Box::new(content), length.into()))
     }
+
+    /// What it is for this request, of whose path `rest` is below the route.
+    pub(super) fn fitted(self, request: &Request<()>, rest: Option<&Rest>) -> Self {
+        let Reply::Fitted(_, fit) = self.0 else {
+            return self;
+        };
+        Self(match fit(request, rest) {
+            Ok(response) => response.into(),
+            Err(unfit) => Reply::Unfit(unfit),
+        })
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -90,6 +135,8 @@ impl fmt::Debug for Answer {
             Reply::Whole(_) | Reply::Text(..) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
             Reply::Fitted(name, _) => name,
+            Reply::Stored(..) => "Answer(stored)",
+            Reply::Unfit(_) => "Answer(unfit)",
             Reply::Given => "Answer(given)",
             Reply::Failed(_) => "Answer(failed)",
         })

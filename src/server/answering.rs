@@ -68,18 +68,26 @@ impl Exchange {
     /// # }
     /// ```
     pub fn stream(&mut self, mut head: Response<()>) -> Result<ResponseWriter, Error> {
-        self.expect_unanswered()?;
-        let status = head.status();
         let headers = head.headers_mut();
         if !headers.contains_key(header::CONTENT_LENGTH) {
             let chunked = header::HeaderValue::from_static("chunked");
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
-        let additions = self.additions(status, headers);
-        let mut head = head.map(|()| Bytes::new());
+        self.begin(head, Bytes::new())
+    }
+
+    /// As `stream`, with the beginning of the content, which has a length then.
+    pub(super) fn begin(
+        &mut self,
+        head: Response<()>,
+        beginning: Bytes,
+    ) -> Result<ResponseWriter, Error> {
+        self.expect_unanswered()?;
+        let status = head.status();
+        let additions = self.additions(status, head.headers());
         let options = &self.options;
         self.conn
-            .write_response_inline(&mut head, &additions, options, &self.meter)?;
+            .begin_response_inline(head, beginning, &additions, options, &self.meter)?;
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;

@@ -9,6 +9,7 @@ use http::{Response, StatusCode};
 use super::answer::{Answer, Reply};
 use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_text, write_whole};
 use super::exchange::{Exchange, Given};
+use super::files::send::write_stored;
 use super::from_reader::write_reader;
 use super::late::{Coming, Late, Promise};
 use super::shared::Shared;
@@ -82,14 +83,20 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }
-        (Given::Nothing, Reply::Fitted(_, fit)) => {
-            let rest = exchange.matched.rest.as_ref();
-            let response = fit(exchange.request(), rest).unwrap_or_else(|unfit| {
-                let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
-                page.headers_mut().extend(unfit.field);
-                page
-            });
-            write_whole(shared, exchange, response)
+        (Given::Nothing, Reply::Stored(head, content)) => {
+            write_stored(shared, exchange, head, *content)
+        }
+        (Given::Nothing, reply @ Reply::Fitted(..)) => {
+            let answer = Answer(reply).fitted(&exchange.request, exchange.matched.rest.as_ref());
+            give(shared, exchange, answer)
+        }
+        (Given::Nothing, Reply::Unfit(unfit)) => {
+            if let Some(text) = &unfit.failure {
+                tell_failure(shared, exchange, text);
+            }
+            let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
+            page.headers_mut().extend(unfit.fields);
+            write_whole(shared, exchange, page)
         }
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {

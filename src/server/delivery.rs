@@ -121,7 +121,7 @@ pub(super) fn fail(shared: &Shared, exchange: &mut Exchange, text: &'static str)
 }
 
 /// As `fail`.
-fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery {
+pub(super) fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) -> Delivery {
     tell_failure(shared, exchange, &error.to_string());
     exchange.trouble = Some(error);
     exchange.is_last = true;

@@ -56,7 +56,11 @@ where
 {
     Arc::new(Callee {
         tempo: Tempo::default(),
-        call: move |exchange: &mut Exchange| f(exchange).into_answer(),
+        call: move |exchange: &mut Exchange| {
+            let answer = f(exchange).into_answer();
+            // It may take its time, which is the handler's.
+            answer.fitted(&exchange.request, exchange.matched.rest.as_ref())
+        },
     })
 }
 

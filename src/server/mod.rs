@@ -2,11 +2,11 @@
 //!
 //! `accept` takes connections in at an `endpoint`, which has a `listener`, and passes each on (`intake`) to a thread
 //! (`spare`), which makes the handshake (`admission`) and serves it to its end (`serve`): `routing` finds the handler
-//! that `registration` has put there, which sees an `exchange` and returns an `answer`, which `deliver` writes, at
-//! once or when a `responder` has it (`late`). `places` knows the connections (`occupancy` decides who leaves for
-//! others, `crowd` counts where they are from), `arrival`, `trust` and `origin` who is behind a proxy, `refusal` what
-//! is said to nonsense, `lifecycle` and `control` whether the server stops or gives a listener back, `waiters` who
-//! waits for its end.
+//! that `registration` has put there, which sees an `exchange` and returns an `answer` (`static_content`, a `redirect`
+//! and `files` are such), which `deliver` writes, at once or when a `responder` has it (`late`). `places` knows the
+//! connections (`occupancy` decides who leaves for others, `crowd` counts where they are from), `arrival`, `trust` and
+//! `origin` who is behind a proxy, `refusal` what is said to nonsense, `lifecycle` and `control` whether the server
+//! stops or gives a listener back, `waiters` who waits for its end.
 //!
 //! Imports go one way. What an exchange holds stands below it and does not know it: the connection's `stay` with the
 //! server, an answer that is `late`, and what the stay uses of the server. What an exchange does stands above it, a
@@ -30,10 +30,12 @@ mod error_pages;
 mod error_responses;
 mod event;
 mod exchange;
+mod files;
 mod forward;
 mod from_reader;
 mod handler;
 mod held;
+mod html;
 mod inspection;
 mod intake;
 mod late;
@@ -46,6 +48,7 @@ mod places;
 mod redirect;
 mod refusal;
 mod registration;
+mod representation;
 mod request_body;
 mod reserve;
 mod respondent;
@@ -82,6 +85,7 @@ use self::control::Control;
 pub use self::endpoint::Endpoint;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
+pub use self::files::{Directory, File, SymbolicLinks};
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::held::Held;
 use self::intake::Intake;

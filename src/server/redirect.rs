@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 
-use super::answer::{Answer, IntoAnswer, Reply};
+use super::answer::{Answer, Content, IntoAnswer, Reply};
 use super::handler::{Route, any};
+use super::html;
 use super::routing::Rest;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
@@ -120,23 +121,21 @@ impl Redirect {
     }
 
     fn answer(&self, request: &Request<()>, rest: Option<&Rest>) -> Response<Bytes> {
-        let location = self.location(request, rest);
-        let link = escaped(&location);
-        let page = format!(
-            "<!DOCTYPE html>\n<title>{0}</title>\n<p>See <a href=\"{link}\">{link}</a>.</p>\n",
-            self.status
-        );
-        let mut response = Response::new(Bytes::from(page));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, html);
-        let nosniff = HeaderValue::from_static("nosniff");
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-        // It is visible ASCII: what is not was encoded or refused.
-        headers.extend(HeaderValue::try_from(location).map(|value| (header::LOCATION, value)));
-        response
+        redirection(self.status, self.location(request, rest))
     }
+}
+
+/// Sends a client to `location`, which is visible ASCII.
+pub(super) fn redirection(status: StatusCode, location: String) -> Response<Bytes> {
+    let link = html::escaped(&location);
+    let page = format!(
+        "<!DOCTYPE html>\n<title>{status}</title>\n<p>See <a href=\"{link}\">{link}</a>.</p>\n"
+    );
+    let mut response = html::page(page);
+    *response.status_mut() = status;
+    let location = HeaderValue::try_from(location).map(|value| (header::LOCATION, value));
+    response.headers_mut().extend(location);
+    response
 }
 
 /// A path that no client takes for a host.
@@ -171,25 +170,11 @@ fn may_stand(bytes: &[u8]) -> bool {
     }
 }
 
-/// As it can stand in HTML, in an attribute, too.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            other => html.push(other),
-        }
-    }
-    html
-}
-
 impl IntoAnswer for Redirect {
     fn into_answer(self) -> Answer {
-        let fit = move |request: &Request<()>, rest: Option<&Rest>| Ok(self.answer(request, rest));
+        let fit = move |request: &Request<()>, rest: Option<&Rest>| {
+            Ok(self.answer(request, rest).map(Content::Whole))
+        };
         Answer(Reply::Fitted("Answer(redirect)", Box::new(fit)))
     }
 }

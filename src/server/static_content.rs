@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 
-use super::answer::{Answer, IntoAnswer, Reply, Unfit};
+use super::answer::{Answer, Content, IntoAnswer, Reply, Unfit};
 use super::handler::{Route, get};
+use super::representation::Representation;
 use crate::error::Error;
 use crate::into_body::IntoBody;
-use crate::proto::conditions::{ByteRange, EntityTag, Selection, Validators, select};
+use crate::proto::conditions::{ByteRange, EntityTag, Selection, Validators};
 
 /// Content that never changes, kept in memory: an icon, a page, a script.
 ///
@@ -91,91 +92,30 @@ impl StaticContent {
     }
 
     /// What the request asks for.
-    fn answer(mut self, request: &Request<()>) -> Result<Response<Bytes>, Unfit> {
-        let size = self.body.len() as u64;
-        let headers = request.headers();
-        let selection = select(request.method(), headers, &self.validators, size);
-        if let Some(tag) = &self.validators.etag {
-            self.headers.insert(header::ETAG, tag.value().clone());
-        }
-        let bytes = HeaderValue::from_static("bytes");
-        self.headers.insert(header::ACCEPT_RANGES, bytes);
-        Ok(match selection {
-            Selection::Parts(parts) if parts.len() == 1 => {
-                let has_others = headers.contains_key(header::IF_RANGE);
-                self.part(parts[0], has_others)
-            }
-            Selection::Whole | Selection::Parts(_) => self.response(StatusCode::OK),
-            Selection::NotModified => self.not_modified(),
-            Selection::PreconditionFailed => {
-                let status = StatusCode::PRECONDITION_FAILED;
-                return Err(Unfit {
-                    status,
-                    field: None,
-                });
-            }
-            Selection::Unsatisfiable => return Err(self.unsatisfied()),
-        })
+    fn answer(self, request: &Request<()>) -> Result<Response<Content>, Unfit> {
+        let content = Representation {
+            headers: self.headers,
+            validators: self.validators,
+            size: self.body.len() as u64,
+        };
+        let selection = match content.select(request) {
+            Selection::Parts(parts) if parts.len() > 1 => Selection::Whole,
+            selection => selection,
+        };
+        let head = content.head(&selection, request)?;
+        let body = match selection {
+            Selection::Parts(parts) => part(&self.body, parts[0]),
+            Selection::NotModified => Bytes::new(),
+            _ => self.body,
+        };
+        Ok(head.map(|()| Content::Whole(body)))
     }
+}
 
-    /// For those who ask for what is not there: they are told how long it is.
-    fn unsatisfied(&self) -> Unfit {
-        let length = HeaderValue::try_from(format!("bytes */{}", self.body.len()));
-        Unfit {
-            status: StatusCode::RANGE_NOT_SATISFIABLE,
-            field: length.ok().map(|length| (header::CONTENT_RANGE, length)),
-        }
-    }
-
-    fn response(self, status: StatusCode) -> Response<Bytes> {
-        let mut response = Response::new(self.body);
-        *response.status_mut() = status;
-        *response.headers_mut() = self.headers;
-        response
-    }
-
-    /// `has_rest`: the client has what describes the whole.
-    fn part(mut self, range: ByteRange, has_rest: bool) -> Response<Bytes> {
-        if has_rest {
-            self.keep_validators();
-        }
-        let ByteRange { first, last } = range;
-        let whole = self.body.len();
-        if let Ok(value) = HeaderValue::try_from(format!("bytes {first}-{last}/{whole}")) {
-            self.headers.insert(header::CONTENT_RANGE, value);
-        }
-        // They are within the content, whose length is a `usize`.
-        let place = |at: u64| usize::try_from(at).unwrap_or(whole).min(whole);
-        self.body = self.body.slice(place(first)..place(first + range.length()));
-        self.response(StatusCode::PARTIAL_CONTENT)
-    }
-
-    fn not_modified(mut self) -> Response<Bytes> {
-        self.keep_validators();
-        self.headers.remove(header::ACCEPT_RANGES);
-        self.body = Bytes::new();
-        self.response(StatusCode::NOT_MODIFIED)
-    }
-
-    /// Leaves what a cache needs to know the representation again (RFC 9110 sections 15.3.7 and 15.4.5).
-    fn keep_validators(&mut self) {
-        const KEPT: [HeaderName; 8] = [
-            header::ACCEPT_RANGES,
-            header::CACHE_CONTROL,
-            header::CONTENT_LOCATION,
-            header::DATE,
-            header::ETAG,
-            header::EXPIRES,
-            header::SET_COOKIE,
-            header::VARY,
-        ];
-        let all = std::mem::take(&mut self.headers);
-        let named = all
-            .iter()
-            .filter(|(name, _)| KEPT.contains(name))
-            .map(|(name, value)| (name.clone(), value.clone()));
-        self.headers = named.collect();
-    }
+fn part(body: &Bytes, range: ByteRange) -> Bytes {
+    // It is within the content, whose length is a `usize`.
+    let place = |at: u64| usize::try_from(at).unwrap_or(body.len()).min(body.len());
+    body.slice(place(range.first)..place(range.first + range.length()))
 }
 
 /// Strong: it says the content, byte for byte.

@@ -1,6 +1,6 @@
 //! Ranges of bytes (RFC 9110 section 14).
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 /// More ranges than this, or more overlaps among them, are no honest request (section 17.15): they are ignored.
 const MOST_RANGES: usize = 16;
@@ -16,6 +16,13 @@ pub(crate) struct ByteRange {
 impl ByteRange {
     pub(crate) fn length(self) -> u64 {
         self.last - self.first + 1
+    }
+
+    /// The `Content-Range` of a part of `size` bytes (section 14.4).
+    pub(crate) fn content_range(self, size: u64) -> HeaderValue {
+        let Self { first, last } = self;
+        let text = format!("bytes {first}-{last}/{size}");
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("bytes */*"))
     }
 
     fn overlaps(self, other: Self) -> bool {

@@ -165,13 +165,3 @@ fn may_have_descriptors(count: usize) -> bool {
     }
     true
 }
-
-/// Memory of this process that is resident.
-fn resident_kib() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number")
-}

@@ -8,6 +8,7 @@ mod duties;
 mod error_pages;
 mod example;
 mod faults;
+mod files;
 mod foreign;
 mod forward;
 mod hijack;
@@ -285,6 +286,14 @@ impl Visitor {
     #[track_caller]
     pub(crate) fn ask(&mut self, method: &str, path: &str) -> &mut Self {
         self.say(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n"))
+    }
+
+    /// Asks with these lines of header fields.
+    #[track_caller]
+    pub(crate) fn with(&mut self, method: &str, path: &str, fields: &str) -> &mut Self {
+        self.say(format!(
+            "{method} {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n"
+        ))
     }
 
     #[track_caller]

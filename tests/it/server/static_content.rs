@@ -24,16 +24,6 @@ fn shelf() -> Host {
     })
 }
 
-impl Visitor {
-    /// Asks with these lines of header fields.
-    #[track_caller]
-    fn with(&mut self, method: &str, path: &str, fields: &str) -> &mut Self {
-        self.say(format!(
-            "{method} {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n"
-        ))
-    }
-}
-
 #[test]
 fn it_is_whole_has_a_tag_and_is_not_sent_twice() {
     let host = shelf();

@@ -5,8 +5,9 @@ use http_aio::http::{Request, Response};
 use http_aio::rustls::ProtocolVersion;
 use http_aio::rustls::pki_types::CertificateDer;
 use http_aio::tls::ServerConfigCell;
-use http_aio::{Answered, Client, Endpoint, Error, Exchange, get};
+use http_aio::{Answered, Client, Endpoint, Error, Exchange, File, get};
 
+use super::files::Folder;
 use super::*;
 use crate::tls::{another_server_config, client_config, localhost, server_config_with_tickets};
 
@@ -209,6 +210,44 @@ fn an_answer_that_is_cut_off_has_no_close_notify() {
     };
     let got = String::from_utf8(got).unwrap();
     assert!(got.ends_with("begun"), "{got}");
+    assert_eq!(
+        (error.kind(), error.is_end_of_stream()),
+        (ErrorKind::Reset, false)
+    );
+    host.stop();
+}
+
+#[test]
+fn a_file_is_the_same_over_tls_and_its_cut_is_told() {
+    let length = 64 << 20;
+    let folder = Folder::new();
+    let path = folder.write("large", pattern(0, length));
+    let (host, address) = secured(ServerLimits::default(), server_config_with_tickets());
+    host.server.route("/file", File::new(&path)).unwrap();
+    let client = connect(address);
+    let head = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
+    let ask = || settle(client.write_all(Aio::new().iov([head]))).unwrap();
+    let read_head = || settle(client.read_response(Aio::new().timeout(PATIENCE))).unwrap();
+    ask();
+    assert_eq!(read_head().headers()["content-length"], "67108864");
+    let body = settle(client.read_all(Aio::new().timeout(PATIENCE), length)).unwrap();
+    assert_pattern(0, &body);
+
+    ask();
+    read_head();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(length as u64 / 2).unwrap();
+    let mut got = 0;
+    let error = loop {
+        match settle(client.read(Aio::new().timeout(PATIENCE), 1 << 20)) {
+            Ok(bytes) => {
+                assert_pattern(got, &bytes);
+                got += bytes.len() as u64;
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(got <= length as u64 / 2, "{got}");
     assert_eq!(
         (error.kind(), error.is_end_of_stream()),
         (ErrorKind::Reset, false)

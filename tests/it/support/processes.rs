@@ -87,6 +87,17 @@ pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("procfs").count()
 }
 
+/// Memory of this process that is resident.
+#[cfg(target_os = "linux")]
+pub(crate) fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
+}
+
 /// As `alone`, with threads that are so large that few of them fit under a limit of memory.
 #[track_caller]
 pub(crate) fn alone_with_large_threads(test: &str) -> bool {

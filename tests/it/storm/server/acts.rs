@@ -1,7 +1,7 @@
 //! The handlers.
 
 use std::error::Error as StdError;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use http_aio::bytes::Bytes;
-use http_aio::http::{Request, Response, StatusCode};
+use http_aio::http::{HeaderName, Request, Response, StatusCode};
 use http_aio::{
-    Aio, Answer, Answered, Conn, Error, Exchange, IntoAnswer, Responder, ResponseWriter, Server,
-    any,
+    Aio, Answer, Answered, Conn, Error, Exchange, File, IntoAnswer, Responder, ResponseWriter,
+    Server, any,
 };
 
 use super::asked::Act;
@@ -105,6 +105,7 @@ fn act(
         // Without a word on the standard error.
         Act::Panic => std::panic::resume_unwind(Box::new("it panics")),
         Act::Fail => return Err("it fails".into()),
+        Act::File => file(id, length)?.into_answer(),
         Act::Reader | Act::Chunks | Act::Broken => read(act, id, length),
         Act::Stream | Act::Overlap | Act::GiveUp | Act::Stumble => {
             stream(x, act, id, length)?.into_answer()
@@ -133,6 +134,22 @@ fn act(
         Act::Hijack | Act::Upgrade => hijack(x, act, id, length)?.into_answer(),
         Act::Large | Act::Nowhere => whole().into_answer(),
     })
+}
+
+/// A file of which nobody else knows.
+fn file(id: u64, length: usize) -> io::Result<File> {
+    let name = format!("http-aio-storm-{}-{id}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let mut options = std::fs::File::options();
+    let mut file = options
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(&path)?;
+    std::fs::remove_file(path)?;
+    file.write_all(&pattern(id, length))?;
+    Ok(File::from(file).header(HeaderName::from_static("x-id"), id.into()))
 }
 
 /// Content that fails at its end, if it is broken.

@@ -14,6 +14,8 @@ pub(super) enum Act {
     Fail,
     /// Answers with 10 MiB.
     Large,
+    /// With a file.
+    File,
     /// From a reader of known length.
     Reader,
     /// From a reader of unknown length.
@@ -45,10 +47,10 @@ pub(super) enum Act {
     Nowhere,
 }
 
-pub(super) const ACTS: [Act; 21] = {
+pub(super) const ACTS: [Act; 22] = {
     use Act::*;
     [
-        Sleep, Compute, Panic, Fail, Large, Reader, Chunks, Broken, Stream, Overlap, GiveUp,
+        Sleep, Compute, Panic, Fail, Large, File, Reader, Chunks, Broken, Stream, Overlap, GiveUp,
         Stumble, Slow, Echo, Later, Fickle, Never, Forward, Hijack, Upgrade, Nowhere,
     ]
 };
@@ -145,6 +147,7 @@ impl Asked {
         let length = match answering {
             Act::Large => LARGE,
             Act::Echo => body,
+            Act::File if dice.roll(4) == 0 => 1 + dice.roll(500_000) as usize,
             _ if dice.roll(4) == 0 => 1 + dice.roll(50_000) as usize,
             _ => 1 + dice.roll(100) as usize,
         };

@@ -1,0 +1,235 @@
+//! The files below a folder, as a route.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::Request;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::confine::{Root, SymbolicLinks};
+use super::lookup::Lookup;
+use super::media_type;
+use crate::error::Error;
+use crate::server::answer::{Answer, IntoAnswer, Reply};
+use crate::server::handler::{Route, get};
+use crate::server::routing::Rest;
+
+/// The files below a folder.
+///
+/// As the [`Route`] of a [`tree`](crate::Server::tree), or of a path that ends with `{*rest}`, it answers GET and HEAD
+/// with the file that the rest of the path names. Each is sent as a [`File`](crate::File) is. A handler can return it,
+/// too: one that looks who asks before.
+///
+/// Nothing outside of the folder is ever sent, whatever the path has in it, and whoever puts links in place while it is
+/// looked up; [`symbolic_links`](Self::symbolic_links) says which links are followed. What has a name that begins with a
+/// dot is not found, but for `.well-known`. The folder is opened once: if another one comes in its place, the
+/// first one is served as before.
+///
+/// A path that ends with a slash stands for the [index](Self::index) of that folder. Without the slash, the client is
+/// sent to the path with it (307), so that links in the index lead to where they should. Without an index there is
+/// nothing (404), or a [listing](Self::listing) if that is wanted.
+///
+/// # Examples
+///
+/// ```
+/// use http_aio::{Aio, Client, Directory, Exchange, Server, get};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::new();
+/// server.tree("/examples", Directory::open("examples")?.listing())?;
+///
+/// let private = Directory::open("src")?;
+/// let guarded = move |exchange: &mut Exchange| {
+///     let is_allowed = exchange.headers().contains_key("authorization");
+///     is_allowed.then(|| private.clone()) // None is 404.
+/// };
+/// server.tree("/src", get(guarded))?;
+///
+/// let url = format!("http://{}", server.bind("127.0.0.1:0")?);
+/// let (client, aio) = (Client::new(), Aio::options());
+/// let response = client.get(aio.another(), format!("{url}/examples/wait.rs")).wait()?;
+/// assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+/// for path in ["examples/../Cargo.toml", "examples/%2e%2e%2fCargo.toml", "src/lib.rs"] {
+///     let response = client.get(aio.another(), format!("{url}/{path}")).wait()?;
+///     assert_eq!(response.status(), 404);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "nng_http_handler_alloc_directory")]
+#[derive(Clone)]
+pub struct Directory {
+    pub(super) root: Arc<Root>,
+    pub(super) options: Arc<Options>,
+}
+
+/// How files are found and sent.
+#[derive(Clone, Debug)]
+pub(super) struct Options {
+    pub(super) index: Vec<String>,
+    pub(super) slash: Slash,
+    pub(super) without_index: WithoutIndex,
+    pub(super) hidden: Hidden,
+    pub(super) links: SymbolicLinks,
+    pub(super) variants: Variants,
+    pub(super) types: HashMap<String, HeaderValue>,
+    pub(super) headers: HeaderMap,
+}
+
+/// What becomes of a folder that is asked for without its slash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slash {
+    Added,
+    Ignored,
+}
+
+/// What becomes of a folder that has no index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutIndex {
+    NotFound,
+    Listed,
+}
+
+/// What becomes of names that begin with a dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hidden {
+    NotFound,
+    Served,
+}
+
+/// Whether compressed files beside others are sent in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variants {
+    Ignored,
+    Sent,
+}
+
+impl Directory {
+    /// The folder at this path.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be opened; [`NoMemory`](crate::ErrorKind::NoMemory) if there is no
+    /// descriptor for it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = Root::open(path.as_ref()).map_err(std::io::Error::from)?;
+        Ok(Self {
+            root: Arc::new(root),
+            options: Arc::default(),
+        })
+    }
+
+    /// The names of the files that stand for their folder, in the order in which they are looked for: by default
+    /// `index.html` and `index.htm`.
+    pub fn index<I>(self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let names = names.into_iter().map(Into::into).collect();
+        self.with(|options| options.index = names)
+    }
+
+    /// Sends the index of a folder also for a path without the slash at its end, as nng does. Relative links in it
+    /// then lead elsewhere.
+    pub fn without_redirect(self) -> Self {
+        self.with(|options| options.slash = Slash::Ignored)
+    }
+
+    /// Shows what is in a folder that has no index.
+    pub fn listing(self) -> Self {
+        self.with(|options| options.without_index = WithoutIndex::Listed)
+    }
+
+    /// Sends, and lists, also what has a name that begins with a dot.
+    pub fn hidden_files(self) -> Self {
+        self.with(|options| options.hidden = Hidden::Served)
+    }
+
+    /// Which symbolic links are followed.
+    pub fn symbolic_links(self, links: SymbolicLinks) -> Self {
+        self.with(|options| options.links = links)
+    }
+
+    /// Sends `name.br`, `name.zst` or `name.gz` in place of `name` to clients that accept that coding, if it is there
+    /// and not older. Caches are told that answers depend on that.
+    pub fn precompressed(self) -> Self {
+        self.with(|options| options.variants = Variants::Sent)
+    }
+
+    /// Says of what type files with this suffix are: `"md"`, for example. The empty one is for names without.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for what cannot stand in a header field.
+    pub fn content_type(self, suffix: &str, kind: &str) -> Result<Self, Error> {
+        let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
+        let kind = HeaderValue::try_from(kind)?;
+        Ok(self.with(|options| drop(options.types.insert(suffix, kind))))
+    }
+
+    /// Sends a field with each file, in place of one of the same name: `Cache-Control` for example. Those that depend
+    /// on the request are the server's.
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        self.with(|options| drop(options.headers.insert(name, value)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.options));
+        self
+    }
+}
+
+impl Options {
+    /// The fields that go with a file of this name.
+    pub(super) fn describe(&self, name: &str) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let suffix = media_type::suffix(name).map_or(Cow::Borrowed(""), Cow::Owned);
+        let own = self.types.get(&*suffix).cloned();
+        let kind = own.unwrap_or_else(|| HeaderValue::from_static(media_type::of_name(name)));
+        headers.entry(header::CONTENT_TYPE).or_insert(kind);
+        headers
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            index: ["index.html", "index.htm"].map(String::from).into(),
+            slash: Slash::Added,
+            without_index: WithoutIndex::NotFound,
+            hidden: Hidden::NotFound,
+            links: SymbolicLinks::default(),
+            variants: Variants::Ignored,
+            types: HashMap::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+impl IntoAnswer for Directory {
+    fn into_answer(self) -> Answer {
+        let fit = move |request: &Request<()>, rest: Option<&Rest>| {
+            Lookup::new(&self, request, rest).answer()
+        };
+        Answer(Reply::Fitted("Answer(directory)", Box::new(fit)))
+    }
+}
+
+/// GET and HEAD.
+impl From<Directory> for Route {
+    fn from(directory: Directory) -> Self {
+        get(move |_| directory.clone())
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! What a request gets of the files below a folder.
+//!
+//! ```text
+//! path ──is it a name that may be known?──▶ without slash: a file ──▶ it, or a compressed one beside it
+//!                                            │             a folder ──▶ 307 to the slash
+//!                                            └▶ with slash: the index ──▶ as a file
+//!                                                           none      ──▶ 404, or a listing
+//! ```
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use rustix::io::Errno;
+
+use super::confine::SymbolicLinks;
+use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
+use super::listing::Listing;
+use super::page::{self, Place};
+use super::respond::Described;
+use super::stored::{Opened, StoredFile};
+use super::trouble::{ABSENT, is_absent, unfit};
+use crate::proto::codings::{self, Coding};
+use crate::proto::percent;
+use crate::server::answer::{Content, Unfit};
+use crate::server::redirect::redirection;
+use crate::server::routing::Rest;
+
+/// A request for something below a folder.
+pub(super) struct Lookup<'a> {
+    directory: &'a Directory,
+    request: &'a Request<()>,
+    /// Below the folder, without slashes at its ends. None: nothing can be called so.
+    path: Option<String>,
+    form: Form,
+}
+
+/// How a path ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Name,
+    /// With a slash, or with all that the route has.
+    Folder,
+}
+
+type Found = Result<Response<Content>, Unfit>;
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(
+        directory: &'a Directory,
+        request: &'a Request<()>,
+        rest: Option<&Rest>,
+    ) -> Self {
+        let form = match rest {
+            Some(rest) if !rest.ends_with_slash() => Form::Name,
+            _ => Form::Folder,
+        };
+        Self {
+            path: path_of(rest, directory.options.hidden),
+            directory,
+            request,
+            form,
+        }
+    }
+
+    pub(super) fn answer(&self) -> Found {
+        let answer = match &self.path {
+            Some(path) => self.find(path),
+            None => Err(unfit(ABSENT)),
+        };
+        self.varying(answer)
+    }
+
+    /// Whatever is said may be another thing to another client (RFC 9110 section 12.5.5).
+    fn varying(&self, answer: Found) -> Found {
+        if self.directory.options.variants == Variants::Ignored {
+            return answer;
+        }
+        let vary = (header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        match answer {
+            Ok(mut response) => {
+                response.headers_mut().extend([vary]); // Beside what there is.
+                Ok(response)
+            }
+            Err(mut unfit) => {
+                unfit.fields.push(vary);
+                Err(unfit)
+            }
+        }
+    }
+
+    fn find(&self, path: &str) -> Found {
+        if self.form == Form::Folder {
+            return self.index(path);
+        }
+        // The folder itself needs no look.
+        let opened = match path.is_empty() {
+            true => Ok(Opened::Folder),
+            false => self.open(path),
+        };
+        match opened {
+            Ok(Opened::File(stored)) => self.send(path, stored),
+            Ok(Opened::Folder) if self.directory.options.slash == Slash::Added => {
+                Ok(self.to_slash())
+            }
+            Ok(Opened::Folder) => self.index(path),
+            Err(errno) => Err(unfit(errno)),
+        }
+    }
+
+    fn open(&self, path: &str) -> Result<Opened, Errno> {
+        self.directory.root.find(path, self.links())
+    }
+
+    fn links(&self) -> SymbolicLinks {
+        self.directory.options.links
+    }
+
+    /// What stands for a folder.
+    fn index(&self, folder: &str) -> Found {
+        for name in &self.directory.options.index {
+            let path = below(folder, name);
+            match self.open(&path) {
+                Ok(Opened::File(stored)) => return self.send(&path, stored),
+                Ok(Opened::Folder) => {}
+                Err(errno) if is_absent(errno) => {}
+                Err(errno) => return Err(unfit(errno)),
+            }
+        }
+        match (self.directory.options.without_index, self.form) {
+            (WithoutIndex::NotFound, _) => Err(unfit(ABSENT)),
+            (WithoutIndex::Listed, Form::Folder) => self.list(folder),
+            // The links in a listing are relative.
+            (WithoutIndex::Listed, Form::Name) => Ok(self.to_slash()),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Found {
+        let listing = Listing::read(self.directory, folder).map_err(unfit)?;
+        let shown = percent::decode(self.request.uri().path());
+        let title = shown.map_or_else(String::new, |shown| {
+            String::from_utf8_lossy(&shown).into_owned()
+        });
+        let place = match folder {
+            "" => Place::Top,
+            _ => Place::Below,
+        };
+        let page = page::of(&title, place, &listing);
+        Ok(page.map(Content::Whole))
+    }
+
+    fn send(&self, path: &str, stored: StoredFile) -> Found {
+        let headers = self.directory.options.describe(path);
+        let (stored, coding) = match self.variant(path, &stored) {
+            Some((variant, coding)) => (variant, Some(coding)),
+            None => (stored, None),
+        };
+        let described = Described {
+            stored,
+            coding,
+            headers,
+        };
+        described.respond(self.request)
+    }
+
+    /// The compressed file to send in place of one. What cannot be opened is not there.
+    fn variant(&self, path: &str, plain: &StoredFile) -> Option<(StoredFile, Coding)> {
+        if self.directory.options.variants == Variants::Ignored {
+            return None;
+        }
+        let wanted = codings::wanted(self.request.headers());
+        wanted.into_iter().find_map(|coding| {
+            let path = format!("{path}{}", suffix_of(coding));
+            match self.open(&path) {
+                Ok(Opened::File(stored)) if stored.is_as_new_as(plain) => Some((stored, coding)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Sends the client to the path with a slash: relative, so that nobody is led to another host.
+    fn to_slash(&self) -> Response<Content> {
+        let uri = self.request.uri();
+        let name = uri.path().rsplit('/').next().unwrap_or_default();
+        let mut location = format!("./{}/", percent::encode_query(name.as_bytes()));
+        if let Some(query) = uri.query() {
+            location.push('?');
+            location.push_str(&percent::encode_query(query.as_bytes()));
+        }
+        let redirection: Response<Bytes> = redirection(StatusCode::TEMPORARY_REDIRECT, location);
+        redirection.map(Content::Whole)
+    }
+}
+
+/// The path below a folder that `rest` names. None: nothing that may be known of has such a name.
+fn path_of(rest: Option<&Rest>, hidden: Hidden) -> Option<String> {
+    let mut path = String::new();
+    for segment in rest.into_iter().flat_map(Rest::segments) {
+        if !is_name(&segment) || (hidden == Hidden::NotFound && is_hidden(&segment)) {
+            return None;
+        }
+        path = below(&path, &segment);
+    }
+    Some(path)
+}
+
+pub(super) fn below(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        folder => format!("{folder}/{name}"),
+    }
+}
+
+/// Whether it can be the name of a file. With a backslash it could, but other systems that see these files, and some
+/// clients, take it for a slash.
+pub(super) fn is_name(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..") && !segment.contains(['/', '\\', '\0'])
+}
+
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') && name != ".well-known"
+}
+
+fn suffix_of(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Brotli => ".br",
+        Coding::Zstandard => ".zst",
+        Coding::Gzip => ".gz",
+    }
+}

@@ -1,0 +1,30 @@
+//! Files and folders as answers.
+//!
+//! `file` and `directory` are what programs see. `lookup` finds what a path below a folder means, and `confine` opens it,
+//! and nothing that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
+//! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
+//! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
+//! folder, which `page` shows.
+//!
+//! Files are read on the connection's thread (`reading`). Mostly they are in memory; where the disk must be asked, that is
+//! announced as any other call that blocks. For an open that takes its time, the monitor of a watch finds another thread,
+//! as for any handler.
+
+mod confine;
+pub(super) mod content;
+mod directory;
+mod file;
+mod listing;
+mod lookup;
+mod media_type;
+mod multipart;
+mod page;
+mod reading;
+mod respond;
+pub(super) mod send;
+mod stored;
+mod trouble;
+
+pub use self::confine::SymbolicLinks;
+pub use self::directory::Directory;
+pub use self::file::File;

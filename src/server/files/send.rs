@@ -1,0 +1,81 @@
+//! Writing an answer that has a file.
+
+use bytes::{Bytes, BytesMut};
+use http::{Response, header};
+
+use super::content::{FileContent, PIECE};
+use crate::blocking;
+use crate::error::{Error, ErrorKind};
+use crate::server::delivery::{Delivery, conclude, cut_off, fail_with};
+use crate::server::exchange::Exchange;
+use crate::server::shared::Shared;
+use crate::server::writer::ResponseWriter;
+
+/// Writes the head with the first piece, and then one piece after the other.
+pub(in crate::server) fn write_stored(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    mut head: Response<()>,
+    mut content: FileContent,
+) -> Delivery {
+    let status = head.status();
+    head.headers_mut()
+        .insert(header::CONTENT_LENGTH, content.left().into());
+    let first = match read(&mut content, BytesMut::zeroed(PIECE)) {
+        Ok(piece) => piece,
+        Err(error) => return fail_with(shared, exchange, error),
+    };
+    let mut writer = match exchange.begin(head, first.content()) {
+        Ok(writer) => writer,
+        Err(error) => return conclude(shared, exchange, status, Err(error)),
+    };
+    let copied = copy(content, first, &mut writer);
+    match copied.and_then(|()| writer.finish()) {
+        Ok(_) => Delivery::Done(status),
+        Err(error) => cut_off(shared, exchange, status, error),
+    }
+}
+
+/// A buffer, and how much of it is content.
+struct Piece {
+    buffer: Bytes,
+    count: usize,
+}
+
+impl Piece {
+    fn content(&self) -> Bytes {
+        self.buffer.slice(..self.count)
+    }
+
+    /// The buffer for the next one: this one again, unless somebody still has it.
+    fn into_buffer(self) -> BytesMut {
+        let buffer = self.buffer.try_into_mut();
+        buffer.unwrap_or_else(|_| BytesMut::zeroed(PIECE))
+    }
+}
+
+fn copy(mut content: FileContent, first: Piece, writer: &mut ResponseWriter) -> Result<(), Error> {
+    let mut last = first;
+    if content.left() > 0 {
+        // Whoever waits for this thread would wait for all of the file, even if no write has to.
+        blocking::announce();
+    }
+    while content.left() > 0 {
+        let piece = read(&mut content, last.into_buffer())?;
+        writer.write_all([piece.content()])?;
+        last = piece;
+    }
+    Ok(())
+}
+
+fn read(content: &mut FileContent, mut buffer: BytesMut) -> Result<Piece, Error> {
+    match content.fill(&mut buffer) {
+        Ok(count) => Ok(Piece {
+            buffer: buffer.freeze(),
+            count,
+        }),
+        Err(error) => Err(Error::new(ErrorKind::Io)
+            .with_detail("the file cannot be read")
+            .with_cause(error)),
+    }
+}
