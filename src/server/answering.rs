@@ -154,7 +154,7 @@ impl Exchange {
         Additions {
             date: date_of(status),
             persistence: self.persistence(headers),
-            content_type: None,
+            is_text: false,
             always_length: true,
         }
     }
@@ -204,7 +204,7 @@ pub(super) fn last_answer() -> Additions {
     Additions {
         date: date::now(),
         persistence: Some(Persistence::Close),
-        content_type: None,
+        is_text: false,
         always_length: true,
     }
 }
