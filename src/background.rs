@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::sync::thread_local;
 use crate::unwind::guard;
 
 /// User code on its way to a thread: a closure to run, or a value to drop.
@@ -22,7 +23,7 @@ thread_local! {
 
 /// Marks the current thread as one that others depend on.
 pub(crate) fn forbid_user_code() {
-    FORBIDDEN.set(true);
+    FORBIDDEN.with(|is_forbidden| is_forbidden.set(true));
 }
 
 /// Whether the current thread may run user code.

@@ -70,10 +70,10 @@ impl Bufs {
         }
     }
 
-    /// Puts another buffer in the place of the first. Before anything is consumed.
-    pub(crate) fn replace_first(&mut self, other: Bytes) {
+    /// Puts another buffer in the place of the first, of which it is made. Before anything is consumed.
+    pub(crate) fn replace_first(&mut self, other: impl FnOnce(&Bytes) -> Bytes) {
         if let Some(first) = self.list.as_mut_slice().last_mut() {
-            *first = other;
+            *first = other(first);
             self.remaining = sum(self.shown());
         }
     }

@@ -134,6 +134,7 @@ mod linger;
 mod meter;
 mod proto;
 mod response_ext;
+mod scratch;
 mod server;
 mod sync;
 mod sys;

@@ -92,6 +92,8 @@ pub(crate) const NO_NUMBER: u64 = u64::MAX;
 pub(crate) struct Requests {
     /// Those that make their responses special.
     notes: Mutex<VecDeque<(u64, Note)>>,
+    /// There are some.
+    has_notes: Flag,
     sent: AtomicU64,
     answered: AtomicU64,
     /// The first number that no request has, because a message announced the close.
@@ -137,9 +139,12 @@ impl Requests {
     /// So many have their final response, and are forgotten.
     pub(crate) fn answered(&self, count: u64) {
         self.answered.store(count, Ordering::Release);
-        let mut notes = self.notes.lock();
-        while notes.front().is_some_and(|(noted, _)| *noted < count) {
-            notes.pop_front();
+        if self.has_notes.is_set() {
+            let mut notes = self.notes.lock();
+            while notes.front().is_some_and(|(noted, _)| *noted < count) {
+                notes.pop_front();
+            }
+            self.has_notes.set(!notes.is_empty());
         }
     }
 
@@ -166,17 +171,25 @@ impl Requests {
     /// The request with this number, which is the latest; replaces what was noted of later ones, for
     /// these were not sent.
     pub(crate) fn note(&self, number: u64, note: Note) {
+        let is_special = note != Asked::Other.into();
+        if !is_special && !self.has_notes.is_set() {
+            return;
+        }
         let mut notes = self.notes.lock();
         while notes.back().is_some_and(|(noted, _)| *noted >= number) {
             notes.pop_back();
         }
-        if note != Asked::Other.into() {
+        if is_special {
             notes.push_back((number, note));
         }
+        self.has_notes.set(!notes.is_empty());
     }
 
     /// What is known of the request with this number, as long as it is not answered.
     pub(crate) fn look_up(&self, number: u64) -> Note {
+        if !self.has_notes.is_set() {
+            return Asked::Other.into();
+        }
         let notes = self.notes.lock();
         let note = notes.iter().find(|(noted, _)| *noted == number);
         note.map_or(Asked::Other.into(), |(_, note)| *note)
@@ -187,6 +200,7 @@ impl Default for Requests {
     fn default() -> Self {
         Self {
             notes: Mutex::default(),
+            has_notes: Flag::default(),
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             end: AtomicU64::new(u64::MAX),

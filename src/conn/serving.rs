@@ -12,21 +12,28 @@ use parking_lot::Mutex;
 use super::Conn;
 use super::queue::EndReason;
 use super::read::{Arrival, HeadClock, ReadJob, RequestSearch, Want, Watch};
-use super::write::{Parcel, WriteJob};
+use super::write::{Begin, Draft, Parcel, WriteJob};
 use crate::aio::habit::{Hold, Kind};
 use crate::aio::{Aio, Canceler, InFlight, Interruption, Options, Written};
 use crate::bufs::Bufs;
 use crate::error::{Action, Error, ErrorKind};
 use crate::meter::Meter;
-use crate::proto::encode::Additions;
+use crate::proto::encode::{self, Additions};
+use crate::scratch;
 use crate::transport::Departure;
 use crate::transport::Wait;
+use crate::unwind::guard;
 
 impl Conn {
     /// A request that is there, or that comes whole in one call, which nothing ends before its time.
-    pub(crate) fn read_request_at_once(&self, search: &mut RequestSearch, wait: Wait) -> Arrival {
+    pub(crate) fn read_request_at_once(
+        &self,
+        request: &mut Request<()>,
+        search: &mut RequestSearch,
+        wait: Wait,
+    ) -> Arrival {
         let reader = &self.handle.reader;
-        reader.read_request_at_once(&self.limits, search, wait)
+        reader.read_request_at_once(request, &self.limits, search, wait)
     }
 
     /// What can be polled for input.
@@ -83,30 +90,42 @@ impl Conn {
         aio.reclaim()
     }
 
-    /// Writes a response with the body that is attached to it.
+    /// Writes a response with the body that is attached to it, which is taken.
     pub(crate) fn write_response_inline(
         &self,
-        response: Response<Bytes>,
+        response: &mut Response<Bytes>,
         additions: &Additions,
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        let parcel = Parcel::response(response, additions);
-        self.write_inline(Action::WriteResponse, parcel, options, meter)
+        let mut head = scratch::take();
+        let announced = encode::put_response(&mut head, response, additions);
+        let mut body = std::mem::take(response.body_mut());
+        let action = Action::WriteResponse;
+        let result = self.write_inline(action, announced, options, meter, |announced, begin| {
+            let draft = Draft::response(response.status(), announced, &head, &mut body);
+            let writer = &self.handle.writer;
+            let size = writer.write_draft_at_once(draft, self.limits.queued, begin)? as u64;
+            meter.lock().passed(size);
+            Some(Written::new(size))
+        });
+        scratch::put_back(head);
+        guard(|| drop(body)); // It may be of a type of the user's.
+        result
     }
 
-    /// Writes the head of a response, with the beginning of its body if there is one.
+    /// Writes the head of a response with the beginning of its body, whose length it declares.
     pub(crate) fn begin_response_inline(
         &self,
-        head: Response<()>,
+        head: Response<Bytes>,
         beginning: Bytes,
         additions: &Additions,
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        let parcel = Parcel::response(head.map(|()| Bytes::new()), additions);
+        let parcel = Parcel::response(head, additions);
         let parcel = parcel.map(|parcel| parcel.with_beginning(beginning));
-        self.write_inline(Action::WriteResponse, parcel, options, meter)
+        self.write_parcel_inline(Action::WriteResponse, parcel, options, meter)
     }
 
     /// Writes content of a body.
@@ -116,7 +135,8 @@ impl Conn {
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        self.write_inline(Action::Write, Ok(Parcel::vector(content)), options, meter)
+        let parcel = Ok(Parcel::vector(content));
+        self.write_parcel_inline(Action::Write, parcel, options, meter)
     }
 
     /// Submits content of a body, as [`write_all`](Self::write_all).
@@ -149,44 +169,57 @@ impl Conn {
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        self.write_inline(Action::FinishBody, Parcel::finish(trailers), options, meter)
+        let parcel = Parcel::finish(trailers);
+        self.write_parcel_inline(Action::FinishBody, parcel, options, meter)
     }
 
-    fn write_inline(
+    fn write_parcel_inline(
         &self,
         action: Action,
         parcel: Result<Parcel, Error>,
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
+        self.write_inline(action, parcel, options, meter, |parcel, begin| {
+            let writer = &self.handle.writer;
+            let parcel = writer.write_at_once(parcel, self.limits.queued, begin)?;
+            meter.lock().passed(parcel.moved());
+            Some(Written::new(parcel.counted()))
+        })
+    }
+
+    /// Has `what` written at once, if it may be written at all, or made an operation of.
+    fn write_inline<T>(
+        &self,
+        action: Action,
+        what: Result<T, Error>,
+        options: &Options,
+        meter: &Arc<Mutex<Meter>>,
+        write: impl FnOnce(T, Begin<'_>) -> Option<Written>,
+    ) -> Result<Written, Error> {
         let start = || {
             let writes = &self.handle.writes;
             let aio = Aio::<Written>::with(options.clone());
             aio.start(writes, Interruption::Recorded, action)
         };
-        let parcel = match parcel {
-            Ok(parcel) if !options.are_over() => parcel,
-            parcel => {
+        let what = match what {
+            Ok(what) if !options.are_over() => what,
+            what => {
                 let (aio, completer, _) = start();
-                let error = parcel.err().unwrap_or_else(|| ErrorKind::TimedOut.into());
+                let error = what.err().unwrap_or_else(|| ErrorKind::TimedOut.into());
                 drop(completer.finish_for_cause(Err(error))); // Nobody can listen yet.
                 return aio.reclaim().0;
             }
         };
         let mut operation = None;
-        let begin = |parcel| {
+        let written = write(what, &mut |parcel| {
             let (aio, completer, deadline) = start();
             operation = Some(aio.registered());
             let job = WriteJob::new(parcel, deadline, completer);
             job.metered_by(Arc::clone(meter))
-        };
-        let writer = &self.handle.writer;
-        let written = writer.write_at_once(parcel, self.limits.queued, begin);
+        });
         match (written, operation) {
-            (Some(parcel), _) => {
-                meter.lock().passed(parcel.moved());
-                Ok(Written::new(parcel.counted()))
-            }
+            (Some(written), _) => Ok(written),
             (None, Some(aio)) => aio.reclaim().0,
             (None, None) => Err(ErrorKind::Abandoned.into()), // The transport has panicked.
         }

@@ -14,15 +14,17 @@ impl<'a> HostPort<'a> {
     /// `None` for anything else, such as credentials before the host, a list, or a port that no
     /// socket has.
     pub(crate) fn parse(authority: &'a [u8]) -> Option<Self> {
-        let end = match authority {
-            [b'[', ..] => authority.iter().position(|&b| b == b']')? + 1,
-            _ => (authority.iter().position(|&b| b == b':')).unwrap_or(authority.len()),
+        let (host, is_host) = match authority {
+            [b'[', ..] => {
+                let end = authority.iter().position(|&b| b == b']')?;
+                (&authority[..=end], is_address(&authority[1..end]))
+            }
+            _ => {
+                let end = name_length(authority);
+                (&authority[..end], true)
+            }
         };
-        let (host, rest) = authority.split_at(end);
-        let is_host = match host {
-            [b'[', literal @ .., b']'] => is_address(literal),
-            name => is_name(name),
-        };
+        let rest = &authority[host.len()..];
         let port = match rest {
             [] | [b':'] => None,
             [b':', digits @ ..] => Some(port(digits)?),
@@ -33,31 +35,28 @@ impl<'a> HostPort<'a> {
 }
 
 fn port(digits: &[u8]) -> Option<u16> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None; // A sign, which `parse` takes.
-    }
-    let port = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (port > 0).then_some(port)
+    let port = digits.iter().try_fold(0_u16, |port, digit| match digit {
+        b'0'..=b'9' => port.checked_mul(10)?.checked_add((digit - b'0').into()),
+        _ => None,
+    });
+    port.filter(|port| *port > 0)
 }
 
 fn is_address(literal: &[u8]) -> bool {
     std::str::from_utf8(literal).is_ok_and(|text| Ipv6Addr::from_str(text).is_ok())
 }
 
-/// `reg-name` (RFC 3986 section 3.2.2), which an IPv4 address is too; but without the comma, at which
-/// some peers take one value apart into two.
-fn is_name(name: &[u8]) -> bool {
-    if name.iter().all(|byte| is_name_byte(*byte)) {
-        return true;
-    }
-    let mut rest = name;
+/// How much of it is a `reg-name` (RFC 3986 section 3.2.2), which an IPv4 address is too; but without the comma, at
+/// which some peers take one value apart into two.
+fn name_length(authority: &[u8]) -> usize {
+    let mut length = 0;
     loop {
-        rest = match rest {
-            [] => return true,
-            [b'%', a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if is_name_byte(*byte) => rest,
-            _ => return false,
-        };
+        let rest = authority[length..].iter();
+        length += rest.take_while(|byte| is_name_byte(**byte)).count();
+        match authority[length..] {
+            [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => length += 3,
+            _ => return length,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod forward;
 pub(crate) mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod limits;
+pub(crate) mod mentioned;
 pub(crate) mod parse;
 pub(crate) mod percent;
 pub(crate) mod proxy_header;

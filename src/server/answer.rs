@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use super::files::content::FileContent;
@@ -48,6 +47,8 @@ pub struct Answer(pub(super) Reply);
 
 pub(super) enum Reply {
     Whole(Response<Bytes>),
+    /// Text, with the field that says so, and no other.
+    Text(StatusCode, Bytes),
     /// The content comes from a reader, so many bytes of it if that is known.
     Reader(Response<()>, Box<dyn Read + Send>, Option<u64>),
     /// It depends on the request. The name is for those who debug.
@@ -131,7 +132,7 @@ impl Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Reply::Whole(_) => "Answer(whole)",
+            Reply::Whole(_) | Reply::Text(..) => "Answer(whole)",
             Reply::Reader(..) => "Answer(reader)",
             Reply::Fitted(name, _) => name,
             Reply::Stored(..) => "Answer(stored)",
@@ -168,11 +169,12 @@ impl IntoAnswer for StatusCode {
 
 impl<B: IntoBody> IntoAnswer for (StatusCode, B) {
     fn into_answer(self) -> Answer {
-        let mut response = Response::new(self.1);
-        *response.status_mut() = self.0;
+        let (status, body) = self;
         if B::IS_TEXT {
-            response.headers_mut().insert(CONTENT_TYPE, PLAIN);
+            return Answer(Reply::Text(status, body.into_bytes()));
         }
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
         response.into_answer()
     }
 }
@@ -219,17 +221,12 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// What text says that it is.
-const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
 macro_rules! texts {
     ($($text:ty),*) => {
         $(
             impl IntoAnswer for $text {
                 fn into_answer(self) -> Answer {
-                    let mut response = Response::new(self);
-                    response.headers_mut().insert(CONTENT_TYPE, PLAIN);
-                    response.into_answer()
+                    (StatusCode::OK, self).into_answer()
                 }
             }
         )*

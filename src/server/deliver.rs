@@ -4,10 +4,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 
-use super::answer::{Answer, Reply};
-use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_whole};
+use super::answer::{Answer, Reply, Unfit};
+use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_text, write_whole};
 use super::exchange::{Exchange, Given};
 use super::files::send::write_stored;
 use super::from_reader::write_reader;
@@ -75,6 +75,11 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             }
         }
         (Given::Nothing, Reply::Whole(response)) => write_whole(shared, exchange, response),
+        (Given::Nothing, Reply::Text(status, text)) => {
+            let mut response = Response::new(text);
+            *response.status_mut() = status;
+            write_text(shared, exchange, response)
+        }
         (Given::Nothing, Reply::Reader(head, content, length)) => {
             write_reader(shared, exchange, head, content, length)
         }
@@ -85,14 +90,7 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             let answer = Answer(reply).fitted(&exchange.request, exchange.matched.rest.as_ref());
             give(shared, exchange, answer)
         }
-        (Given::Nothing, Reply::Unfit(unfit)) => {
-            if let Some(text) = &unfit.failure {
-                tell_failure(shared, exchange, text);
-            }
-            let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
-            page.headers_mut().extend(unfit.fields);
-            write_whole(shared, exchange, page)
-        }
+        (Given::Nothing, Reply::Unfit(unfit)) => write_unfit(shared, exchange, unfit),
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
                 exchange.is_last = true;
@@ -104,6 +102,15 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         }
         (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
     }
+}
+
+fn write_unfit(shared: &Shared, exchange: &mut Exchange, unfit: Unfit) -> Delivery {
+    if let Some(text) = &unfit.failure {
+        tell_failure(shared, exchange, text);
+    }
+    let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
+    page.headers_mut().extend(unfit.fields);
+    write_whole(shared, exchange, page)
 }
 
 /// Waits for a late answer, and writes it.

@@ -10,6 +10,7 @@ use super::limits::GivenUp;
 use super::shared::Shared;
 use crate::aio::{Options, Written};
 use crate::error::{Error, ErrorKind};
+use crate::proto::encode::Additions;
 
 /// What became of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,30 @@ pub(super) fn write_page(shared: &Shared, exchange: &mut Exchange, status: Statu
 pub(super) fn write_whole(
     shared: &Shared,
     exchange: &mut Exchange,
+    response: Response<Bytes>,
+) -> Delivery {
+    write_typed(shared, exchange, response, None)
+}
+
+/// As `write_whole`, for text, which the response does not say yet.
+pub(super) fn write_text(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    response: Response<Bytes>,
+) -> Delivery {
+    write_typed(
+        shared,
+        exchange,
+        response,
+        Some("text/plain; charset=utf-8"),
+    )
+}
+
+fn write_typed(
+    shared: &Shared,
+    exchange: &mut Exchange,
     mut response: Response<Bytes>,
+    content_type: Option<&'static str>,
 ) -> Delivery {
     let status = response.status();
     if status.is_informational() {
@@ -44,9 +68,12 @@ pub(super) fn write_whole(
         let text = "the answer declares content that it does not have";
         return fail(shared, exchange, text);
     }
-    let additions = exchange.additions(status, response.headers());
+    let additions = Additions {
+        content_type,
+        ..exchange.additions(status, response.headers())
+    };
     let result = exchange.conn.write_response_inline(
-        response,
+        &mut response,
         &additions,
         &exchange.options,
         &exchange.meter,
@@ -97,12 +124,12 @@ pub(super) fn fail_with(shared: &Shared, exchange: &mut Exchange, error: Error) 
     exchange.trouble = Some(error);
     exchange.is_last = true;
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let page = shared.pages.page(status, Some(exchange.request()));
+    let mut page = shared.pages.page(status, Some(exchange.request()));
     let additions = exchange.additions(status, page.headers());
     let result =
         exchange
             .conn
-            .write_response_inline(page, &additions, &Options::NONE, &exchange.meter);
+            .write_response_inline(&mut page, &additions, &Options::NONE, &exchange.meter);
     match result {
         Ok(_) => Delivery::Done(status),
         Err(error) => cut_off(shared, exchange, status, error),

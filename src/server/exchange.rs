@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::meter::Meter;
 use crate::proto::body::BodyFraming;
 use crate::proto::framing;
+use crate::proto::mentioned::Mentioned;
 use crate::transport::Addr;
 
 /// A request that a handler answers: its head, its body, and the connection that it came over.
@@ -98,21 +99,23 @@ pub(super) enum Given {
 }
 
 impl Exchange {
+    #[inline]
     pub(super) fn new(
         conn: Conn,
         stay: Arc<Stay>,
         mut request: Request<()>,
+        mentioned: Mentioned,
         matched: Matched,
-        limits: ServerLimits,
+        limits: &ServerLimits,
         is_last: bool,
         meter: Arc<Mutex<Meter>>,
     ) -> Self {
         let body = match conn.body_framing() {
             BodyFraming::None => BodyProgress::Ended,
-            _ if withholds_body(&request) && !conn.has_input() => BodyProgress::Withheld,
+            _ if withholds_body(&request, mentioned) && !conn.has_input() => BodyProgress::Withheld,
             _ => BodyProgress::Reading,
         };
-        if !offers_upgrade(&request) {
+        if mentioned.upgrade && !offers_upgrade(&request) {
             request.headers_mut().remove(header::UPGRADE);
         }
         Self {
@@ -120,7 +123,7 @@ impl Exchange {
             stay,
             request,
             matched,
-            limits,
+            limits: *limits,
             body,
             read: 0,
             fault: None,
@@ -196,8 +199,8 @@ impl Exchange {
 }
 
 /// Whether a client may wait to be asked for the body of a request (RFC 9110 section 10.1.1).
-fn withholds_body(request: &Request<()>) -> bool {
-    request.version() == Version::HTTP_11 && request.headers().contains_key(header::EXPECT)
+fn withholds_body(request: &Request<()>, mentioned: Mentioned) -> bool {
+    request.version() == Version::HTTP_11 && mentioned.expect
 }
 
 /// Whether an `Upgrade` is meant for us: one of HTTP/1.0, or that is not named by `Connection`, is ignored

@@ -127,7 +127,7 @@ impl Intake {
         };
         let meter = Arc::new(Mutex::new(Meter::new(pace)));
         // Nobody is left to be told if this fails, too.
-        let _ = conn.write_response_inline(page, &last_answer(), &aio::Options::NONE, &meter);
+        let _ = conn.write_response_inline(&mut page, &last_answer(), &aio::Options::NONE, &meter);
     }
 
     pub(super) fn tell(&self, peer: &Addr, reason: Rejection) {

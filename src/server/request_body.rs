@@ -134,6 +134,9 @@ impl Exchange {
 
     /// Reads and throws away what is left of the body. False if that is too much, or takes too long.
     pub(super) fn discard_rest(&mut self) -> bool {
+        if self.body == BodyProgress::Ended {
+            return true; // As it is mostly.
+        }
         let until = Instant::now() + self.limits.discard_time;
         let mut left = self.limits.discard;
         loop {

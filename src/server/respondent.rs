@@ -7,6 +7,7 @@ use super::exchange::Matched;
 use super::handler::Handler;
 use super::routing::{Allow, Found, Target};
 use super::shared::Shared;
+use crate::proto::mentioned::Mentioned;
 
 /// Who answers.
 pub(super) enum Respondent {
@@ -15,16 +16,24 @@ pub(super) enum Respondent {
     Page(StatusCode, Option<HeaderValue>),
 }
 
-pub(super) fn respondent(shared: &Shared, request: &Request<()>) -> Respondent {
-    if has_unknown_expectation(request) {
+pub(super) fn respondent(
+    shared: &Shared,
+    request: &Request<()>,
+    mentioned: Mentioned,
+) -> Respondent {
+    if mentioned.expect && has_unknown_expectation(request) {
         return Respondent::Page(StatusCode::EXPECTATION_FAILED, None);
     }
     let Ok(target) = Target::parse(request.method(), request.uri().path()) else {
         return Respondent::Page(StatusCode::BAD_REQUEST, None);
     };
-    let host = request.headers().get(header::HOST);
+    let router = shared.router.read();
+    let host = match router.has_hosts() {
+        true => request.headers().get(header::HOST),
+        false => None,
+    };
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    match shared.router().find(request.method(), host, &target) {
+    match router.find(request.method(), host, &target) {
         Found::Handler {
             handler,
             params,

@@ -42,6 +42,8 @@ use crate::aio::{Aio, Options};
 use crate::conn::{Arrival, Conn, HeadClock, RequestSearch};
 use crate::error::{Error, ErrorKind};
 use crate::meter::Meter;
+use crate::proto::mentioned::Mentioned;
+use crate::scratch;
 use crate::transport::Addr;
 
 /// How long a connection of a server that stops waits for what has begun to arrive to be more than blank lines.
@@ -106,9 +108,11 @@ impl Service {
 
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
-        while let Some(request) = self.wait() {
-            if !self.serve_one(request, None) {
-                return;
+        loop {
+            let mut request = Request::default();
+            match self.wait(&mut request) {
+                Some(mentioned) if self.serve_one(request, mentioned, None) => {}
+                _ => return,
             }
         }
     }
@@ -117,19 +121,21 @@ impl Service {
     pub(super) fn serve_one(
         &mut self,
         request: Request<()>,
-        seat: Option<&Seat<Box<Self>>>,
+        mentioned: Mentioned,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
         self.served += 1;
         self.shared.counters.requests.add(1);
-        self.answer(request, seat)
+        self.answer(request, mentioned, seat)
     }
 
     pub(super) fn place_among_others(&self) -> &Arc<Place> {
         &self.stay.place
     }
 
-    /// The next request. None: there is none, and the connection is to end.
-    fn wait(&mut self) -> Option<Request<()>> {
+    /// Reads the next request, and returns which fields it has. None: there is no request, and the connection is to
+    /// end.
+    fn wait(&mut self, request: &mut Request<()>) -> Option<Mentioned> {
         let limits = &self.shared.limits;
         let since = Instant::now();
         // One that was just accepted has asked already, or is about to.
@@ -140,9 +146,10 @@ impl Service {
                 limits.idle
             });
             let wait = crate::transport::Wait::Briefly(patience);
-            let arrival = self.conn.read_request_at_once(&mut self.search, wait);
-            if let Arrival::Request(request) = arrival {
-                return Some(request);
+            let search = &mut self.search;
+            let arrival = self.conn.read_request_at_once(request, search, wait);
+            if let Arrival::Request(mentioned) = arrival {
+                return Some(mentioned);
             }
         }
         loop {
@@ -169,9 +176,10 @@ impl Service {
                 }
             });
             match result {
-                Ok(request) => {
+                Ok(read) => {
                     self.stay.place.work();
-                    return Some(request);
+                    *request = read;
+                    return Some(Mentioned::among(request.headers()));
                 }
                 // What has arrived meanwhile is served all the same.
                 Err(error) if self.is_untimely(&error) => self.stay.place.work(),
@@ -213,24 +221,29 @@ impl Service {
             status,
             error,
         });
-        let page = self.shared.pages.page(status, None);
+        let mut page = self.shared.pages.page(status, None);
         self.meter.lock().restart(self.shared.limits.pace);
         // Nobody is left to be told if this fails, too.
-        let _ = self
-            .conn
-            .write_response_inline(page, &last_answer(), &Options::NONE, &self.meter);
+        let _ =
+            self.conn
+                .write_response_inline(&mut page, &last_answer(), &Options::NONE, &self.meter);
         let written = self.meter.lock().bytes();
         self.shared.counters.written.add(written);
     }
 
     /// Answers a request. False: the connection is to end.
-    fn answer(&mut self, request: Request<()>, seat: Option<&Seat<Box<Self>>>) -> bool {
+    fn answer(
+        &mut self,
+        request: Request<()>,
+        mentioned: Mentioned,
+        seat: Option<&Seat<'_, Box<Self>>>,
+    ) -> bool {
         let start = self.shared.observer.listens().then(Instant::now);
-        let (handler, matched) = match respondent(&self.shared, &request) {
+        let (handler, matched) = match respondent(&self.shared, &request, mentioned) {
             Respondent::Handler(handler, matched) => (Ok(handler), matched),
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
-        let limits = self.shared.limits;
+        let limits = &self.shared.limits;
         let is_last = limits.requests.is_some_and(|most| self.served >= most)
             || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
@@ -238,6 +251,7 @@ impl Service {
             self.conn.clone(),
             Arc::clone(&self.stay),
             request,
+            mentioned,
             matched,
             limits,
             is_last,
@@ -265,6 +279,7 @@ impl Service {
             });
         }
         let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
+        scratch::put_back_headers(std::mem::take(exchange.request.headers_mut()));
         if exchange.read > 0 {
             self.shared.counters.read.add(exchange.read);
         }
@@ -286,7 +301,7 @@ impl Service {
         &self,
         exchange: &mut Exchange,
         handler: &Handler,
-        seat: Option<&Seat<Box<Self>>>,
+        seat: Option<&Seat<'_, Box<Self>>>,
     ) -> Answer {
         let held = seat.filter(|seat| seat.holds_watch());
         let is_slow = handler.tempo.is_slow();

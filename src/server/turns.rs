@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Request;
+
 use super::ender::Ender;
 use super::serve::Service;
 use super::watch::{Phase, Seat, Summons, Watched};
@@ -29,7 +31,7 @@ impl Watched for Box<Service> {
         self.place_among_others().key()
     }
 
-    fn serve(mut self, why: Summons, seat: Seat<Self>) {
+    fn serve(mut self, why: Summons, seat: Seat<'_, Self>) {
         let shared = Arc::clone(&self.shared);
         let mut next = Next::End;
         let places = &shared.lifecycle.places;
@@ -65,17 +67,19 @@ impl Service {
         }
     }
 
-    fn turn(&mut self, mut why: Summons, seat: &Seat<Box<Self>>) -> Next {
+    fn turn(&mut self, mut why: Summons, seat: &Seat<'_, Box<Self>>) -> Next {
         let mut wait = Wait::Never;
         loop {
             if self.shared.lifecycle.is_stopping() {
                 self.serve_rest();
                 return Next::End;
             }
-            match self.conn.read_request_at_once(&mut self.search, wait) {
-                Arrival::Request(request) => {
+            let mut request = Request::default();
+            let search = &mut self.search;
+            match self.conn.read_request_at_once(&mut request, search, wait) {
+                Arrival::Request(mentioned) => {
                     self.goes_on(why);
-                    if !self.serve_one(request, Some(seat)) {
+                    if !self.serve_one(request, mentioned, Some(seat)) {
                         return Next::End;
                     }
                 }

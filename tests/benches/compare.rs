@@ -81,7 +81,7 @@ fn timed(side: &mut impl FnMut() -> io::Result<()>) -> io::Result<f64> {
     side().map(|()| start.elapsed().as_secs_f64())
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -7,7 +7,8 @@
 //!
 //! The server by hand looks for the end of a head and for one of three targets, has no limits, and knows
 //! nothing of HTTP besides: a ratio below 1 is the price of all that. `hello-N` is a small answer on each of N
-//! connections, over and over; `connect` a new connection for each. Two threads ask, on the same processors.
+//! connections, over and over; `connect` a new connection for each. Two threads ask, on the same processors. Each
+//! is measured with watched connections and with a thread for each connection.
 
 mod compare;
 
@@ -16,7 +17,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use http_aio::http::Response;
-use http_aio::{Answered, Error, Exchange, Server, get, put};
+use http_aio::{Answered, Error, Exchange, Server, Threads, get, put};
 
 use crate::compare::{Work, check, is_wanted};
 
@@ -28,11 +29,36 @@ const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-
     date: Thu, 26 Nov 2026 10:00:00 GMT\r\ncontent-length: 13\r\n\r\nHello, world!";
 
 fn main() -> io::Result<()> {
-    let (theirs, server, ours) = (by_hand()?, Server::new(), "127.0.0.1:0");
-    server.route("/hello", get(|_| "Hello, world!"))?;
-    server.route("/download", get(download))?;
-    server.route("/upload", put(upload))?;
-    let ours = server.bind(ours)?.ip().ok_or(io::ErrorKind::Unsupported)?;
+    let theirs = by_hand()?;
+    for (side, threads) in [
+        ("watched", Threads::Watched),
+        ("threads", Threads::PerConnection),
+    ] {
+        let server = Server::builder().threads(threads).build();
+        server.route("/hello", get(|_| "Hello, world!"))?;
+        server.route("/download", get(download))?;
+        server.route("/upload", put(upload))?;
+        let ours = server.bind("127.0.0.1:0")?;
+        let address = ours.ip().ok_or(io::ErrorKind::Unsupported)?;
+        measure(
+            theirs,
+            Side {
+                name: side,
+                address,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// A server of ours.
+#[derive(Clone, Copy)]
+struct Side {
+    name: &'static str,
+    address: SocketAddr,
+}
+
+fn measure(theirs: SocketAddr, ours: Side) -> io::Result<()> {
     for (name, connections) in [
         ("hello-1", 1),
         ("hello-16", 16),
@@ -59,7 +85,7 @@ fn hello(
     title: &'static str,
     connections: usize,
     theirs: SocketAddr,
-    ours: SocketAddr,
+    ours: Side,
 ) -> io::Result<()> {
     let times = 40_000 / connections;
     let work = Work {
@@ -69,10 +95,10 @@ fn hello(
         rounds: 7,
     };
     let mut their_clients = Clients::connect(theirs, connections)?;
-    let mut our_clients = Clients::connect(ours, connections)?;
+    let mut our_clients = Clients::connect(ours.address, connections)?;
     work.compare(
         ("by hand", || their_clients.ask(times)),
-        ("server", || our_clients.ask(times)),
+        (ours.name, || our_clients.ask(times)),
     )
 }
 
@@ -128,7 +154,7 @@ fn read_hello(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn connect(theirs: SocketAddr, ours: SocketAddr) -> io::Result<()> {
+fn connect(theirs: SocketAddr, ours: Side) -> io::Result<()> {
     const COUNT: usize = 2000;
     let work = Work {
         title: "connect: a connection for each request",
@@ -144,13 +170,16 @@ fn connect(theirs: SocketAddr, ours: SocketAddr) -> io::Result<()> {
         }
         Ok(())
     };
-    work.compare(("by hand", || ask(theirs)), ("server", || ask(ours)))
+    work.compare(
+        ("by hand", || ask(theirs)),
+        (ours.name, || ask(ours.address)),
+    )
 }
 
 fn large(
     title: &'static str,
     theirs: SocketAddr,
-    ours: SocketAddr,
+    ours: Side,
     one: fn(SocketAddr) -> io::Result<()>,
 ) -> io::Result<()> {
     let work = Work {
@@ -159,7 +188,10 @@ fn large(
         size: BODY,
         rounds: 7,
     };
-    work.compare(("by hand", || one(theirs)), ("server", || one(ours)))
+    work.compare(
+        ("by hand", || one(theirs)),
+        (ours.name, || one(ours.address)),
+    )
 }
 
 fn ask_for_much(address: SocketAddr) -> io::Result<()> {

@@ -179,7 +179,7 @@ impl<B: AnswerBody> Exchange<B> {
         let body = request.body().clone();
         let waits = encode::expects_continue(request.headers()) && !body.is_empty();
         let (body, held_body) = if waits {
-            encoded.then = Framing::Length(body.len() as u64);
+            encoded.announced.then = Framing::Length(body.len() as u64);
             (Bytes::new(), Some(std::iter::once(body).collect()))
         } else {
             (body, None)

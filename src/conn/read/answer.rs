@@ -95,7 +95,7 @@ impl Answer {
                 Ok(Some(found)) => {
                     self.observer.saw_answer(found.head.status());
                     if self.extent == Extent::Head {
-                        return Attempt::Completed(take_head(completer, found.size, || {
+                        return Attempt::Completed(take_head(completer, found.extent.size, || {
                             incoming.take_response(found, ledger).map(|()| Bytes::new())
                         }));
                     }

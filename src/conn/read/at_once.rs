@@ -16,6 +16,7 @@ use super::search::Search;
 use crate::blocking;
 use crate::conn::queue::Half;
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::transport::{Wait, moved_nothing};
 
 /// Room for what comes. Most requests are smaller.
@@ -30,12 +31,9 @@ thread_local! {
 }
 
 /// What there is of a request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is moved once, and a box would cost each request an allocation"
-)]
 pub(crate) enum Arrival {
-    Request(Request<()>),
+    /// All of its head, which has been read, and has these fields.
+    Request(Mentioned),
     /// Nothing more than this.
     Part(Part),
     /// The end of the stream, an error, what is no request; or somebody else reads.
@@ -69,10 +67,11 @@ impl RequestSearch {
 }
 
 impl Half<Reader> {
-    /// Reads a request that is there, or that comes whole in a call that waits like this. Nothing interrupts it
-    /// meanwhile.
+    /// Reads a request that is there, or that comes whole in a call that waits like this, into one that exists:
+    /// it is too large to be moved for nothing. Nothing interrupts the read meanwhile.
     pub(crate) fn read_request_at_once(
         &self,
+        request: &mut Request<()>,
         limits: &Limits,
         search: &mut RequestSearch,
         wait: Wait,
@@ -85,7 +84,7 @@ impl Half<Reader> {
             let search = search.of(incoming.next_number());
             // A connection that waits for long is watched, and is not in here meanwhile.
             let room = incoming.body.input.borrow_room(spare_room());
-            let arrival = self.find_request(&mut incoming, limits, search, wait);
+            let arrival = self.find_request(request, &mut incoming, limits, search, wait);
             let room = match room.capacity() {
                 0 => incoming.body.input.return_room(),
                 _ => room,
@@ -116,6 +115,7 @@ impl Half<Reader> {
 
     fn find_request(
         &self,
+        request: &mut Request<()>,
         incoming: &mut Incoming,
         limits: &Limits,
         search: &mut Search,
@@ -124,7 +124,7 @@ impl Half<Reader> {
         let ledger = &self.link.ledger;
         incoming.body.observe_upgrade(ledger);
         if !incoming.body.input.raw().is_empty() {
-            match self.take_whole(incoming, limits, search) {
+            match self.take_whole(request, incoming, limits, search) {
                 Arrival::Part(_) => {}
                 arrival => return arrival,
             }
@@ -144,7 +144,7 @@ impl Half<Reader> {
         let input = &mut incoming.body.input;
         match input.receive(&*self.link.transport, ROOM, wait) {
             Ok(0) => input.mark_ended(),
-            Ok(_) => return self.take_whole(incoming, limits, search),
+            Ok(_) => return self.take_whole(request, incoming, limits, search),
             Err(error) if moved_nothing(&error) => return part(incoming),
             Err(error) => input.mark_broken(error),
         }
@@ -152,10 +152,19 @@ impl Half<Reader> {
     }
 
     /// The request that the input begins with, if it is whole and in order.
-    fn take_whole(&self, incoming: &mut Incoming, limits: &Limits, search: &mut Search) -> Arrival {
+    fn take_whole(
+        &self,
+        request: &mut Request<()>,
+        incoming: &mut Incoming,
+        limits: &Limits,
+        search: &mut Search,
+    ) -> Arrival {
         let ledger = &self.link.ledger;
-        match incoming.request(search, limits, ledger) {
-            Ok(Some(found)) => Arrival::Request(incoming.take_request(found, ledger)),
+        match incoming.request_into(request, search, limits, ledger) {
+            Ok(Some(extent)) => {
+                incoming.take_request(request, extent, ledger);
+                Arrival::Request(extent.mentioned)
+            }
             Ok(None) => part(incoming),
             Err(_) => Arrival::Unusual, // An operation says what.
         }

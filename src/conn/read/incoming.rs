@@ -11,12 +11,13 @@
 use http::{Method, Request, Response};
 
 use super::incoming_body::IncomingBody;
-use super::search::{Found, Search};
+use super::search::{Extent, Found, Search};
 use crate::conn::ledger::{Ledger, Note, Requests, close_announced};
 use crate::error::Error;
 use crate::proto::body::BodyFraming;
 use crate::proto::framing::{self, Framing};
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::proto::parse::Head;
 use crate::proto::{Interim, Kind};
 
@@ -40,15 +41,28 @@ impl Incoming {
         limits: &Limits,
         ledger: &Ledger,
     ) -> Result<Option<Found<Request<()>>>, Error> {
+        let mut head = Request::default();
+        let extent = self.request_into(&mut head, search, limits, ledger)?;
+        Ok(extent.map(|extent| Found::new(head, extent)))
+    }
+
+    /// As `request`, into a request that exists.
+    pub(super) fn request_into(
+        &mut self,
+        head: &mut Request<()>,
+        search: &mut Search,
+        limits: &Limits,
+        ledger: &Ledger,
+    ) -> Result<Option<Extent>, Error> {
         if !self.body.expects_head(limits)? {
             return Ok(None);
         }
         self.expect_open(&ledger.read, ledger)?;
-        let mut found = self.find(search, limits, framing::of_request)?;
-        if let Some(found) = &mut found {
-            framing::take_host_from_target(&mut found.head);
+        let extent = self.find(head, search, limits, framing::of_request)?;
+        if extent.is_some() {
+            framing::take_host_from_target(head);
         }
-        Ok(found)
+        Ok(extent)
     }
 
     /// The next response, as `request`.
@@ -63,7 +77,10 @@ impl Incoming {
         }
         self.expect_open(&ledger.written, ledger)?;
         let asked = ledger.written.look_up(self.heads).asked;
-        let mut found = self.find(search, limits, |head| framing::of_response(head, asked))?;
+        let mut head = Response::default();
+        let framing = |head: &_, _| framing::of_response(head, asked);
+        let extent = self.find(&mut head, search, limits, framing)?;
+        let mut found = extent.map(|extent| Found::new(head, extent));
         if let Some(found) = &mut found {
             found.is_ambiguous = search.skipped_ambiguous || !framing::is_sound(&found.head, asked);
         }
@@ -109,42 +126,36 @@ impl Incoming {
     /// The next head, which stays until it is taken.
     fn find<H: Head>(
         &mut self,
+        head: &mut H,
         search: &mut Search,
         limits: &Limits,
-        framing: impl FnOnce(&H) -> Result<Framing, Error>,
-    ) -> Result<Option<Found<H>>, Error> {
+        framing: impl FnOnce(&H, Mentioned) -> Result<Framing, Error>,
+    ) -> Result<Option<Extent>, Error> {
         let arrived = self.body.input.raw();
         let counted = |error: Error| error.with_count(arrived.len() as u64);
         let rest = &arrived[search.skipped..];
-        let found = search.head.parse::<H>(rest, limits).map_err(counted)?;
-        let Some((head, size)) = found else {
+        let size = search.head.parse_into(head, rest, limits);
+        let Some(size) = size.map_err(counted)? else {
             return Ok(None);
         };
-        let framing = framing(&head).map_err(counted)?;
-        Ok(Some(Found {
-            head,
+        let mentioned = Mentioned::among(head.headers());
+        Ok(Some(Extent {
             size: search.skipped + size,
-            framing,
-            is_ambiguous: false,
+            framing: framing(head, mentioned).map_err(counted)?,
+            mentioned,
         }))
     }
 
     /// Takes a request that was found.
-    pub(super) fn take_request(
-        &mut self,
-        found: Found<Request<()>>,
-        ledger: &Ledger,
-    ) -> Request<()> {
-        let head = found.head;
-        let persists = framing::persists(head.version(), head.headers());
-        ledger.read.note(self.heads, Note::of(&head, persists));
-        self.begin(found.size, found.framing, Kind::Request, ledger);
+    pub(super) fn take_request(&mut self, head: &Request<()>, extent: Extent, ledger: &Ledger) {
+        let persists = framing::persists_as(head.version(), head.headers(), extent.mentioned);
+        ledger.read.note(self.heads, Note::of(head, persists));
+        self.begin(extent, Kind::Request, ledger);
         // The response to a CONNECT may be the last thing that is HTTP here.
         if !persists && *head.method() != Method::CONNECT {
             ledger.read.end_at(self.heads);
         }
         ledger.read.sent(self.heads);
-        head
     }
 
     /// Takes a response that was found, and the interim ones before it.
@@ -159,26 +170,26 @@ impl Incoming {
             if found.is_ambiguous {
                 ledger.written.end_at(self.heads + 1); // The final one is still to come.
             }
-            self.body.pass_interim(found.size);
+            self.body.pass_interim(found.extent.size);
             *ledger.incoming.lock() = BodyFraming::None;
             return head;
         }
-        if found.framing == Framing::Tunnel {
+        if found.extent.framing == Framing::Tunnel {
             ledger.upgraded.set(true);
         } else if found.is_ambiguous
-            || found.framing == Framing::UntilEnd
-            || !framing::persists(head.version(), head.headers())
+            || found.extent.framing == Framing::UntilEnd
+            || !framing::persists_as(head.version(), head.headers(), found.extent.mentioned)
         {
             ledger.written.end_at(0);
         }
-        self.begin(found.size, found.framing, Kind::Response, ledger);
+        self.begin(found.extent, Kind::Response, ledger);
         ledger.written.answered(self.heads);
         head
     }
 
-    fn begin(&mut self, size: usize, framing: Framing, kind: Kind, ledger: &Ledger) {
-        *ledger.incoming.lock() = framing.into();
-        self.body.begin(size, framing, kind);
+    fn begin(&mut self, extent: Extent, kind: Kind, ledger: &Ledger) {
+        *ledger.incoming.lock() = extent.framing.into();
+        self.body.begin(extent.size, extent.framing, kind);
         self.heads += 1;
     }
 

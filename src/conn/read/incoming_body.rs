@@ -214,7 +214,9 @@ impl IncomingBody {
     /// The body begins behind a head of this size.
     pub(super) fn begin(&mut self, size: usize, framing: Framing, kind: Kind) {
         self.input.discard(size);
-        self.trailers = HeaderMap::new();
+        if !self.trailers.is_empty() {
+            self.trailers = HeaderMap::new();
+        }
         self.taken = 0;
         self.state = BodyState::new(framing, || Box::new(Decoder::new(kind)));
     }

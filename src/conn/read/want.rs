@@ -253,7 +253,7 @@ fn take_response(
     incoming: &mut Incoming,
     ledger: &Ledger,
 ) -> Outcome {
-    take_head(completer, found.size, || {
+    take_head(completer, found.extent.size, || {
         incoming.take_response(found, ledger)
     })
 }
@@ -266,8 +266,9 @@ fn complete_request(
 ) -> Attempt<Completer<Request<()>>> {
     match found {
         Ok(None) => NotYet(completer, 0),
-        Ok(Some(found)) => Completed(take_head(completer, found.size, || {
-            incoming.take_request(found, ledger)
+        Ok(Some(found)) => Completed(take_head(completer, found.extent.size, || {
+            incoming.take_request(&found.head, found.extent, ledger);
+            found.head
         })),
         Err(error) => Completed(Outcome::new(completer, Err(error))),
     }

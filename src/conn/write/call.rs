@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use super::draft::Draft;
 use super::job::WriteJob;
 use super::parcel::Parcel;
 use crate::bufs::{SLICES, Slices};
@@ -86,6 +87,23 @@ pub(super) fn offer_one(transport: &dyn Transport, parcel: &mut Parcel) -> Resul
     match parcel.is_complete() {
         true => Ok(Offered::Whole),
         false => Ok(Offered::InPart),
+    }
+}
+
+/// Makes one call that does not block, for what is no parcel yet; returns what it has taken.
+///
+/// # Errors
+///
+/// As of `offer_one`.
+pub(super) fn offer_draft(transport: &dyn Transport, draft: &Draft<'_>) -> Result<usize, Error> {
+    let [head, body] = &draft.slices(CALL_BYTES);
+    let result = match body.is_empty() {
+        true => transport.write(&[*head], Wait::Never),
+        false => transport.write(&[*head, *body], Wait::Never),
+    };
+    match result {
+        Ok(count) => Ok(count),
+        Err(error) => failure(error).map_or(Ok(0), Err),
     }
 }
 

@@ -5,7 +5,7 @@ use http::{StatusCode, Version};
 
 use crate::conn::ledger::Note;
 use crate::proto::body::BodyState;
-use crate::proto::encode::{self, Encoded};
+use crate::proto::encode::{self, Announced};
 use crate::proto::framing::{self, Asked, Framing};
 
 pub(crate) struct Message {
@@ -15,9 +15,10 @@ pub(crate) struct Message {
     persists: bool,
     /// A response that says that its body is empty, because none is attached or declared.
     assumes_length: bool,
-    /// The head as it was given, and what is changed in what goes out.
-    head: Bytes,
+    /// What is to be changed in the head that goes out, and what was changed, in the head as it was given.
     edits: Edits,
+    made: Edits,
+    given: Option<Bytes>,
     /// What follows the message. It is known once the message is admitted.
     pub(super) then: BodyState,
 }
@@ -38,14 +39,15 @@ pub(crate) enum Role {
 }
 
 impl Message {
-    pub(crate) fn new(role: Role, encoded: &Encoded) -> Self {
+    pub(crate) fn new(role: Role, announced: Announced) -> Self {
         Self {
             role,
-            declared: encoded.then,
-            persists: encoded.persists,
-            assumes_length: encoded.assumes_length,
-            head: encoded.head.clone(),
+            declared: announced.then,
+            persists: announced.persists,
+            assumes_length: announced.assumes_length,
             edits: Edits::default(),
+            made: Edits::default(),
+            given: None,
             then: BodyState::Complete,
         }
     }
@@ -72,16 +74,16 @@ impl Message {
         }
     }
 
-    /// Adapts the head of a response, and what follows it, to the request that it answers, which may be the
-    /// last one. Returns the head if it differs from that of the last time: a response that
+    /// Adapts a response, and what follows it, to the request that it answers, which may be the
+    /// last one. Returns whether its head is to be [`edited`](Self::edited): a response that
     /// goes back to the queue may become that to another request.
-    pub(super) fn adapt(&mut self, status: StatusCode, note: Note, is_last: bool) -> Option<Bytes> {
+    pub(super) fn adapt(&mut self, status: StatusCode, note: Note, is_last: bool) -> bool {
         let Note { asked, version, .. } = note;
         let is_unchunked = version == Version::HTTP_10 && self.declared == Framing::Chunked;
         if is_unchunked && matches!(self.then, BodyState::Chunked(())) {
             self.then = BodyState::UntilEnd;
         }
-        let edits = if asked.opens_tunnel(status) {
+        self.edits = if asked.opens_tunnel(status) {
             // What follows is no body (RFC 9110 section 9.3.6).
             Edits {
                 closes: false,
@@ -99,8 +101,14 @@ impl Message {
                 without_length: asked == Asked::Head && self.assumes_length,
             }
         };
-        let last = std::mem::replace(&mut self.edits, edits);
-        (edits != last).then(|| edits.made_in(&self.head))
+        self.edits != self.made
+    }
+
+    /// The head as it is to go out, instead of this one.
+    pub(super) fn edited(&mut self, head: &Bytes) -> Bytes {
+        self.made = self.edits;
+        let given = self.given.get_or_insert_with(|| head.clone());
+        self.edits.made_in(given)
     }
 
     /// Whether its body was declared chunked, and ends with the stream instead.

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod call;
+mod draft;
 mod in_flight;
 mod job;
 mod message;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use parking_lot::Mutex;
 
+pub(super) use self::at_once::Begin;
+pub(super) use self::draft::Draft;
 pub(super) use self::job::{WriteJob, WriteObserver};
 pub(super) use self::message::Role;
 pub(super) use self::parcel::{Content, Parcel, Until};

@@ -13,7 +13,7 @@
 use bytes::Bytes;
 use http::{StatusCode, Version};
 
-use super::message::Role;
+use super::message::{Message, Role};
 use super::parcel::{Content, Frame, Parcel};
 use crate::conn::ledger::{Ledger, close_announced};
 use crate::error::{Error, ErrorKind};
@@ -43,6 +43,23 @@ pub(crate) enum Obstacle {
     EndsStream,
     /// The body before it is not to go on, and so nothing can follow.
     Refused,
+}
+
+/// How a response is written to the request that it answers.
+#[derive(PartialEq, Eq)]
+struct Fit {
+    is_edited: bool,
+    /// How many of its buffers go out.
+    shown: usize,
+    opens_tunnel: bool,
+}
+
+impl Fit {
+    const AS_IT_IS: Self = Self {
+        is_edited: false,
+        shown: usize::MAX,
+        opens_tunnel: false,
+    };
 }
 
 impl From<Error> for Obstacle {
@@ -83,6 +100,18 @@ impl Outgoing {
         Ok(number)
     }
 
+    /// As `admit`, for a response that goes out whole as it is, where nothing must be done for its request. False:
+    /// it is not so, and nothing has changed.
+    pub(super) fn admit_as_it_is(&mut self, message: &mut Message, ledger: &Ledger) -> bool {
+        self.observe_upgrade(ledger);
+        let Role::Response(status) = message.role else {
+            return false;
+        };
+        self.expect_between_messages().is_ok()
+            && self.expect_open(message.role, ledger).is_ok()
+            && self.fit(message, status, ledger) == Fit::AS_IT_IS
+    }
+
     /// The request whose body is being written.
     fn in_body(&self) -> Option<u64> {
         self.request.filter(|_| !self.body.is_between_messages())
@@ -104,19 +133,27 @@ impl Outgoing {
     /// Moves on, because `parcel` is complete.
     pub(crate) fn complete(&mut self, parcel: &Parcel, ledger: &Ledger) {
         self.observe_upgrade(ledger);
+        if let Content::Message(message) = &parcel.content {
+            return self.complete_message(message, ledger);
+        }
         self.advance(parcel, parcel.counted());
         ledger.written.set_in_body(self.in_body());
-        if let Content::Message(message) = &parcel.content {
-            ledger.written.sent(self.requests);
-            ledger.read.answered(self.responses);
-            match message.role {
-                _ if !message.announces_close() => {}
-                Role::Request(_) => ledger.written.end_at(self.requests),
-                Role::Response(_) => ledger.read.end_at(0),
-            }
-            if message.then.is_raw() {
-                ledger.upgraded.set(true);
-            }
+        ledger.writing.set(!self.body.is_between_messages());
+    }
+
+    /// As `complete`, for what a message is made of.
+    pub(super) fn complete_message(&mut self, message: &Message, ledger: &Ledger) {
+        self.advance_behind(message);
+        ledger.written.set_in_body(self.in_body());
+        ledger.written.sent(self.requests);
+        ledger.read.answered(self.responses);
+        match message.role {
+            _ if !message.announces_close() => {}
+            Role::Request(_) => ledger.written.end_at(self.requests),
+            Role::Response(_) => ledger.read.end_at(0),
+        }
+        if message.then.is_raw() {
+            ledger.upgraded.set(true);
         }
         ledger.writing.set(!self.body.is_between_messages());
     }
@@ -124,22 +161,24 @@ impl Outgoing {
     fn advance(&mut self, parcel: &Parcel, written: u64) {
         match &parcel.content {
             Content::Vector => self.body.advance(written),
-            Content::Message(message) => {
-                self.body = message.then;
-                self.closing |= message.announces_close();
-                self.is_unchunked = message.is_unchunked();
-                self.request = None;
-                match message.role {
-                    Role::Request(_) => {
-                        self.request = Some(self.requests);
-                        self.requests += 1;
-                    }
-                    Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
-                    Role::Response(_) => {}
-                }
-            }
+            Content::Message(message) => self.advance_behind(message),
             Content::Finish(_) => self.body = BodyState::Complete,
             Content::Stream | Content::CloseWrite | Content::End => {}
+        }
+    }
+
+    fn advance_behind(&mut self, message: &Message) {
+        self.body = message.then;
+        self.closing |= message.announces_close();
+        self.is_unchunked = message.is_unchunked();
+        self.request = None;
+        match message.role {
+            Role::Request(_) => {
+                self.request = Some(self.requests);
+                self.requests += 1;
+            }
+            Role::Response(status) if !framing::is_interim(status) => self.responses += 1,
+            Role::Response(_) => {}
         }
     }
 
@@ -205,7 +244,14 @@ impl Outgoing {
                 Ok(Some(self.requests))
             }
             Role::Response(status) => {
-                self.admit_response(parcel, status, ledger)?;
+                let fit = self.fit(message, status, ledger);
+                if fit.is_edited {
+                    parcel.bufs.replace_first(|head| message.edited(head));
+                }
+                parcel.bufs.show(fit.shown);
+                if fit.opens_tunnel && parcel.bufs.len() > 1 {
+                    return Err(invalid_input("a response that opens a tunnel has no body"));
+                }
                 Ok(None)
             }
         }
@@ -227,32 +273,21 @@ impl Outgoing {
     }
 
     /// Makes of a response what its request allows.
-    fn admit_response(
-        &self,
-        parcel: &mut Parcel,
-        status: StatusCode,
-        ledger: &Ledger,
-    ) -> Result<(), Error> {
-        let Content::Message(message) = &mut parcel.content else {
-            return Ok(());
-        };
+    fn fit(&self, message: &mut Message, status: StatusCode, ledger: &Ledger) -> Fit {
         let note = ledger.read.look_up(self.responses);
         let is_last = note.is_last || !ledger.read.admit(self.responses + 1);
         message.then = message.after_response(status, note.asked);
-        if let Some(head) = message.adapt(status, note, is_last) {
-            parcel.bufs.replace_first(head);
+        Fit {
+            is_edited: message.adapt(status, note, is_last),
+            shown: match note.asked {
+                // A client of HTTP/1.0 would take it for the final one (RFC 9110 section 15.2).
+                _ if note.version == Version::HTTP_10 && framing::is_interim(status) => 0,
+                // What was asked for is the head alone (RFC 9110 section 9.3.2).
+                Asked::Head => 1,
+                _ => usize::MAX,
+            },
+            opens_tunnel: note.asked.opens_tunnel(status),
         }
-        parcel.bufs.show(match note.asked {
-            // A client of HTTP/1.0 would take it for the final one (RFC 9110 section 15.2).
-            _ if note.version == Version::HTTP_10 && framing::is_interim(status) => 0,
-            // What was asked for is the head alone (RFC 9110 section 9.3.2).
-            Asked::Head => 1,
-            _ => usize::MAX,
-        });
-        if note.asked.opens_tunnel(status) && parcel.bufs.len() > 1 {
-            return Err(invalid_input("a response that opens a tunnel has no body"));
-        }
-        Ok(())
     }
 
     fn admit_finish(&self, parcel: &mut Parcel) -> Result<(), Obstacle> {

@@ -89,8 +89,12 @@ impl Parcel {
     }
 
     pub(crate) fn message(role: Role, encoded: Encoded, body: Bytes) -> Self {
-        let message = Message::new(role, &encoded);
-        let bufs = [encoded.head, body].into_iter().collect();
+        let message = Message::new(role, encoded.announced);
+        Self::of_message(message, encoded.head, body)
+    }
+
+    pub(super) fn of_message(message: Message, head: Bytes, body: Bytes) -> Self {
+        let bufs = [head, body].into_iter().collect();
         Self::new(Content::Message(Box::new(message)), bufs, Until::All)
     }
 

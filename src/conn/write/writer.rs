@@ -33,7 +33,7 @@ use super::outgoing::{Obstacle, Outgoing};
 use super::parcel::Parcel;
 use crate::aio::habit::Hold;
 use crate::aio::{Notice, Operation, Provider, Written};
-use crate::conn::ledger::answered_early;
+use crate::conn::ledger::{Ledger, answered_early};
 use crate::conn::queue::{Direction, EndReason, Half, Next};
 use crate::error::{Error, ErrorKind};
 
@@ -269,8 +269,13 @@ impl Half<Writer> {
 
     /// Moves on in the message that a parcel is a part of, because it is complete.
     pub(super) fn advance(&self, parcel: &Parcel, outgoing: &mut Outgoing) {
+        self.move_on(|ledger| outgoing.complete(parcel, ledger));
+    }
+
+    /// Moves on, because something is complete.
+    pub(super) fn move_on(&self, complete: impl FnOnce(&Ledger)) {
         let was_closing = self.link.ledger.is_closing();
-        outgoing.complete(parcel, &self.link.ledger);
+        complete(&self.link.ledger);
         if !was_closing && self.link.ledger.is_closing() {
             // A read may be waiting for a message that cannot come any more.
             self.link.transport.wake_reader();

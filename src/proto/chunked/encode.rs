@@ -1,7 +1,7 @@
 //! Chunks and the end of a body to bytes. The data of a chunk stays with the caller: it is written from
 //! where it lies, between the line before it and [`CHUNK_END`](super::CHUNK_END).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
 
@@ -33,9 +33,9 @@ pub(crate) fn last_chunk(trailers: &HeaderMap) -> Result<Bytes, Error> {
         let detail = "a field of this name is not allowed in trailers";
         return Err(Error::new(ErrorKind::InvalidInput).with_detail_about(detail, name.as_bytes()));
     }
-    let mut last = BytesMut::with_capacity(256);
-    last.put_slice(b"0\r\n");
+    let mut last = Vec::with_capacity(256);
+    last.extend_from_slice(b"0\r\n");
     put_headers(&mut last, trailers)?;
-    last.put_slice(b"\r\n");
-    Ok(last.freeze())
+    last.extend_from_slice(b"\r\n");
+    Ok(last.into())
 }

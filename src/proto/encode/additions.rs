@@ -1,8 +1,6 @@
 //! What a server adds to the head of a response.
 
-use bytes::{BufMut, BytesMut};
-
-use super::Mentioned;
+use crate::proto::mentioned::Mentioned;
 
 /// Lines for the head of a response, besides its own: written as they are, because putting them among its fields
 /// first would cost more than writing all of the head.
@@ -11,6 +9,8 @@ pub(crate) struct Additions {
     /// Unless the head has one.
     pub(crate) date: Option<Date>,
     pub(crate) persistence: Option<Persistence>,
+    /// What the head, which has no such line, says of its content.
+    pub(crate) content_type: Option<&'static str>,
     /// Whether the length is said of a body that is empty, also where the end of the connection would be its end.
     pub(crate) always_length: bool,
 }
@@ -31,15 +31,20 @@ impl Additions {
         self.persistence == Some(Persistence::Close)
     }
 
-    pub(super) fn put(&self, head: &mut BytesMut, mentioned: Mentioned) {
+    pub(super) fn put(&self, head: &mut Vec<u8>, mentioned: Mentioned) {
+        if let Some(content_type) = self.content_type {
+            head.extend_from_slice(b"content-type: ");
+            head.extend_from_slice(content_type.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
         if let Some(date) = self.date.filter(|_| !mentioned.date) {
-            head.put_slice(b"date: ");
-            head.put_slice(&date);
-            head.put_slice(b"\r\n");
+            head.extend_from_slice(b"date: ");
+            head.extend_from_slice(&date);
+            head.extend_from_slice(b"\r\n");
         }
         match self.persistence {
-            Some(Persistence::Close) => head.put_slice(b"connection: close\r\n"),
-            Some(Persistence::KeepAlive) => head.put_slice(b"connection: keep-alive\r\n"),
+            Some(Persistence::Close) => head.extend_from_slice(b"connection: close\r\n"),
+            Some(Persistence::KeepAlive) => head.extend_from_slice(b"connection: keep-alive\r\n"),
             None => {}
         }
     }
@@ -59,7 +64,7 @@ mod tests {
     fn head(response_: &Response<Bytes>, additions: &Additions) -> (String, bool, Framing) {
         let encoded = response(response_, additions).unwrap();
         let text = String::from_utf8(encoded.head.to_vec()).unwrap();
-        (text, encoded.persists, encoded.then)
+        (text, encoded.announced.persists, encoded.announced.then)
     }
 
     #[test]
@@ -69,10 +74,11 @@ mod tests {
         let additions = Additions {
             date: Some(DATE),
             persistence: Some(Persistence::Close),
+            content_type: Some("text/plain"),
             always_length: true,
         };
         let (text, persists, then) = head(&given, &additions);
-        let expected = "HTTP/1.1 200 OK\r\na: b\r\ndate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
+        let expected = "HTTP/1.1 200 OK\r\na: b\r\ncontent-type: text/plain\r\ndate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
                         connection: close\r\ncontent-length: 5\r\n\r\n";
         assert_eq!(text, expected);
         assert!(!persists);

@@ -1,12 +1,10 @@
 //! Bytes that are written only if they are what they must be.
 
-use bytes::{BufMut, BytesMut};
-
 use crate::error::{Error, ErrorKind};
 use crate::proto::is_token;
 
 pub(super) fn put_token(
-    head: &mut BytesMut,
+    head: &mut Vec<u8>,
     bytes: &[u8],
     detail: &'static str,
 ) -> Result<(), Error> {
@@ -15,7 +13,7 @@ pub(super) fn put_token(
 
 /// Neither a control nor a space: what keeps a start line in three parts.
 pub(super) fn put_visible(
-    head: &mut BytesMut,
+    head: &mut Vec<u8>,
     bytes: &[u8],
     detail: &'static str,
 ) -> Result<(), Error> {
@@ -29,7 +27,7 @@ pub(super) fn put_visible(
 
 /// `field-value` and `reason-phrase`: tab, space, visible and above ASCII. No CR, LF, NUL.
 pub(super) fn put_text(
-    head: &mut BytesMut,
+    head: &mut Vec<u8>,
     bytes: &[u8],
     detail: &'static str,
 ) -> Result<(), Error> {
@@ -44,11 +42,11 @@ pub(super) fn put_text(
     )
 }
 
-fn put(head: &mut BytesMut, bytes: &[u8], ok: bool, detail: &'static str) -> Result<(), Error> {
+fn put(head: &mut Vec<u8>, bytes: &[u8], ok: bool, detail: &'static str) -> Result<(), Error> {
     if !ok {
         return Err(refused(detail));
     }
-    head.put_slice(bytes);
+    head.extend_from_slice(bytes);
     Ok(())
 }
 

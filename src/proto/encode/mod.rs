@@ -9,21 +9,30 @@ mod checked;
 mod request;
 mod response;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TRANSFER_ENCODING};
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Version};
 
 pub(crate) use self::additions::{Additions, Date, Persistence};
 use self::checked::{put_text, put_token, refused, unusable};
 pub(crate) use self::request::{Form, expects_continue, needs_more_body, request};
-pub(crate) use self::response::{response, with_close, without_coding, without_length};
+pub(crate) use self::response::{
+    put_response, response, with_close, without_coding, without_length,
+};
 use super::framing::{self, Declared, Framing};
+use super::mentioned::Mentioned;
 use crate::error::{Error, ErrorKind};
 
 /// A head as bytes, and what it announces.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) head: Bytes,
+    pub(crate) announced: Announced,
+}
+
+/// What the head of a message says about what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
     /// The body that is to be written after the attached one.
     pub(crate) then: Framing,
     pub(crate) persists: bool,
@@ -31,11 +40,14 @@ pub(crate) struct Encoded {
     pub(crate) assumes_length: bool,
 }
 
+/// Most heads are smaller.
+const ROOM: usize = 256;
+
 /// What is wrong with a header that has a byte such as CR, LF or NUL.
 const VALUE: &str = "the value of this header must not be written";
 
-fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
-    head.put_slice(match version {
+fn put_version(head: &mut Vec<u8>, version: Version) -> Result<(), Error> {
+    head.extend_from_slice(match version {
         Version::HTTP_11 => b"HTTP/1.1",
         Version::HTTP_10 => b"HTTP/1.0",
         _ => {
@@ -50,46 +62,22 @@ fn put_version(head: &mut BytesMut, version: Version) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which fields that say something about the message itself are among those of a head.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mentioned {
-    length: bool,
-    coding: bool,
-    connection: bool,
-    date: bool,
-}
-
-impl Mentioned {
-    fn see(&mut self, name: &HeaderName) {
-        self.length |= *name == CONTENT_LENGTH;
-        self.coding |= *name == TRANSFER_ENCODING;
-        self.connection |= *name == CONNECTION;
-        self.date |= *name == DATE;
-    }
-
-    fn declares_body(self) -> bool {
-        self.length || self.coding
-    }
-}
-
 /// All fields of a head, and which of them matter for its framing: so they need not be looked up one by one.
-fn put_fields(head: &mut BytesMut, headers: &HeaderMap) -> Result<Mentioned, Error> {
-    let mut mentioned = Mentioned::default();
-    headers.keys().for_each(|name| mentioned.see(name));
-    put_headers(head, headers).map(|()| mentioned)
+fn put_fields(head: &mut Vec<u8>, headers: &HeaderMap) -> Result<Mentioned, Error> {
+    put_headers(head, headers).map(|()| Mentioned::among(headers))
 }
 
-pub(in crate::proto) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) -> Result<(), Error> {
+pub(in crate::proto) fn put_headers(head: &mut Vec<u8>, headers: &HeaderMap) -> Result<(), Error> {
     for (name, value) in headers {
         put_token(
             head,
             name.as_str().as_bytes(),
             "the name of a header is not a token",
         )?;
-        head.put_slice(b": ");
+        head.extend_from_slice(b": ");
         put_text(head, value.as_bytes(), VALUE)
             .map_err(|error| error.with_detail_about(VALUE, name.as_str().as_bytes()))?;
-        head.put_slice(b"\r\n");
+        head.extend_from_slice(b"\r\n");
     }
     Ok(())
 }
@@ -97,7 +85,7 @@ pub(in crate::proto) fn put_headers(head: &mut BytesMut, headers: &HeaderMap) ->
 /// The attached body's length, and what is to follow the attached body. A declaration of the
 /// caller's must agree with it, or the peer would see another message than the one that is sent.
 fn put_length(
-    head: &mut BytesMut,
+    head: &mut Vec<u8>,
     version: Version,
     headers: &HeaderMap,
     mentioned: Mentioned,
@@ -134,7 +122,7 @@ fn put_length(
     }
 }
 
-fn put_content_length(head: &mut BytesMut, length: u64) {
+fn put_content_length(head: &mut Vec<u8>, length: u64) {
     let mut digits = [b'0'; 20];
     let mut rest = length;
     let mut first = digits.len();
@@ -146,9 +134,9 @@ fn put_content_length(head: &mut BytesMut, length: u64) {
             break;
         }
     }
-    head.put_slice(b"content-length: ");
-    head.put_slice(&digits[first..]);
-    head.put_slice(b"\r\n");
+    head.extend_from_slice(b"content-length: ");
+    head.extend_from_slice(&digits[first..]);
+    head.extend_from_slice(b"\r\n");
 }
 
 /// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about

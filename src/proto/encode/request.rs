@@ -1,12 +1,12 @@
 //! The head of a request (RFC 9112 section 3).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::checked::{put_text, put_token, put_visible, refused};
-use super::{Encoded, put_fields, put_length, put_version};
+use super::{Announced, Encoded, ROOM, put_fields, put_length, put_version};
 use crate::error::Error;
 use crate::proto::framing::{self, Framing};
 
@@ -32,40 +32,40 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
     if headers.get_all(HOST).iter().count() > 1 {
         return Err(refused("there are two values of Host"));
     }
-    let mut head = BytesMut::with_capacity(256);
+    let mut head = Vec::with_capacity(ROOM);
     put_token(
         &mut head,
         method.as_str().as_bytes(),
         "the method is not a token",
     )?;
-    head.put_u8(b' ');
+    head.push(b' ');
     if let (Form::Absolute(_), Some(scheme), Some(authority)) =
         (form, uri.scheme_str(), uri.authority())
     {
-        head.put_slice(scheme.as_bytes());
-        head.put_slice(b"://");
-        head.put_slice(without_credentials(authority).as_bytes());
+        head.extend_from_slice(scheme.as_bytes());
+        head.extend_from_slice(b"://");
+        head.extend_from_slice(without_credentials(authority).as_bytes());
     }
     put_target(&mut head, method, uri)?;
-    head.put_u8(b' ');
+    head.push(b' ');
     put_version(&mut head, version)?;
-    head.put_slice(b"\r\n");
+    head.extend_from_slice(b"\r\n");
     let needs_host = uri.authority().is_some() || version == Version::HTTP_11;
     if needs_host && !headers.contains_key(HOST) {
         let host = uri.authority().map_or("", without_credentials);
-        head.put_slice(b"host: ");
+        head.extend_from_slice(b"host: ");
         put_visible(&mut head, host.as_bytes(), "the host must not be written")?;
-        head.put_slice(b"\r\n");
+        head.extend_from_slice(b"\r\n");
     }
     let mentioned = put_fields(&mut head, headers)?;
     if let Form::Absolute(Some(authorization)) = form {
-        head.put_slice(b"proxy-authorization: ");
+        head.extend_from_slice(b"proxy-authorization: ");
         put_text(
             &mut head,
             authorization.as_bytes(),
             "the proxy's credentials must not be written",
         )?;
-        head.put_slice(b"\r\n");
+        head.extend_from_slice(b"\r\n");
     }
     // A request of these methods without a length has an empty body; say so (RFC 9110 section 8.6).
     let expects_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
@@ -74,12 +74,14 @@ pub(crate) fn request(request: &Request<Bytes>, form: Form<'_>) -> Result<Encode
         Framing::UntilEnd => return Err(refused("the last transfer coding is not chunked")),
         then => then,
     };
-    head.put_slice(b"\r\n");
+    head.extend_from_slice(b"\r\n");
     Ok(Encoded {
-        head: head.freeze(),
-        then,
-        persists: framing::persists(version, headers),
-        assumes_length: false,
+        head: head.into(),
+        announced: Announced {
+            then,
+            persists: framing::persists_as(version, headers, mentioned),
+            assumes_length: false,
+        },
     })
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn expects_continue(headers: &HeaderMap) -> bool {
 }
 
 /// RFC 9112 section 3.2: authority-form for CONNECT, otherwise origin-form or `*`.
-fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Error> {
+fn put_target(head: &mut Vec<u8>, method: &Method, uri: &Uri) -> Result<(), Error> {
     let target = match uri.authority() {
         Some(authority) if *method == Method::CONNECT => without_credentials(authority),
         None if *method == Method::CONNECT => return Err(refused("CONNECT needs an authority")),
@@ -112,7 +114,7 @@ fn put_target(head: &mut BytesMut, method: &Method, uri: &Uri) -> Result<(), Err
         b"*" if *method != Method::OPTIONS => {
             return Err(refused("the target does not fit the method"));
         }
-        [b'?', ..] => head.put_u8(b'/'),
+        [b'?', ..] => head.push(b'/'),
         _ => {}
     }
     put_visible(head, target.as_bytes(), "the target must not be written")

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Version};
 
 use crate::error::{Error, ErrorKind};
 use crate::proto::is_token;
+use crate::proto::mentioned::Mentioned;
 
 /// What the headers say about the body, before it is known whose they are.
 pub(in crate::proto) enum Declared {
@@ -92,6 +93,14 @@ pub(in crate::proto) fn expect_chunked_alone(headers: &HeaderMap) -> Result<(), 
 
 /// Whether the connection may be used after a message with this head (RFC 9112 section 9.3).
 pub(crate) fn persists(version: Version, headers: &HeaderMap) -> bool {
+    persists_as(version, headers, Mentioned::among(headers))
+}
+
+/// As `persists`, where it is known what is among the headers.
+pub(crate) fn persists_as(version: Version, headers: &HeaderMap, mentioned: Mentioned) -> bool {
+    if !mentioned.connection {
+        return version == Version::HTTP_11;
+    }
     let says = |word: &[u8]| elements(headers, CONNECTION).any(|e| e.eq_ignore_ascii_case(word));
     match version {
         Version::HTTP_11 => !says(b"close"),

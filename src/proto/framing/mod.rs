@@ -22,7 +22,7 @@ mod tests;
 use http::{Method, StatusCode};
 
 pub(super) use self::declared::{Declared, declared, elements, expect_chunked_alone};
-pub(crate) use self::declared::{names_upgrade, persists};
+pub(crate) use self::declared::{names_upgrade, persists, persists_as};
 pub(crate) use self::request::{of_request, take_host_from_target};
 pub(crate) use self::response::{is_interim, is_sound, of_response};
 

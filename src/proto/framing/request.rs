@@ -7,15 +7,19 @@ use super::declared::{Declared, declared, expect_chunked_alone, refused, refused
 use super::{Framing, of_length};
 use crate::error::Error;
 use crate::proto::authority::HostPort;
+use crate::proto::mentioned::Mentioned;
 
-/// The body of a received request.
+/// The body of a received request, with what is known to be among its headers.
 ///
 /// # Errors
 ///
 /// `Protocol`, with a detail that says what is wrong with the head; `NotSupported`, with one that names
 /// the coding, for a body that is in order but is coded before it is chunked.
-pub(crate) fn of_request<B>(head: &Request<B>) -> Result<Framing, Error> {
+pub(crate) fn of_request<B>(head: &Request<B>, mentioned: Mentioned) -> Result<Framing, Error> {
     check_host(head)?;
+    if !mentioned.declares_body() {
+        return Ok(Framing::None);
+    }
     match declared(head.version(), head.headers())? {
         Declared::Nothing => Ok(Framing::None),
         Declared::Length(length) => Ok(of_length(length)),
@@ -27,14 +31,15 @@ pub(crate) fn of_request<B>(head: &Request<B>) -> Result<Framing, Error> {
 
 /// RFC 9112 section 3.2: two servers that take different lines of two would serve different sites.
 fn check_host<B>(head: &Request<B>) -> Result<(), Error> {
-    let mut hosts = head.headers().get_all(HOST).iter();
+    // It is one of the first mostly.
+    let mut hosts = head.headers().iter().filter(|(name, _)| *name == HOST);
     let host = match (hosts.next(), hosts.next()) {
         (None, _) if head.version() == Version::HTTP_11 => {
             return Err(refused("there is no Host"));
         }
         (None, _) => return Ok(()),
         (Some(_), Some(_)) => return Err(refused("there are two values of Host")),
-        (Some(host), None) => host.as_bytes(),
+        (Some((_, host)), None) => host.as_bytes(),
     };
     match HostPort::parse(host) {
         // A path is on some host (RFC 9110 section 4.2.1); the other targets name theirs, or are all

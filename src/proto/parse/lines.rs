@@ -3,30 +3,58 @@
 use std::mem::MaybeUninit;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
+use crate::scratch;
 
 pub(super) fn is_line_end(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Most lines of a head for which room is made before they are looked at.
-const USUAL_LINES: usize = 128;
+/// Lines for which room is made before they are counted. Few heads have more.
+const USUAL_LINES: usize = 64;
 
-/// Room for the lines of a head, which the parser fills from the front.
-pub(super) type HeaderLines<'a> = SmallVec<[MaybeUninit<httparse::Header<'a>>; 64]>;
+/// Room for the lines of a head. It stays where it is, because moving it would cost more than parsing.
+pub(super) struct HeaderLines<'a> {
+    usual: [Room<'a>; USUAL_LINES],
+    many: Vec<Room<'a>>,
+}
 
-/// Makes room for as many lines as are allowed and as can be there: none is shorter than three bytes. It stays
-/// where it is, because moving it would cost more than parsing.
-pub(super) fn make_room(lines: &mut HeaderLines<'_>, input: &[u8], limits: &Limits) {
-    lines.resize_with(limits.headers.min(input.len() / 3), MaybeUninit::uninit);
+/// Room for a line, which the parser fills.
+type Room<'a> = MaybeUninit<httparse::Header<'a>>;
+
+impl<'a> HeaderLines<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            usual: [const { MaybeUninit::uninit() }; USUAL_LINES],
+            many: Vec::new(),
+        }
+    }
+
+    /// Parses a head with as many lines as are allowed, and as can be there: none is shorter than three bytes.
+    pub(super) fn parse<'r, P>(
+        &'r mut self,
+        input: &[u8],
+        limits: &Limits,
+        mut parse: impl FnMut(&'r mut [Room<'a>]) -> Result<P, httparse::Error>,
+    ) -> Result<P, Error> {
+        let most = limits.headers.min(input.len() / 3);
+        let parsed = match parse(&mut self.usual[..most.min(USUAL_LINES)]) {
+            Err(httparse::Error::TooManyHeaders) if most > USUAL_LINES => {
+                self.many.resize_with(most, MaybeUninit::uninit);
+                parse(&mut self.many)
+            }
+            parsed => parsed,
+        };
+        parsed.map_err(|error| classify(error, limits))
+    }
 }
 
 pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
     // The map panics if it is to have more room than it can; and lines may share their names.
-    let mut headers = HeaderMap::with_capacity(lines.len().min(USUAL_LINES));
+    let mut headers = scratch::take_headers();
+    headers.reserve(lines.len().min(2 * USUAL_LINES));
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
         let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
@@ -49,7 +77,7 @@ fn too_many_names() -> Error {
     Error::new(ErrorKind::TooLarge).with_detail("there are more headers than can be held")
 }
 
-pub(super) fn classify(error: httparse::Error, limits: &Limits) -> Error {
+fn classify(error: httparse::Error, limits: &Limits) -> Error {
     match error {
         httparse::Error::TooManyHeaders => Limit::HeaderLines(limits.headers).into(),
         _ => malformed(error),

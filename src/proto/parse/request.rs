@@ -1,32 +1,36 @@
 //! The head of a request, and the forms of its target (RFC 9112 section 3).
 
-use http::{Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri};
 
-use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
+use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
 use crate::proto::limits::Limits;
 
 impl Head for Request<()> {
-    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+    fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
         let mut lines = HeaderLines::new();
-        make_room(&mut lines, input, limits);
-        let mut parsed = httparse::Request::new(&mut []);
-        let status = parsed.parse_with_uninit_headers(input, &mut lines);
-        let status = status.map_err(|e| classify(e, limits))?;
+        let (parsed, status) = lines.parse(input, limits, |room| {
+            let mut parsed = httparse::Request::new(&mut []);
+            let status = parsed.parse_with_uninit_headers(input, room)?;
+            Ok((parsed, status))
+        })?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
         check_line_ends(&input[..size])?;
         let target = parsed.path.unwrap_or_default();
-        let mut request = Self::new(());
-        *request.method_mut() =
+        *self.method_mut() =
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
-        *request.uri_mut() = parse_target(request.method(), target)?;
-        *request.version_mut() = version(parsed.version);
-        *request.headers_mut() = headers(parsed.headers)?;
-        Ok(Some((request, size)))
+        *self.uri_mut() = parse_target(self.method(), target)?;
+        *self.version_mut() = version(parsed.version);
+        *self.headers_mut() = headers(parsed.headers)?;
+        Ok(Some(size))
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 }
 
@@ -52,6 +56,9 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
     // `Uri` leaves a fragment out, and takes more than ASCII.
     if target.bytes().any(|b| b == b'#' || !b.is_ascii()) {
         return Err(refused("the target has a byte that none may have"));
+    }
+    if target == "/" && *method != Method::CONNECT {
+        return Ok(Uri::default()); // The most frequent one, which needs no memory.
     }
     let uri = Uri::try_from(target).map_err(malformed)?;
     let connects = *method == Method::CONNECT;

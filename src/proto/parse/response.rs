@@ -1,30 +1,30 @@
 //! The head of a response, and its reason phrase (RFC 9112 section 4).
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
-use super::lines::{HeaderLines, classify, headers, is_line_end, make_room, malformed, version};
+use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
 use super::search::Head;
 use crate::error::Error;
 use crate::proto::Reason;
 use crate::proto::limits::Limits;
 
 impl Head for Response<()> {
-    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+    fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
         let mut lines = HeaderLines::new();
-        make_room(&mut lines, input, limits);
-        let mut parsed = httparse::Response::new(&mut []);
-        let parser = httparse::ParserConfig::default();
-        let status = parser.parse_response_with_uninit_headers(&mut parsed, input, &mut lines);
-        let status = status.map_err(|e| classify(e, limits))?;
+        let (parsed, status) = lines.parse(input, limits, |room| {
+            let mut parsed = httparse::Response::new(&mut []);
+            let parser = httparse::ParserConfig::default();
+            let status = parser.parse_response_with_uninit_headers(&mut parsed, input, room)?;
+            Ok((parsed, status))
+        })?;
         let httparse::Status::Complete(size) = status else {
             return Ok(None);
         };
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
-        let mut response = Self::new(());
-        *response.status_mut() = status;
-        *response.version_mut() = version(parsed.version);
-        *response.headers_mut() = headers(parsed.headers)?;
+        *self.status_mut() = status;
+        *self.version_mut() = version(parsed.version);
+        *self.headers_mut() = headers(parsed.headers)?;
         // httparse gives only ASCII, and nothing for a phrase that is more than that.
         let reason = match parsed.reason {
             Some("") => reason(input),
@@ -32,9 +32,13 @@ impl Head for Response<()> {
         };
         if reason != status.canonical_reason().unwrap_or_default().as_bytes() {
             let reason = Reason(Bytes::copy_from_slice(reason));
-            response.extensions_mut().insert(reason);
+            self.extensions_mut().insert(reason);
         }
-        Ok(Some((response, size)))
+        Ok(Some(size))
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
     }
 }
 

@@ -1,17 +1,21 @@
 //! When it is worth while to parse the head that an input begins with.
 
+use http::HeaderMap;
+
 use super::lines::is_line_end;
 use crate::error::{Error, Limit};
 use crate::proto::limits::Limits;
 
 /// A kind of head.
-pub(crate) trait Head: Sized + Send + 'static {
-    /// The message without its body, and the size of its head.
+pub(crate) trait Head: Default + Send + 'static {
+    /// Becomes the message that the input begins with, without its body, and returns the size of its head.
     ///
     /// # Errors
     ///
-    /// `Protocol` or `TooLarge`.
-    fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error>;
+    /// `Protocol` or `TooLarge`; then it is of no use.
+    fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error>;
+
+    fn headers(&self) -> &HeaderMap;
 }
 
 /// Finds out when parsing is worth while, remembering what it has looked at.
@@ -24,16 +28,18 @@ pub(crate) struct HeadSearch {
 }
 
 impl HeadSearch {
-    /// Parses `input`, which is what the last call had and more, if there is a reason to.
+    /// Parses `input`, which is what the last call had and more, if there is a reason to, into a message that exists:
+    /// it is too large to be moved for nothing.
     ///
     /// # Errors
     ///
     /// `Protocol` or `TooLarge`. The input is as it was.
-    pub(crate) fn parse<H: Head>(
+    pub(crate) fn parse_into<H: Head>(
         &mut self,
+        head: &mut H,
         input: &[u8],
         limits: &Limits,
-    ) -> Result<Option<(H, usize)>, Error> {
+    ) -> Result<Option<usize>, Error> {
         if input.is_empty() {
             return Ok(None);
         }
@@ -45,13 +51,25 @@ impl HeadSearch {
             return Ok(None);
         }
         self.tried = input.len();
-        match H::parse(input, limits)? {
-            Some((_, size)) if size > limits.head_bytes => {
+        match head.parse(input, limits)? {
+            Some(size) if size > limits.head_bytes => {
                 Err(Limit::HeadBytes(limits.head_bytes).into())
             }
             None if too_large => Err(Limit::HeadBytes(limits.head_bytes).into()),
-            head => Ok(head),
+            size => Ok(size),
         }
+    }
+
+    /// As `parse_into`, with the message that it makes.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn parse<H: Head>(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(H, usize)>, Error> {
+        let mut head = H::default();
+        let size = self.parse_into(&mut head, input, limits)?;
+        Ok(size.map(|size| (head, size)))
     }
 
     /// Whether a blank line ends something; the blank lines before a head do not.

@@ -44,11 +44,15 @@ impl<H> Endpoint<H> {
 
     /// The entry that serves the method.
     pub(super) fn serving(&self, method: &Method) -> Option<&Entry<H>> {
+        let exact =
+            |entry: &&Entry<H>| matches!(&entry.accepts, Accepts::Only(own) if own == method);
+        if let Some(entry) = self.entries.iter().find(exact) {
+            return Some(entry);
+        }
         let able = self.entries.iter().filter(|e| e.accepts.takes(method));
         able.min_by_key(|entry| match &entry.accepts {
-            Accepts::Only(own) if own == method => 0,
-            Accepts::Only(_) => 1,
-            Accepts::Any => 2,
+            Accepts::Only(_) => 0,
+            Accepts::Any => 1,
         })
     }
 

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::path::plain_text;
 
 /// The parameters of a path, decoded, in the order of the route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Params(SmallVec<[(Arc<str>, String); 2]>);
+pub(crate) struct Params(Vec<(Arc<str>, String)>);
 
 impl Params {
     pub(super) fn new(names: &[Arc<str>], values: &[&str]) -> Self {

@@ -97,6 +97,11 @@ impl<H: Clone> Router<H> {
         self.generic.is_empty() && self.hosts.is_empty()
     }
 
+    /// Whether the host of a request matters.
+    pub(crate) fn has_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
     /// Which handler answers a request. The host is the value of `Host` or the authority of the target,
     /// with or without its port, or empty.
     pub(crate) fn find(&self, method: &Method, host: &str, target: &Target<'_>) -> Found<H> {
@@ -145,7 +150,7 @@ impl<H: Clone> Router<H> {
 
     /// The routes for this host alone.
     fn site(&self, host: &str) -> Option<&Node<H>> {
-        if self.hosts.is_empty() {
+        if !self.has_hosts() {
             return None;
         }
         self.hosts.get(&*host::key(host)?).map(|site| &**site)
@@ -232,18 +237,20 @@ impl<H: Clone> Router<H> {
 
 /// The most specific handler that fits the path and accepts the method.
 fn serve<H: Clone>(site: &Node<H>, method: &Method, path: &str) -> Option<Found<H>> {
-    let found = site.visit(path, &mut Values::new(), &mut |fit| {
+    let mut found = None;
+    let _ = site.visit(path, &mut Values::new(), &mut |fit| {
         let Some(entry) = fit.endpoint.serving(method) else {
             return ControlFlow::Continue(());
         };
-        ControlFlow::Break(Found::Handler {
+        found = Some(Found::Handler {
             handler: entry.handler.clone(),
             params: Params::new(&entry.names, fit.values),
             rest: fit.rest.map(Rest::new),
             is_head_of_get: entry.accepts.is_get_for(method),
-        })
+        });
+        ControlFlow::Break(())
     });
-    found.break_value()
+    found
 }
 
 /// What is accepted by handlers that fit the path. `None` if there are none.

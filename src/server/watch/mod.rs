@@ -44,8 +44,8 @@ use std::time::{Duration, Instant};
 pub(super) use self::monitor::Monitor;
 pub(super) use self::phase::{Bounds, Phase};
 use self::set::Set;
+use self::state::{Holder, Lull, State, Token};
 pub(super) use self::state::{Key, Summons};
-use self::state::{Lull, State, Token};
 use super::wait::Wait;
 use crate::blocking;
 use crate::sync::{AtomicU64, Mutex};
@@ -57,7 +57,7 @@ pub(super) trait Watched: Send + Sized + 'static {
     fn place(&self) -> u64;
 
     /// Looks at the connection, and serves what has come. `seat` is where it is put back.
-    fn serve(self, why: Summons, seat: Seat<Self>);
+    fn serve(self, why: Summons, seat: Seat<'_, Self>);
 }
 
 /// How many connections are served before it is looked who else is ready: those that have sent many requests at
@@ -90,14 +90,16 @@ pub(super) struct Watch<C: Watched> {
     bounds: Bounds,
     staff: Box<Staff<C>>,
     monitor: Arc<Monitor>,
+    /// Who holds it, as it was a moment ago.
+    holder: Arc<Holder>,
     /// It grows with each connection that is served. A hint for the monitor.
     beat: AtomicU64,
 }
 
 /// The place of a connection in its watch, for whoever serves it. Unless the connection is put back, it is no
 /// longer the watch's when this is dropped.
-pub(super) struct Seat<C: Watched> {
-    watch: Arc<Watch<C>>,
+pub(super) struct Seat<'w, C: Watched> {
+    watch: &'w Arc<Watch<C>>,
     key: Key,
     /// Of the thread that holds the watch, or has held it when it took the connection.
     token: Token,
@@ -115,9 +117,11 @@ impl<C: Watched> Watch<C> {
         monitor: &Arc<Monitor>,
         staff: impl Fn(Arc<Self>, Option<Loss>) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Arc<Self>> {
+        let state = State::default();
         let watch = Arc::new(Self {
             set: Set::new()?,
-            state: Mutex::new(State::default()),
+            holder: Arc::clone(state.holder()),
+            state: Mutex::new(state),
             bounds,
             staff: Box::new(staff),
             monitor: Arc::clone(monitor),
@@ -166,22 +170,32 @@ impl<C: Watched> Watch<C> {
         // It may have fallen asleep while nobody held the watch.
         self.monitor.wake_up();
         let watch = Arc::clone(self);
-        let hook = blocking::before_blocking(Rc::new(move || watch.give_up(token, Loss::Blocks)));
+        let hook = blocking::before_blocking(Rc::new(move || {
+            if watch.is_held_by(token) {
+                watch.give_up(token, Loss::Blocks);
+            }
+        }));
         let (mut ready, mut turns) = (Vec::new(), 0);
         loop {
-            let next = self.state.lock().pop(token);
-            match next {
-                Some((key, connection, why)) => {
-                    self.serve(token, key, connection, why);
-                    turns += 1;
-                    if turns == TURNS {
-                        turns = 0;
-                        self.poll(token, Duration::ZERO, &mut ready);
-                    }
+            let mut state = self.state.lock();
+            if let Some((key, connection, why)) = state.pop(token) {
+                drop(state);
+                self.serve(token, key, connection, why);
+                turns += 1;
+                if turns == TURNS {
+                    turns = 0;
+                    self.poll(token, Duration::ZERO, &mut ready);
                 }
-                None if self.wait(token, &mut ready) => turns = 0,
-                None => break,
+                continue;
             }
+            let next = match state.begin_wait(token) {
+                Lull::Lost => break,
+                Lull::Work => continue,
+                Lull::Wait => state.next_deadline(&self.bounds),
+            };
+            drop(state);
+            self.wait(token, next, &mut ready);
+            turns = 0;
         }
         drop(hook);
     }
@@ -189,7 +203,7 @@ impl<C: Watched> Watch<C> {
     fn serve(self: &Arc<Self>, token: Token, key: Key, connection: C, why: Summons) {
         self.beat.fetch_add(1, Ordering::Relaxed);
         let seat = Seat {
-            watch: Arc::clone(self),
+            watch: self,
             key,
             token,
             is_back: false,
@@ -197,22 +211,13 @@ impl<C: Watched> Watch<C> {
         guard(|| connection.serve(why, seat));
     }
 
-    /// Waits until there is something to do. False: the watch is lost.
-    fn wait(&self, token: Token, ready: &mut Vec<Key>) -> bool {
-        let mut state = self.state.lock();
-        match state.begin_wait(token) {
-            Lull::Lost => return false,
-            Lull::Work => return true,
-            Lull::Wait => {}
-        }
-        let next = state.next_deadline(&self.bounds);
-        drop(state);
+    /// Waits until there is something to do, or until then.
+    fn wait(&self, token: Token, next: Option<Instant>, ready: &mut Vec<Key>) {
         // What begins to wait meanwhile waits for longer than that.
         let most = self.bounds.least();
         let timeout = next.map_or(most, |at| at.saturating_duration_since(Instant::now()));
         self.poll(token, timeout.min(most), ready);
         self.monitor.wake_up();
-        true
     }
 
     /// Finds out what is ready, and whose time is up, waiting for so long at most. A thread that does not wait may
@@ -237,6 +242,11 @@ impl<C: Watched> Watch<C> {
         if must_wake {
             self.set.wake();
         }
+    }
+
+    /// Whether this is the holder, or was a moment ago. Only those who act on it need the lock.
+    fn is_held_by(&self, token: Token) -> bool {
+        self.holder.is(token)
     }
 
     /// Another thread is to hold the watch.
@@ -354,16 +364,16 @@ struct Look {
     beat: u64,
 }
 
-impl<C: Watched> Seat<C> {
+impl<C: Watched> Seat<'_, C> {
     /// What asks for the connection when it is back.
     pub(super) fn asks(&self) -> (Arc<dyn Watching>, Key) {
-        let watch: Arc<Watch<C>> = Arc::clone(&self.watch);
+        let watch: Arc<Watch<C>> = Arc::clone(self.watch);
         (watch, self.key)
     }
 
     /// Whether the thread still holds the watch, so that others wait for it.
     pub(super) fn holds_watch(&self) -> bool {
-        self.watch.state.lock().is_held_by(self.token)
+        self.watch.is_held_by(self.token)
     }
 
     /// Gives the watch to another thread, because what comes takes its time.
@@ -384,7 +394,7 @@ impl<C: Watched> Seat<C> {
         since: Instant,
         summons: Option<Summons>,
     ) -> Result<(), C> {
-        let watch = &self.watch;
+        let watch = self.watch;
         let mut state = watch.state.lock();
         if let Some(descriptor) = state.enter_set(self.key) {
             if watch.set.add(self.key, (*descriptor).as_fd()).is_err() {
@@ -407,7 +417,7 @@ impl<C: Watched> Seat<C> {
     }
 }
 
-impl<C: Watched> Drop for Seat<C> {
+impl<C: Watched> Drop for Seat<'_, C> {
     fn drop(&mut self) {
         if self.is_back {
             return;

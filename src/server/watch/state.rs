@@ -3,10 +3,13 @@
 //! `C` is a connection, as whoever serves it needs it, and `D` its descriptor, which is polled.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::lists::{Lists, Node};
 use super::phase::{Bounds, Phase};
+use crate::sync::AtomicU64;
 
 /// A connection of a watch: none that comes later in its place has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +44,31 @@ pub(super) enum Lull {
     Lost,
 }
 
+/// Who holds the watch: it changes under the lock, and is seen without.
+#[derive(Debug)]
+pub(super) struct Holder(AtomicU64);
+
+impl Holder {
+    /// No token is 0.
+    const NOBODY: u64 = 0;
+
+    pub(super) fn is(&self, token: Token) -> bool {
+        self.0.load(Ordering::Relaxed) == token.0
+    }
+
+    fn get(&self) -> Option<Token> {
+        let token = self.0.load(Ordering::Relaxed);
+        (token != Self::NOBODY).then_some(Token(token))
+    }
+
+    fn set(&self, holder: Option<Token>) {
+        let token = holder.map_or(Self::NOBODY, |Token(token)| token);
+        self.0.store(token, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct State<C, D> {
-    holder: Option<Token>,
+    holder: Arc<Holder>,
     tokens: u64,
     /// Whether the holder waits for something to come.
     waits: bool,
@@ -83,7 +109,7 @@ enum Place<C> {
 impl<C, D> Default for State<C, D> {
     fn default() -> Self {
         Self {
-            holder: None,
+            holder: Arc::new(Holder(AtomicU64::new(Holder::NOBODY))),
             tokens: 0,
             waits: false,
             closed: false,
@@ -100,12 +126,16 @@ impl<C, D> Default for State<C, D> {
 impl<C, D> State<C, D> {
     /// Makes the caller the holder. None: there is one, or there is to be none.
     pub(super) fn claim(&mut self) -> Option<Token> {
-        if self.closed || self.holder.is_some() {
+        if self.closed || self.holder.get().is_some() {
             return None;
         }
         self.tokens += 1;
-        self.holder = Some(Token(self.tokens));
-        self.holder
+        self.holder.set(Some(Token(self.tokens)));
+        self.holder.get()
+    }
+
+    pub(super) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
     }
 
     /// How often it was claimed.
@@ -115,26 +145,28 @@ impl<C, D> State<C, D> {
     }
 
     pub(super) fn is_held_by(&self, token: Token) -> bool {
-        self.holder == Some(token)
+        self.holder.is(token)
     }
 
     /// The holder gives the watch up. False: it has lost it before.
     pub(super) fn give_up(&mut self, token: Token) -> bool {
         let holds = self.is_held_by(token);
         if holds {
-            self.holder = None;
+            self.holder.set(None);
         }
         holds
     }
 
     /// Gives the watch back to whoever has just lost it, because there is no other thread for it.
     pub(super) fn resume(&mut self, token: Token) {
-        self.holder.get_or_insert(token);
+        if self.holder.get().is_none() {
+            self.holder.set(Some(token));
+        }
     }
 
     /// Who holds the watch and serves, if anybody does.
     pub(super) fn serving(&self) -> Option<Token> {
-        self.holder.filter(|_| !self.waits)
+        self.holder.get().filter(|_| !self.waits)
     }
 
     /// Nobody is to hold the watch any more.
@@ -145,7 +177,7 @@ impl<C, D> State<C, D> {
     /// The holder has nothing more to do.
     pub(super) fn begin_wait(&mut self, token: Token) -> Lull {
         if self.closed && self.is_held_by(token) {
-            self.holder = None;
+            self.holder.set(None);
         }
         if !self.is_held_by(token) {
             return Lull::Lost;

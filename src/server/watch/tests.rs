@@ -152,6 +152,22 @@ fn each_phase_has_its_bound() {
     assert_eq!(state.next_deadline(&BOUNDS), None);
 }
 
+#[test]
+fn one_that_is_served_is_not_due() {
+    let start = Instant::now();
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    let key = state.admit(());
+    state.enter_set(key);
+    for phase in [Phase::First, Phase::Head, Phase::Next] {
+        state.put_back(key, "a", phase, start);
+        state.summon(key, Summons::Ready);
+        assert!(state.next_deadline(&BOUNDS).is_some());
+        assert!(state.pop(token).is_some());
+        assert_eq!(state.next_deadline(&BOUNDS), None);
+    }
+}
+
 /// Against a map from each connection to its phase and time.
 #[test]
 fn the_lists_agree_with_a_map() {
@@ -208,7 +224,7 @@ impl Watched for Fake {
         0
     }
 
-    fn serve(self, _: Summons, seat: Seat<Self>) {
+    fn serve(self, _: Summons, seat: Seat<'_, Self>) {
         match &self {
             Self::Endless(stop) => {
                 let again = (!stop.load(Ordering::SeqCst)).then_some(Summons::Ready);

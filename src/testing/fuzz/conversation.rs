@@ -19,7 +19,7 @@ use crate::proto::Kind;
 use crate::proto::chunked::Decoder;
 use crate::proto::framing::{Asked, Framing, of_response, persists};
 use crate::proto::limits::Limits;
-use crate::proto::parse::Head;
+use crate::proto::parse::HeadSearch;
 use crate::server::{Answered, Exchange, Server, any, get};
 use crate::testing::memory::{Faults, MemoryStream, pair};
 use crate::transport::{Transport, Wait};
@@ -221,7 +221,7 @@ fn answers(mut said: &[u8], questions: &[Question]) -> Vec<Reply> {
         // What is no request is answered as if it were GET.
         let question: Option<&Question> = questions.get(replies.len());
         let method = question.map_or(&Method::GET, |question| question.head.method());
-        let (head, size) = match Response::parse(said, &wide()) {
+        let (head, size) = match HeadSearch::default().parse::<Response<()>>(said, &wide()) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => panic!("half an answer: {}", said.escape_ascii()),
             Err(error) => panic!("{error}: {}", said.escape_ascii()),

@@ -10,6 +10,7 @@ use crate::proto::framing::{
     Asked, Framing, of_request, of_response, persists, take_host_from_target,
 };
 use crate::proto::limits::Limits;
+use crate::proto::mentioned::Mentioned;
 use crate::proto::parse::{Head, HeadSearch};
 use crate::proto::{Reason, encode};
 
@@ -89,12 +90,17 @@ fn request_survives_writing(request: &Request<()>) {
     hosted
         .headers_mut()
         .insert(HOST, HeaderValue::from_static("h"));
-    let expected = of_request(&hosted).or_else(|error| match error.kind() {
-        ErrorKind::NotSupported => Ok(Framing::Chunked),
-        kind => Err(kind),
+    let expected = of_request(&hosted, Mentioned::among(hosted.headers())).or_else(|error| {
+        match error.kind() {
+            ErrorKind::NotSupported => Ok(Framing::Chunked),
+            kind => Err(kind),
+        }
     });
-    assert_eq!(expected, Ok(written.then));
-    assert_eq!(persists(again.version(), again.headers()), written.persists);
+    assert_eq!(expected, Ok(written.announced.then));
+    assert_eq!(
+        persists(again.version(), again.headers()),
+        written.announced.persists
+    );
     // Nothing is left to add.
     let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
@@ -121,14 +127,14 @@ fn response_survives_writing(response: &Response<()>) {
         Ok(Framing::Tunnel) => Some(Framing::None),
         expected => expected.ok(),
     };
-    assert_eq!(expected, Some(written.then));
+    assert_eq!(expected, Some(written.announced.then));
     let twice = encode(&again).map(|twice| twice.head);
     assert_eq!(twice.ok(), Some(written.head));
 }
 
 /// The head that is all of `written`.
 fn parse<H: Head>(written: &[u8]) -> H {
-    match H::parse(written, &wide()) {
+    match HeadSearch::default().parse::<H>(written, &wide()) {
         Ok(Some((head, size))) if size == written.len() => head,
         Ok(_) => panic!("{} is not one head", written.escape_ascii()),
         Err(error) => panic!("{}: {error}", written.escape_ascii()),
@@ -137,7 +143,7 @@ fn parse<H: Head>(written: &[u8]) -> H {
 
 /// What is delivered names the host of its target, and is refused if it names none.
 fn host_is_of_the_target(mut request: Request<()>) {
-    let taken = of_request(&request).is_ok();
+    let taken = of_request(&request, Mentioned::among(request.headers())).is_ok();
     take_host_from_target(&mut request);
     let host = request.headers().get(HOST);
     match request.uri().authority() {

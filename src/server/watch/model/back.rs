@@ -8,7 +8,7 @@ use crate::server::watch::{Phase, Seat, Summons};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn blocks(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn blocks(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         blocking::announce();
         conn.answer();
@@ -17,7 +17,7 @@ fn blocks(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
 }
 
 /// The head of the next request has begun a while ago.
-fn begins(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn begins(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     blocking::announce();
     if conn.read() {
         conn.answer();

@@ -5,7 +5,7 @@ use crate::blocking;
 use crate::server::watch::{Seat, Summons, Watching};
 
 /// It ends while another thread holds the watch, and the next connection has its place.
-fn is_followed(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn is_followed(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     blocking::announce();
     if conn.read() {
         conn.answer();
@@ -14,11 +14,11 @@ fn is_followed(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
     conn.world.admit(1, silent);
 }
 
-fn silent(_: Conn, why: Summons, _: Seat<Conn>) {
+fn silent(_: Conn, why: Summons, _: Seat<'_, Conn>) {
     panic!("nothing has come, but it is looked at: {why:?}");
 }
 
-fn blocks(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn blocks(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         blocking::announce();
         conn.answer();

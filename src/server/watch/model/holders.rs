@@ -13,7 +13,7 @@ fn look(world: &World) {
 }
 
 /// It is answered while another thread holds the watch.
-fn blocks(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn blocks(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         blocking::announce();
         assert!(!seat.holds_watch());
@@ -23,7 +23,7 @@ fn blocks(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
 }
 
 /// It is answered by a thread that goes on holding the watch, because there is no other.
-fn blocks_nevertheless(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn blocks_nevertheless(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         blocking::announce();
         assert!(seat.holds_watch());
@@ -33,13 +33,24 @@ fn blocks_nevertheless(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
 }
 
 /// It takes some time, without a word.
-fn slow(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn slow(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         thread::yield_now();
         thread::yield_now();
         conn.answer();
     }
     conn.waits_again(seat);
+}
+
+/// Two come to hold it: one of them leaves, until it is closed and after that.
+#[test]
+fn a_watch_that_is_held_is_not_claimed() {
+    check(|| {
+        let world = World::new();
+        world.admit_with(0, 1, quick);
+        world.spawn(|world| world.watch.hold());
+        world.ends_after(1);
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::blocking;
 use crate::server::watch::{Seat, Summons};
 
 /// Its answer waits for another.
-fn stuck(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+fn stuck(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         conn.world.until_answered(1);
         conn.answer();
@@ -14,7 +14,7 @@ fn stuck(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
 }
 
 /// So does this one's, and it says so.
-fn blocks(conn: Conn, why: Summons, seat: Seat<Conn>) {
+fn blocks(conn: Conn, why: Summons, seat: Seat<'_, Conn>) {
     blocking::announce();
     stuck(conn, why, seat);
 }

@@ -4,7 +4,7 @@ use super::world::{Conn, World, check, quick};
 use crate::server::watch::{Seat, Summons, Watching};
 
 /// Ends when it is asked to, after what has come.
-fn obeys(mut conn: Conn, why: Summons, seat: Seat<Conn>) {
+fn obeys(mut conn: Conn, why: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         conn.answer();
     }

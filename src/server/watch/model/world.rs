@@ -65,7 +65,7 @@ pub(super) struct Conn {
     pub(super) world: Arc<World>,
 }
 
-pub(super) type Handler = fn(Conn, Summons, Seat<Conn>);
+pub(super) type Handler = fn(Conn, Summons, Seat<'_, Conn>);
 
 impl World {
     /// A watch that is about to be held.
@@ -189,7 +189,7 @@ impl Watched for Conn {
         self.wire as u64
     }
 
-    fn serve(self, why: Summons, seat: Seat<Self>) {
+    fn serve(self, why: Summons, seat: Seat<'_, Self>) {
         (self.handler)(self, why, seat);
     }
 }
@@ -211,19 +211,19 @@ impl Conn {
         self.world.tally.changed.notify_all();
     }
 
-    pub(super) fn put_back(self, seat: Seat<Self>, phase: Phase, since: Instant) {
+    pub(super) fn put_back(self, seat: Seat<'_, Self>, phase: Phase, since: Instant) {
         let summons = (self.buffer > 0).then_some(Summons::Ready);
         let put_back = seat.put_back(self, phase, since, summons);
         assert!(put_back.is_ok(), "it can be polled");
     }
 
-    pub(super) fn waits_again(self, seat: Seat<Self>) {
+    pub(super) fn waits_again(self, seat: Seat<'_, Self>) {
         self.put_back(seat, Phase::Next, Instant::now());
     }
 }
 
 /// Answers a request at once.
-pub(super) fn quick(mut conn: Conn, _: Summons, seat: Seat<Conn>) {
+pub(super) fn quick(mut conn: Conn, _: Summons, seat: Seat<'_, Conn>) {
     if conn.read() {
         conn.answer();
     }

@@ -8,6 +8,9 @@
 //!    may be. A thread that has done its work takes such work before it is idle.
 //! 3. A thread is idle before the place of its connection is free: whoever takes the place finds the thread.
 
+#[cfg(all(test, loom))]
+mod model;
+
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
@@ -198,14 +201,12 @@ impl State {
         lacks
     }
 
-    /// A thread has done its work. False: there is more for it in the channel.
-    fn rest(&mut self) -> bool {
-        let rests = self.backlog == 0;
-        match rests {
-            true => self.idle += 1,
-            false => self.backlog -= 1,
+    /// A thread has done its work. If there is more in the channel that has no thread, it is not idle.
+    fn rest(&mut self) {
+        match self.backlog {
+            0 => self.idle += 1,
+            _ => self.backlog -= 1,
         }
-        rests
     }
 
     /// A thread has waited for long enough. False: work is on its way to it, or it is to be ready.
@@ -248,15 +249,11 @@ impl Pool {
     /// A thread: one piece of work after the other.
     fn run(&self, first: Option<Work>) {
         let mut next = first;
-        while let Some(work) = next.or_else(|| self.await_work()) {
+        while let Some(work) = next.take().or_else(|| self.await_work()) {
             let mut place = None;
             guard(|| place = Some(work()));
-            let rests = self.state.lock().rest();
+            self.state.lock().rest();
             guard(|| drop(place)); // Handlers of the user's may go with it.
-            next = match rests {
-                true => None,
-                false => self.take.recv().ok(),
-            };
         }
     }
 
