@@ -85,9 +85,16 @@ impl Exchange {
         self.expect_unanswered()?;
         let status = head.status();
         let additions = self.additions(status, head.headers());
-        let options = &self.options;
-        self.conn
-            .begin_response_inline(head, beginning, &additions, options, &self.meter)?;
+        let mut head = head.map(|()| Bytes::new());
+        let (options, meter) = (&self.options, &self.meter);
+        match beginning.is_empty() {
+            true => self
+                .conn
+                .write_response_inline(&mut head, &additions, options, meter)?,
+            false => self
+                .conn
+                .begin_response_inline(head, beginning, &additions, options, meter)?,
+        };
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
