@@ -24,10 +24,10 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
     %3Cpath fill='%23d99a1c' d='M1 5a2 2 0 0 1 2-2h4l2 2h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2z'/%3E%3C/svg%3E";
 
 /// Nothing is loaded from anywhere, and no other style or script runs than the ones above. A test computes the hashes.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'sha256-reMMkHAmJr0uSA2NAoxBN7AimfBxo9nV5cPIHwHgq6M='; script-src 'sha256-+ykDlqpK0ng+NXAKx47E5WDqBip3AuqmMDoSNRD70qs='; \
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'sha256-9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE='; script-src 'sha256-jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A='; \
     connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 'sha256-reMMkHAmJr0uSA2NAoxBN7AimfBxo9nV5cPIHwHgq6M='; \
-    script-src 'sha256-+ykDlqpK0ng+NXAKx47E5WDqBip3AuqmMDoSNRD70qs=' 'sha256-EIWI2glIChO4ddxLEmBgxTgArE37QYBC+Vq0TqGLXmU='; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 'sha256-9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE='; \
+    script-src 'sha256-jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A=' 'sha256-9zzvzqUvsp7eMDXOWZLwSZ4VI7lbrJ2SceErQ1Cb6CI='; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'self'";
 
 /// Whether the page can put files into the folder.

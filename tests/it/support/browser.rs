@@ -32,7 +32,7 @@ impl Browser {
     pub(crate) fn start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
         // Away from UTC, in summer and in winter.
-        command.args(["--port=0"]).env("TZ", "Asia/Tokyo");
+        command.arg("--port=0").env("TZ", "Asia/Tokyo");
         let Some(mut driver) = spawn(&mut command) else {
             skip("no chromedriver");
             return None;
@@ -172,6 +172,15 @@ impl Browser {
         self.command("Emulation.setDeviceMetricsOverride", metrics);
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": colors }] });
         self.command("Emulation.setEmulatedMedia", media);
+    }
+
+    /// From now on, no page has scripts.
+    #[track_caller]
+    pub(crate) fn disable_scripts(&self) {
+        self.command(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        );
     }
 
     /// What the page looks like, as PNG.

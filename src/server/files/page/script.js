@@ -29,7 +29,7 @@ function choose(event) {
   sort(query.get('sort'), descending);
   history.replaceState(null, '', link.search);
   document.querySelector('[aria-sort]').removeAttribute('aria-sort');
-  link.parentNode.ariaSort = descending ? 'descending' : 'ascending';
+  link.parentNode.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
   query.set('order', descending ? 'asc' : 'desc');
   link.search = query;
 }
@@ -51,7 +51,7 @@ function enhance() {
 
 filter.type = 'search';
 filter.placeholder = 'Filter  ( / )';
-filter.ariaLabel = 'Filter by name';
+filter.setAttribute('aria-label', 'Filter by name');
 filter.oninput = select;
 filter.onkeydown = event => {
   if (event.key === 'Enter') document.querySelector('tbody tr:not([hidden]) a')?.click();

@@ -44,7 +44,7 @@
     }
     line.name.textContent = file.name;
     line.bar.value = 0;
-    line.bar.ariaLabel = file.name;
+    line.bar.setAttribute('aria-label', file.name);
     line.stop.textContent = 'Cancel';
     list.append(item);
     return line;
@@ -70,7 +70,7 @@
       last = last
         .then(() => send(file, line))
         .then(() => --waiting || refresh())
-        .catch(() => location.reload());
+        .catch(console.error);
     }
   }
 

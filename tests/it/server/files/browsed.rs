@@ -197,6 +197,15 @@ fn a_listing_is_sorted_by_clicks_and_filtered_by_keys() {
     assert_eq!(names(&browser).len(), 5);
     browser.type_into("input[type=search]", "d\u{e007}"); // Enter
     browser.wait_until("return document.title === 'Index of /docs/d/'");
+    // Without scripts the server sorts.
+    browser.disable_scripts();
+    browser.open(&host.url("/docs/"));
+    browser.click("thead th:nth-child(2) a");
+    let sorted = "GET /docs/?sort=size&order=desc";
+    host.told.wait_for(
+        sorted,
+        |event| matches!(event, Event::Answered(asked, 200, _) if asked == sorted),
+    );
     assert_eq!(browser.complaints(), [""; 0]);
     drop(browser);
     host.stop();
