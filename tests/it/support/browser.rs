@@ -1,7 +1,9 @@
 //! A real browser without a window: Chromium, by chromedriver and its protocol (W3C WebDriver).
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,12 +13,18 @@ use serde_json::{Value, json};
 
 use super::{PATIENCE, settle, skip, spawn, wait_until};
 
+/// Browsers need much of a machine: one after the other leaves some to other tests.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// A browser with one page. It ends when it is dropped.
 pub(crate) struct Browser {
     client: Client,
     driver: Child,
     /// The URL of the driver, and of the session.
     url: String,
+    /// For what they leave behind.
+    scrap: PathBuf,
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// How a page is shown.
@@ -30,11 +38,16 @@ pub(crate) struct Look {
 impl Browser {
     /// None, and the test is skipped, if it is not installed.
     pub(crate) fn start() -> Option<Self> {
+        let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let scrap = std::env::temp_dir().join(format!("http-aio-browser-{}", std::process::id()));
+        std::fs::create_dir_all(&scrap).expect("a folder");
         let mut command = Command::new("chromedriver");
+        command.env("TMPDIR", &scrap);
         // Away from UTC, in summer and in winter.
         command.arg("--port=0").env("TZ", "Asia/Tokyo");
         let Some(mut driver) = spawn(&mut command) else {
             skip("no chromedriver");
+            let _ = std::fs::remove_dir(scrap);
             return None;
         };
         let output = driver.stdout.take().expect("piped");
@@ -48,6 +61,8 @@ impl Browser {
             client: Client::new(),
             driver,
             url: format!("http://127.0.0.1:{port}/session"),
+            scrap,
+            _turn: turn,
         };
         let arguments = [
             "--headless=new",
@@ -206,5 +221,6 @@ impl Drop for Browser {
         let _ = self.request(Method::DELETE, "", &json!({}));
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        let _ = std::fs::remove_dir_all(&self.scrap);
     }
 }
