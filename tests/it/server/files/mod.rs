@@ -2,10 +2,12 @@
 
 mod conditions;
 mod confinement;
+mod continued;
 mod directories;
 mod fuzz;
 mod ranges;
 mod sending;
+mod uploads;
 mod variants;
 mod whole;
 
