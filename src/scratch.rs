@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use http::HeaderMap;
+use http::{Method, Request, Uri, Version};
 
 /// What a thread keeps at most.
 const KEPT: usize = 4 << 10;
@@ -10,7 +10,7 @@ const KEPT_HEADERS: usize = 32;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static HEADERS: Cell<Option<HeaderMap>> = const { Cell::new(None) };
+    static REQUEST: Cell<Option<Box<Request<()>>>> = const { Cell::new(None) };
 }
 
 /// An empty buffer, which may have room. It is gone while the thread's other locals are dropped.
@@ -26,17 +26,21 @@ pub(crate) fn put_back(mut buffer: Vec<u8>) {
     }
 }
 
-/// An empty map, which may have room, as `take`.
-pub(crate) fn take_headers() -> HeaderMap {
-    let headers = HEADERS.try_with(Cell::take);
-    headers.ok().flatten().unwrap_or_default()
+/// An empty request, whose headers may have room, as `take`. It is too large to be moved for nothing.
+pub(crate) fn take_request() -> Box<Request<()>> {
+    let request = REQUEST.try_with(Cell::take);
+    request.ok().flatten().unwrap_or_default()
 }
 
-/// Keeps the room of a map for the next time.
-pub(crate) fn put_back_headers(mut headers: HeaderMap) {
-    if (1..=KEPT_HEADERS).contains(&headers.capacity()) {
-        headers.clear();
-        let _ = HEADERS.try_with(|kept| kept.set(Some(headers)));
+/// Keeps the room of a request for the next time.
+pub(crate) fn put_back_request(mut request: Box<Request<()>>) {
+    if (1..=KEPT_HEADERS).contains(&request.headers().capacity()) {
+        request.headers_mut().clear();
+        request.extensions_mut().clear();
+        *request.method_mut() = Method::default();
+        *request.uri_mut() = Uri::default();
+        *request.version_mut() = Version::default();
+        let _ = REQUEST.try_with(|kept| kept.set(Some(request)));
     }
 }
 
@@ -59,14 +63,26 @@ mod tests {
     }
 
     #[test]
-    fn a_small_map_is_kept_and_empty() {
-        let mut headers = HeaderMap::with_capacity(9);
-        headers.insert("host", http::HeaderValue::from_static("h"));
-        put_back_headers(headers);
-        put_back_headers(HeaderMap::new());
-        put_back_headers(HeaderMap::with_capacity(KEPT_HEADERS + 1));
-        let headers = take_headers();
-        assert!(headers.is_empty() && headers.capacity() >= 9);
-        assert_eq!(take_headers().capacity(), 0);
+    fn a_small_request_is_kept_and_empty() {
+        let with_room = |room| {
+            let mut request = Request::put("/file").body(()).expect("a request");
+            request.extensions_mut().insert(7);
+            request.headers_mut().reserve(room);
+            Box::new(request)
+        };
+        let mut request = with_room(9);
+        let host = http::HeaderValue::from_static("h");
+        request.headers_mut().insert("host", host);
+        put_back_request(request);
+        put_back_request(with_room(0));
+        put_back_request(with_room(KEPT_HEADERS + 1));
+        let request = take_request();
+        assert!(request.headers().is_empty() && request.extensions().is_empty());
+        assert_eq!(
+            (request.method(), request.uri().path()),
+            (&Method::GET, "/")
+        );
+        assert!(request.headers().capacity() >= 9);
+        assert_eq!(take_request().headers().capacity(), 0);
     }
 }

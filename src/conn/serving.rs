@@ -114,16 +114,16 @@ impl Conn {
         result
     }
 
-    /// Writes the head of a response, with the beginning of its body if there is one.
+    /// Writes the head of a response with the beginning of its body, whose length it declares.
     pub(crate) fn begin_response_inline(
         &self,
-        head: Response<()>,
+        head: Response<Bytes>,
         beginning: Bytes,
         additions: &Additions,
         options: &Options,
         meter: &Arc<Mutex<Meter>>,
     ) -> Result<Written, Error> {
-        let parcel = Parcel::response(head.map(|()| Bytes::new()), additions);
+        let parcel = Parcel::response(head, additions);
         let parcel = parcel.map(|parcel| parcel.with_beginning(beginning));
         self.write_parcel_inline(Action::WriteResponse, parcel, options, meter)
     }

@@ -51,8 +51,11 @@ fn is_address(literal: &[u8]) -> bool {
 fn name_length(authority: &[u8]) -> usize {
     let mut length = 0;
     loop {
-        let rest = authority[length..].iter();
-        length += rest.take_while(|byte| is_name_byte(**byte)).count();
+        let mut rest = authority[length..].iter();
+        match rest.position(|byte| !is_name_byte(*byte)) {
+            Some(count) => length += count,
+            None => return authority.len(),
+        }
         match authority[length..] {
             [b'%', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => length += 3,
             _ => return length,

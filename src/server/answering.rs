@@ -85,9 +85,16 @@ impl Exchange {
         self.expect_unanswered()?;
         let status = head.status();
         let additions = self.additions(status, head.headers());
-        let options = &self.options;
-        self.conn
-            .begin_response_inline(head, beginning, &additions, options, &self.meter)?;
+        let mut head = head.map(|()| Bytes::new());
+        let (options, meter) = (&self.options, &self.meter);
+        match beginning.is_empty() {
+            true => self
+                .conn
+                .write_response_inline(&mut head, &additions, options, meter)?,
+            false => self
+                .conn
+                .begin_response_inline(head, beginning, &additions, options, meter)?,
+        };
         let is_finished = Arc::new(AtomicBool::new(false));
         self.given = Given::Head(status, Arc::clone(&is_finished));
         let is_head = *self.method() == Method::HEAD;
@@ -154,7 +161,7 @@ impl Exchange {
         Additions {
             date: date_of(status),
             persistence: self.persistence(headers),
-            content_type: None,
+            is_text: false,
             always_length: true,
         }
     }
@@ -204,7 +211,7 @@ pub(super) fn last_answer() -> Additions {
     Additions {
         date: date::now(),
         persistence: Some(Persistence::Close),
-        content_type: None,
+        is_text: false,
         always_length: true,
     }
 }

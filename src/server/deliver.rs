@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use http::{Response, StatusCode};
 
-use super::answer::{Answer, Reply};
+use super::answer::{Answer, Reply, Unfit};
 use super::delivery::{Delivery, cut_off, fail, tell_failure, write_page, write_text, write_whole};
 use super::exchange::{Exchange, Given};
 use super::files::send::write_stored;
@@ -90,14 +90,7 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
             let answer = Answer(reply).fitted(&exchange.request, exchange.matched.rest.as_ref());
             give(shared, exchange, answer)
         }
-        (Given::Nothing, Reply::Unfit(unfit)) => {
-            if let Some(text) = &unfit.failure {
-                tell_failure(shared, exchange, text);
-            }
-            let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
-            page.headers_mut().extend(unfit.fields);
-            write_whole(shared, exchange, page)
-        }
+        (Given::Nothing, Reply::Unfit(unfit)) => write_unfit(shared, exchange, unfit),
         (Given::Nothing, Reply::Failed(text)) => {
             if exchange.fault.is_none() {
                 exchange.is_last = true;
@@ -109,6 +102,15 @@ fn give(shared: &Shared, exchange: &mut Exchange, answer: Answer) -> Delivery {
         }
         (Given::Nothing, Reply::Given) => fail(shared, exchange, "the answer was another's"),
     }
+}
+
+fn write_unfit(shared: &Shared, exchange: &mut Exchange, unfit: Unfit) -> Delivery {
+    if let Some(text) = &unfit.failure {
+        tell_failure(shared, exchange, text);
+    }
+    let mut page = shared.pages.page(unfit.status, Some(exchange.request()));
+    page.headers_mut().extend(unfit.fields);
+    write_whole(shared, exchange, page)
 }
 
 /// Waits for a late answer, and writes it.

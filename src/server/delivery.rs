@@ -33,7 +33,7 @@ pub(super) fn write_whole(
     exchange: &mut Exchange,
     response: Response<Bytes>,
 ) -> Delivery {
-    write_typed(shared, exchange, response, None)
+    write(shared, exchange, response, Content::AsItSays)
 }
 
 /// As `write_whole`, for text, which the response does not say yet.
@@ -42,19 +42,21 @@ pub(super) fn write_text(
     exchange: &mut Exchange,
     response: Response<Bytes>,
 ) -> Delivery {
-    write_typed(
-        shared,
-        exchange,
-        response,
-        Some("text/plain; charset=utf-8"),
-    )
+    write(shared, exchange, response, Content::Text)
 }
 
-fn write_typed(
+/// What the content of an answer is.
+#[derive(PartialEq, Eq)]
+enum Content {
+    AsItSays,
+    Text,
+}
+
+fn write(
     shared: &Shared,
     exchange: &mut Exchange,
     mut response: Response<Bytes>,
-    content_type: Option<&'static str>,
+    content: Content,
 ) -> Delivery {
     let status = response.status();
     if status.is_informational() {
@@ -69,7 +71,7 @@ fn write_typed(
         return fail(shared, exchange, text);
     }
     let additions = Additions {
-        content_type,
+        is_text: content == Content::Text,
         ..exchange.additions(status, response.headers())
     };
     let result = exchange.conn.write_response_inline(

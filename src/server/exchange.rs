@@ -47,7 +47,7 @@ use crate::transport::Addr;
 pub struct Exchange {
     pub(super) conn: Conn,
     pub(super) stay: Arc<Stay>,
-    pub(super) request: Request<()>,
+    pub(super) request: Box<Request<()>>,
     pub(super) matched: Matched,
     pub(super) limits: ServerLimits,
     pub(super) body: BodyProgress,
@@ -103,11 +103,10 @@ impl Exchange {
     pub(super) fn new(
         conn: Conn,
         stay: Arc<Stay>,
-        mut request: Request<()>,
+        mut request: Box<Request<()>>,
         mentioned: Mentioned,
         matched: Matched,
         limits: &ServerLimits,
-        is_last: bool,
         meter: Arc<Mutex<Meter>>,
     ) -> Self {
         let body = match conn.body_framing() {
@@ -130,7 +129,7 @@ impl Exchange {
             given: Given::default(),
             options: Options::NONE,
             trouble: None,
-            is_last,
+            is_last: false,
             meter,
             reading: Meter::new(limits.pace),
         }

@@ -232,16 +232,27 @@ impl Places {
         all.iter().for_each(Held::close);
     }
 
-    /// Runs what serves one of these connections. It may serve another server's meanwhile.
-    pub(super) fn while_serving(&self, work: impl FnOnce()) {
+    /// The current thread serves one of these connections, until what is returned is dropped. It may serve another
+    /// server's meanwhile.
+    pub(super) fn begin_serving(&self) -> Serving {
         let last = SERVES.replace(std::ptr::from_ref(self).addr());
-        work();
-        SERVES.set(last);
+        Serving { last }
     }
 
     /// Whether the current thread serves one of these connections.
     pub(super) fn serves_here(&self) -> bool {
         SERVES.get() == std::ptr::from_ref(self).addr()
+    }
+}
+
+/// Undoes `begin_serving`.
+pub(super) struct Serving {
+    last: usize,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        SERVES.set(self.last);
     }
 }
 

@@ -86,11 +86,10 @@ impl Service {
 
     /// Serves the connection until it ends, on this thread.
     pub(super) fn run(mut self) -> Arc<Stay> {
-        let shared = Arc::clone(&self.shared);
-        shared.lifecycle.places.while_serving(|| self.serve_rest());
-        let stay = self.end();
-        drop(shared); // As in `end`.
-        stay
+        let serving = self.shared.lifecycle.places.begin_serving();
+        self.serve_rest();
+        drop(serving);
+        self.end()
     }
 
     /// The connection has ended. Its stay is over when what is returned is dropped.
@@ -109,7 +108,7 @@ impl Service {
     /// Serves all that still comes.
     pub(super) fn serve_rest(&mut self) {
         loop {
-            let mut request = Request::default();
+            let mut request = scratch::take_request();
             match self.wait(&mut request) {
                 Some(mentioned) if self.serve_one(request, mentioned, None) => {}
                 _ => return,
@@ -120,7 +119,7 @@ impl Service {
     /// Serves a request, before which `seat` is given up if that takes its time. False: the connection is to end.
     pub(super) fn serve_one(
         &mut self,
-        request: Request<()>,
+        request: Box<Request<()>>,
         mentioned: Mentioned,
         seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
@@ -234,7 +233,7 @@ impl Service {
     /// Answers a request. False: the connection is to end.
     fn answer(
         &mut self,
-        request: Request<()>,
+        request: Box<Request<()>>,
         mentioned: Mentioned,
         seat: Option<&Seat<'_, Box<Self>>>,
     ) -> bool {
@@ -244,8 +243,6 @@ impl Service {
             Respondent::Page(status, allow) => (Err((status, allow)), Matched::default()),
         };
         let limits = &self.shared.limits;
-        let is_last = limits.requests.is_some_and(|most| self.served >= most)
-            || limits.age.is_some_and(|most| self.stay.age() >= most);
         self.meter.lock().restart(limits.pace);
         let mut exchange = Exchange::new(
             self.conn.clone(),
@@ -254,9 +251,10 @@ impl Service {
             mentioned,
             matched,
             limits,
-            is_last,
             Arc::clone(&self.meter),
         );
+        exchange.is_last = limits.requests.is_some_and(|most| self.served >= most)
+            || limits.age.is_some_and(|most| self.stay.age() >= most);
         let answer = match handler {
             Ok(handler) => self.handle(&mut exchange, &handler, seat),
             Err((status, allow)) => self.page(exchange.request(), status, allow),
@@ -279,10 +277,10 @@ impl Service {
             });
         }
         let goes_on = matches!(delivery, Delivery::Done(_)) && exchange.discard_rest();
-        scratch::put_back_headers(std::mem::take(exchange.request.headers_mut()));
         if exchange.read > 0 {
             self.shared.counters.read.add(exchange.read);
         }
+        scratch::put_back_request(exchange.request);
         goes_on && self.conn.persists()
     }
 

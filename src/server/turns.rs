@@ -4,16 +4,14 @@
 //! meanwhile, because that took its time, has the thread for itself: it is served for as long as requests come
 //! closely, and then put back.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use http::Request;
 
 use super::ender::Ender;
 use super::serve::Service;
 use super::watch::{Phase, Seat, Summons, Watched};
 use crate::conn::{Arrival, Part};
 use crate::error::ErrorKind;
+use crate::scratch;
 use crate::transport::Wait;
 
 /// How long a thread that has a connection for itself waits for another request.
@@ -32,10 +30,9 @@ impl Watched for Box<Service> {
     }
 
     fn serve(mut self, why: Summons, seat: Seat<'_, Self>) {
-        let shared = Arc::clone(&self.shared);
-        let mut next = Next::End;
-        let places = &shared.lifecycle.places;
-        places.while_serving(|| next = self.turn(why, &seat));
+        let serving = self.shared.lifecycle.places.begin_serving();
+        let next = self.turn(why, &seat);
+        drop(serving);
         if let Next::Wait(phase, summons) = next {
             // What does not become another wait does not begin anew: blank lines keep nobody here.
             if phase != self.waits.0 {
@@ -74,7 +71,7 @@ impl Service {
                 self.serve_rest();
                 return Next::End;
             }
-            let mut request = Request::default();
+            let mut request = scratch::take_request();
             let search = &mut self.search;
             match self.conn.read_request_at_once(&mut request, search, wait) {
                 Arrival::Request(mentioned) => {
@@ -83,7 +80,10 @@ impl Service {
                         return Next::End;
                     }
                 }
-                Arrival::Part(part) => return self.after(part, why),
+                Arrival::Part(part) => {
+                    scratch::put_back_request(request);
+                    return self.after(part, why);
+                }
                 // An operation finds out what it is, and says so where something is to be said.
                 Arrival::Unusual => {
                     self.serve_rest();

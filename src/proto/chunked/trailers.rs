@@ -9,7 +9,7 @@ use super::{Failure, is_control, malformed, too_large};
 use crate::error::{ErrorKind, Limit};
 use crate::proto::Kind;
 use crate::proto::limits::Limits;
-use crate::proto::parse::headers;
+use crate::proto::parse::{Source, put_headers};
 
 const UNREADABLE: &str = "the trailers cannot be read";
 
@@ -157,10 +157,14 @@ fn parse(lines: &[u8], kind: Kind, limits: &Limits) -> Result<HeaderMap, Failure
         .filter(|line| is_allowed(line.name))
         .copied()
         .collect();
-    headers(&allowed).map_err(|error| match error.kind() {
-        ErrorKind::TooLarge => too_large("there are more trailers than can be held"),
-        _ => malformed(UNREADABLE),
-    })
+    let mut trailers = HeaderMap::new();
+    match put_headers(&mut trailers, &allowed, &Source::new(lines, allowed.len())) {
+        Ok(()) => Ok(trailers),
+        Err(error) if error.kind() == ErrorKind::TooLarge => {
+            Err(too_large("there are more trailers than can be held"))
+        }
+        Err(_) => Err(malformed(UNREADABLE)),
+    }
 }
 
 /// Whether a field may come after the content: not one that had to be known before it (RFC 9110

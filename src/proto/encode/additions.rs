@@ -9,8 +9,8 @@ pub(crate) struct Additions {
     /// Unless the head has one.
     pub(crate) date: Option<Date>,
     pub(crate) persistence: Option<Persistence>,
-    /// What the head, which has no such line, says of its content.
-    pub(crate) content_type: Option<&'static str>,
+    /// Whether the content is said to be plain text, of which the head says nothing.
+    pub(crate) is_text: bool,
     /// Whether the length is said of a body that is empty, also where the end of the connection would be its end.
     pub(crate) always_length: bool,
 }
@@ -32,15 +32,13 @@ impl Additions {
     }
 
     pub(super) fn put(&self, head: &mut Vec<u8>, mentioned: Mentioned) {
-        if let Some(content_type) = self.content_type {
-            head.extend_from_slice(b"content-type: ");
-            head.extend_from_slice(content_type.as_bytes());
-            head.extend_from_slice(b"\r\n");
+        if self.is_text {
+            head.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\n");
         }
         if let Some(date) = self.date.filter(|_| !mentioned.date) {
-            head.extend_from_slice(b"date: ");
-            head.extend_from_slice(&date);
-            head.extend_from_slice(b"\r\n");
+            let mut line = *b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+            line[6..][..date.len()].copy_from_slice(&date);
+            head.extend_from_slice(&line);
         }
         match self.persistence {
             Some(Persistence::Close) => head.extend_from_slice(b"connection: close\r\n"),
@@ -74,11 +72,11 @@ mod tests {
         let additions = Additions {
             date: Some(DATE),
             persistence: Some(Persistence::Close),
-            content_type: Some("text/plain"),
+            is_text: true,
             always_length: true,
         };
         let (text, persists, then) = head(&given, &additions);
-        let expected = "HTTP/1.1 200 OK\r\na: b\r\ncontent-type: text/plain\r\ndate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
+        let expected = "HTTP/1.1 200 OK\r\na: b\r\ncontent-type: text/plain; charset=utf-8\r\ndate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
                         connection: close\r\ncontent-length: 5\r\n\r\n";
         assert_eq!(text, expected);
         assert!(!persists);

@@ -64,6 +64,9 @@ fn put_version(head: &mut Vec<u8>, version: Version) -> Result<(), Error> {
 
 /// All fields of a head, and which of them matter for its framing: so they need not be looked up one by one.
 fn put_fields(head: &mut Vec<u8>, headers: &HeaderMap) -> Result<Mentioned, Error> {
+    if headers.is_empty() {
+        return Ok(Mentioned::default());
+    }
     put_headers(head, headers).map(|()| Mentioned::among(headers))
 }
 
@@ -123,20 +126,22 @@ fn put_length(
 }
 
 fn put_content_length(head: &mut Vec<u8>, length: u64) {
-    let mut digits = [b'0'; 20];
+    const NAME: &[u8] = b"content-length: ";
+    // The digits are made from the last to the first, and the name goes before them.
+    let mut line = *b"content-length: 00000000000000000000\r\n";
+    let mut first = line.len() - 2;
     let mut rest = length;
-    let mut first = digits.len();
     loop {
         first -= 1;
-        digits[first] += (rest % 10) as u8;
+        line[first] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
             break;
         }
     }
-    head.extend_from_slice(b"content-length: ");
-    head.extend_from_slice(&digits[first..]);
-    head.extend_from_slice(b"\r\n");
+    let start = first - NAME.len();
+    line[start..first].copy_from_slice(NAME);
+    head.extend_from_slice(&line[start..]);
 }
 
 /// Once, only digits (RFC 9110 section 8.6), and as anybody would write it: peers do not agree about

@@ -4,9 +4,9 @@ use std::mem::MaybeUninit;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use super::source::Source;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::proto::limits::Limits;
-use crate::scratch;
 
 pub(super) fn is_line_end(byte: &u8) -> bool {
     matches!(byte, b'\r' | b'\n')
@@ -51,18 +51,23 @@ impl<'a> HeaderLines<'a> {
     }
 }
 
-pub(in crate::proto) fn headers(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
+/// Puts these lines in the place of what is there.
+pub(in crate::proto) fn put_headers(
+    headers: &mut HeaderMap,
+    lines: &[httparse::Header<'_>],
+    source: &Source<'_>,
+) -> Result<(), Error> {
     // The map panics if it is to have more room than it can; and lines may share their names.
-    let mut headers = scratch::take_headers();
+    headers.clear();
     headers.reserve(lines.len().min(2 * USUAL_LINES));
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(malformed)?;
-        let value = HeaderValue::from_bytes(line.value).map_err(malformed)?;
+        let value = HeaderValue::from_maybe_shared(source.take(line.value)).map_err(malformed)?;
         headers
             .try_append(name, value)
             .map_err(|_| too_many_names())?;
     }
-    Ok(headers)
+    Ok(())
 }
 
 pub(super) fn version(minor: Option<u8>) -> Version {

@@ -17,8 +17,10 @@ mod lines;
 mod request;
 mod response;
 mod search;
+mod source;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::lines::headers;
+pub(super) use self::lines::put_headers;
 pub(crate) use self::search::{Head, HeadSearch};
+pub(super) use self::source::Source;

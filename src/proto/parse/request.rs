@@ -2,8 +2,9 @@
 
 use http::{HeaderMap, Method, Request, Uri};
 
-use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
+use super::lines::{HeaderLines, is_line_end, malformed, put_headers, version};
 use super::search::Head;
+use super::source::Source;
 use crate::error::{Error, ErrorKind};
 use crate::proto::authority::HostPort;
 use crate::proto::limits::Limits;
@@ -23,9 +24,10 @@ impl Head for Request<()> {
         let target = parsed.path.unwrap_or_default();
         *self.method_mut() =
             Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(malformed)?;
-        *self.uri_mut() = parse_target(self.method(), target)?;
+        let source = Source::new(&input[..size], parsed.headers.len());
+        *self.uri_mut() = parse_target(self.method(), target, &source)?;
         *self.version_mut() = version(parsed.version);
-        *self.headers_mut() = headers(parsed.headers)?;
+        put_headers(self.headers_mut(), parsed.headers, &source)?;
         Ok(Some(size))
     }
 
@@ -52,7 +54,7 @@ fn check_line_ends(head: &[u8]) -> Result<(), Error> {
 }
 
 /// RFC 9112 section 3.2: authority-form for CONNECT and for nothing else, `*` for OPTIONS only.
-fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
+fn parse_target(method: &Method, target: &str, source: &Source<'_>) -> Result<Uri, Error> {
     // `Uri` leaves a fragment out, and takes more than ASCII.
     if target.bytes().any(|b| b == b'#' || !b.is_ascii()) {
         return Err(refused("the target has a byte that none may have"));
@@ -60,7 +62,8 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, Error> {
     if target == "/" && *method != Method::CONNECT {
         return Ok(Uri::default()); // The most frequent one, which needs no memory.
     }
-    let uri = Uri::try_from(target).map_err(malformed)?;
+    let uri = source.take(target.as_bytes());
+    let uri = Uri::from_maybe_shared(uri).map_err(malformed)?;
     let connects = *method == Method::CONNECT;
     match (uri.scheme_str(), uri.authority()) {
         (None, Some(authority)) if connects => expect_host_and_port(authority.as_str())?,

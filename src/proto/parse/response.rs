@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 
-use super::lines::{HeaderLines, headers, is_line_end, malformed, version};
+use super::lines::{HeaderLines, is_line_end, malformed, put_headers, version};
 use super::search::Head;
+use super::source::Source;
 use crate::error::Error;
 use crate::proto::Reason;
 use crate::proto::limits::Limits;
@@ -24,7 +25,8 @@ impl Head for Response<()> {
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(malformed)?;
         *self.status_mut() = status;
         *self.version_mut() = version(parsed.version);
-        *self.headers_mut() = headers(parsed.headers)?;
+        let source = Source::new(&input[..size], parsed.headers.len());
+        put_headers(self.headers_mut(), parsed.headers, &source)?;
         // httparse gives only ASCII, and nothing for a phrase that is more than that.
         let reason = match parsed.reason {
             Some("") => reason(input),

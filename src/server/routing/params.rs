@@ -10,6 +10,9 @@ pub(crate) struct Params(Vec<(Arc<str>, String)>);
 
 impl Params {
     pub(super) fn new(names: &[Arc<str>], values: &[&str]) -> Self {
+        if names.is_empty() {
+            return Self::default();
+        }
         let pairs = names.iter().zip(values);
         Self(
             pairs

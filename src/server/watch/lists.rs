@@ -1,8 +1,8 @@
 //! How long the connections of a watch have waited, by what they wait for.
 //!
-//! Those that wait for a request come and go with each, and begin to wait in the order of time: they are in lists,
-//! where that costs no more than a few words. Those of whose head a part has come keep the time at which it began,
-//! and are rare: they are in a tree.
+//! They come and go with each request, and most begin to wait in the order of time: they are in lists, where that
+//! costs no more than a few words. Those that go on waiting since an earlier time, because what has come was not a
+//! whole request, are rare, and in trees.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -14,16 +14,31 @@ use super::phase::{Bounds, Phase};
 pub(super) struct Node {
     phase: Phase,
     since: Instant,
-    /// It is nowhere, because its time is up.
-    is_aside: bool,
+    spot: Spot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spot {
+    List,
+    Tree,
+    /// Nowhere, because its time is up.
+    Aside,
 }
 
 #[derive(Default)]
 pub(super) struct Lists {
     links: Vec<Links>,
-    first: List,
-    next: List,
-    heads: BTreeSet<(Instant, u32)>,
+    first: Queue,
+    next: Queue,
+    head: Queue,
+}
+
+/// Those of one phase.
+#[derive(Default)]
+struct Queue {
+    list: List,
+    /// Those that began to wait before the last in the list.
+    tree: BTreeSet<(Instant, u32)>,
 }
 
 /// The neighbors of a connection in its list.
@@ -47,14 +62,30 @@ impl Lists {
     }
 
     pub(super) fn insert(&mut self, index: u32, phase: Phase, since: Instant) -> Node {
-        let list = match phase {
-            Phase::First => &mut self.first,
-            Phase::Next => &mut self.next,
-            Phase::Head => {
-                self.heads.insert((since, index));
-                return Node::new(phase, since);
-            }
+        let back = self.queue(phase).list.back;
+        let is_last = back.is_none_or(|back| self.since(back) <= Some(since));
+        let spot = if is_last {
+            self.push_back(index, phase, since);
+            Spot::List
+        } else {
+            self.queue(phase).tree.insert((since, index));
+            Spot::Tree
         };
+        Node { phase, since, spot }
+    }
+
+    pub(super) fn remove(&mut self, index: u32, node: Node) {
+        match node.spot {
+            Spot::List => self.unlink(index, node.phase),
+            Spot::Tree => {
+                self.queue(node.phase).tree.remove(&(node.since, index));
+            }
+            Spot::Aside => {}
+        }
+    }
+
+    fn push_back(&mut self, index: u32, phase: Phase, since: Instant) {
+        let list = &mut self.queue(phase).list;
         let before = list.back.replace(index);
         match before {
             Some(before) => self.links[before as usize].behind = Some(index),
@@ -65,29 +96,17 @@ impl Lists {
             behind: None,
             since: Some(since),
         };
-        Node::new(phase, since)
     }
 
-    pub(super) fn remove(&mut self, index: u32, node: Node) {
-        if node.is_aside {
-            return;
-        }
-        let list = match node.phase {
-            Phase::First => &mut self.first,
-            Phase::Next => &mut self.next,
-            Phase::Head => {
-                self.heads.remove(&(node.since, index));
-                return;
-            }
-        };
+    fn unlink(&mut self, index: u32, phase: Phase) {
         let Links { before, behind, .. } = std::mem::take(&mut self.links[index as usize]);
         match before {
             Some(before) => self.links[before as usize].behind = behind,
-            None => list.front = behind,
+            None => self.queue(phase).list.front = behind,
         }
         match behind {
             Some(behind) => self.links[behind as usize].before = before,
-            None => list.back = before,
+            None => self.queue(phase).list.back = before,
         }
     }
 
@@ -95,7 +114,7 @@ impl Lists {
     pub(super) fn set_aside(&mut self, index: u32, node: Node) -> Node {
         self.remove(index, node);
         Node {
-            is_aside: true,
+            spot: Spot::Aside,
             ..node
         }
     }
@@ -112,19 +131,32 @@ impl Lists {
         deadlines.map(|(at, _)| at).min()
     }
 
-    fn deadlines(&self, bounds: &Bounds) -> [Option<(Instant, u32)>; 3] {
+    fn deadlines(&self, bounds: &Bounds) -> [Option<(Instant, u32)>; 6] {
         // A bound beyond the clock never comes.
-        let front = |list: List, bound| {
-            let index = list.front?;
+        let front = |queue: &Queue, bound| {
+            let index = queue.list.front?;
             Some((self.since(index)?.checked_add(bound)?, index))
         };
-        let head = self.heads.first();
-        let head = head.and_then(|(since, index)| Some((since.checked_add(bounds.head)?, *index)));
+        let least = |queue: &Queue, bound| {
+            let (since, index) = queue.tree.first()?;
+            Some((since.checked_add(bound)?, *index))
+        };
         [
-            front(self.first, bounds.first),
-            front(self.next, bounds.next),
-            head,
+            front(&self.first, bounds.first),
+            least(&self.first, bounds.first),
+            front(&self.next, bounds.next),
+            least(&self.next, bounds.next),
+            front(&self.head, bounds.head),
+            least(&self.head, bounds.head),
         ]
+    }
+
+    fn queue(&mut self, phase: Phase) -> &mut Queue {
+        match phase {
+            Phase::First => &mut self.first,
+            Phase::Next => &mut self.next,
+            Phase::Head => &mut self.head,
+        }
     }
 
     fn since(&self, index: u32) -> Option<Instant> {
@@ -139,13 +171,5 @@ impl Node {
 
     pub(super) fn since(self) -> Instant {
         self.since
-    }
-
-    fn new(phase: Phase, since: Instant) -> Self {
-        Self {
-            phase,
-            since,
-            is_aside: false,
-        }
     }
 }

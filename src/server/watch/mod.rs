@@ -21,6 +21,9 @@
 //! 5. A holder that waits has nothing summoned to do, and waits no longer than until the next deadline.
 //!    Who breaks that, wakes it.
 //! 6. A connection for which something is reported while somebody has it leaves the set, until it is put back.
+//!
+//! `model` checks them in every interleaving up to a bound, with a set that resembles epoll (`modelled`). It has no
+//! clock: that deadlines are kept in order is tested by hand.
 
 mod lists;
 #[cfg(all(test, loom))]

@@ -168,6 +168,27 @@ fn one_that_is_served_is_not_due() {
     }
 }
 
+/// What comes is no request, such as blank lines: it goes on waiting since the same time.
+#[test]
+fn one_that_goes_on_waiting_is_due_no_later() {
+    let start = Instant::now();
+    let mut state = State::<&str, ()>::default();
+    let token = state.claim().unwrap();
+    let first = state.admit(());
+    let second = state.admit(());
+    for (key, name, since) in [(first, "first", 0), (second, "second", 30)] {
+        state.enter_set(key);
+        state.put_back(key, name, Phase::Next, at(start, since));
+    }
+    state.summon(first, Summons::Ready);
+    assert!(state.pop(token).is_some());
+    state.put_back(first, "first", Phase::Next, start);
+    assert_eq!(state.next_deadline(&BOUNDS), Some(at(start, 75)));
+    state.expire(at(start, 75), &BOUNDS);
+    let due = state.pop(token).map(|(_, name, why)| (name, why));
+    assert_eq!(due, Some(("first", Summons::Due)));
+}
+
 /// Against a map from each connection to its phase and time.
 #[test]
 fn the_lists_agree_with_a_map() {
@@ -188,11 +209,9 @@ fn the_lists_agree_with_a_map() {
         if let Some((node, ..)) = model.remove(&index) {
             lists.remove(index, node);
         } else {
-            let (phase, since) = match roll(3) {
-                0 => (Phase::First, now),
-                1 => (Phase::Next, now),
-                _ => (Phase::Head, now - Duration::from_millis(roll(1000))),
-            };
+            let phase = [Phase::First, Phase::Next, Phase::Head][roll(3) as usize];
+            // It may go on waiting since an earlier time.
+            let since = now - Duration::from_millis(roll(2) * roll(1000));
             model.insert(index, (lists.insert(index, phase, since), phase, since));
         }
         let bound = |phase| match phase {

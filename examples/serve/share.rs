@@ -1,0 +1,131 @@
+//! Sharing: from the command line to the end.
+
+use std::io::{self, Write};
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
+use http_aio::{Aio, Directory, Endpoint, Server, ServerLimits};
+use indicatif::HumanBytes;
+use listenfd::ListenFd;
+
+use crate::arguments::Arguments;
+use crate::common::exit::Exit;
+#[cfg(not(feature = "tls"))]
+use crate::common::failure::NO_TLS;
+use crate::common::failure::{Failure, plain};
+use crate::gauge::Gauge;
+use crate::journal::Journal;
+use crate::signals::Signals;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let directory = directory(arguments)?;
+    let (journal, scribe) = Journal::open(arguments.log.as_ref(), arguments.quiet)?;
+    let limits = ServerLimits::default().connections(arguments.max_connections.get());
+    let server = Server::builder()
+        .limits(limits)
+        .observe(move |event| journal.note(event))
+        .build();
+    server.tree("/", directory).map_err(other)?;
+    let signals = Signals::watch(&server, arguments.quiet)?;
+    for endpoint in secure(endpoints(arguments)?, arguments)? {
+        let address = server.listen(endpoint);
+        let address = address.map_err(|error| Failure::new(Exit::Connect, error.to_string()))?;
+        announce(arguments, &address.to_string());
+    }
+    let gauge = Gauge::show(&server, arguments.quiet);
+    let ended = server.join(Aio::new()).wait();
+    drop(gauge);
+    ended.map_err(other)?;
+    if !arguments.quiet {
+        let stats = server.stats();
+        // Whoever reads it may be gone.
+        let _ = writeln!(
+            io::stderr(),
+            "{} requests, {} sent",
+            stats.requests,
+            HumanBytes(stats.written)
+        );
+    }
+    let exit = signals.exit();
+    drop(server);
+    scribe.finish();
+    Ok(exit)
+}
+
+fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
+    let folder = &arguments.folder;
+    let mut directory = Directory::open(folder).map_err(|error| {
+        let text = format!("cannot share {}: {error}", folder.display());
+        Failure::new(Exit::Read, text)
+    })?;
+    if !arguments.no_listing {
+        directory = directory.listing();
+    }
+    if arguments.hidden {
+        directory = directory.hidden_files();
+    }
+    Ok(directory)
+}
+
+/// Where to listen: what was inherited, or else where the command line says.
+fn endpoints(arguments: &Arguments) -> Result<Vec<Endpoint>, Failure> {
+    let mut inherited = ListenFd::from_env();
+    let mut endpoints = Vec::new();
+    for index in 0..inherited.len() {
+        let listener = inherited.take_tcp_listener(index);
+        let listener = listener.map_err(|error| {
+            let text = format!(
+                "cannot use socket {index} that was inherited: {}",
+                plain(&error)
+            );
+            Failure::new(Exit::Connect, text)
+        })?;
+        endpoints.extend(listener.map(Endpoint::from));
+    }
+    if endpoints.is_empty() {
+        let bound = Endpoint::bind(arguments.bind);
+        endpoints.push(bound.map_err(|error| Failure::new(Exit::Connect, error.to_string()))?);
+    }
+    Ok(endpoints)
+}
+
+#[cfg(feature = "tls")]
+fn secure(endpoints: Vec<Endpoint>, arguments: &Arguments) -> Result<Vec<Endpoint>, Failure> {
+    use crate::certificate;
+    let config = match arguments.tls.as_deref() {
+        Some([chain, key]) => certificate::read(chain, key)?,
+        _ if arguments.self_signed => certificate::make()?,
+        _ => return Ok(endpoints),
+    };
+    let secured = |endpoint: Endpoint| endpoint.tls(Arc::clone(&config));
+    Ok(endpoints.into_iter().map(secured).collect())
+}
+
+#[cfg(not(feature = "tls"))]
+fn secure(endpoints: Vec<Endpoint>, arguments: &Arguments) -> Result<Vec<Endpoint>, Failure> {
+    match speaks_tls(arguments) {
+        true => Err(Failure::new(Exit::Other, NO_TLS)),
+        false => Ok(endpoints),
+    }
+}
+
+fn speaks_tls(arguments: &Arguments) -> bool {
+    arguments.tls.is_some() || arguments.self_signed
+}
+
+/// Says what is shared and where, for people and scripts. If nobody listens, it is served all the same.
+fn announce(arguments: &Arguments, address: &str) {
+    let scheme = if speaks_tls(arguments) {
+        "https"
+    } else {
+        "http"
+    };
+    let folder = arguments.folder.display();
+    let mut out = io::stdout();
+    let _ = writeln!(out, "sharing {folder} at {scheme}://{address}/");
+    let _ = out.flush();
+}
+
+fn other(error: http_aio::Error) -> Failure {
+    Failure::new(Exit::Other, error.to_string())
+}

@@ -1,0 +1,48 @@
+//! Ctrl-C and SIGTERM: the first stops the server in order, the second at once.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http_aio::{Aio, Server};
+
+use crate::common::exit::Exit;
+use crate::common::failure::Failure;
+
+/// How often it was told to stop.
+#[derive(Clone, Default)]
+pub(crate) struct Signals(Arc<AtomicU32>);
+
+impl Signals {
+    /// Has signals stop the server from now on.
+    pub(crate) fn watch(server: &Server, is_quiet: bool) -> Result<Self, Failure> {
+        let signals = Self::default();
+        let (count, server) = (Arc::clone(&signals.0), server.clone());
+        let handle = move || match count.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                drop(server.drain(Aio::new()));
+                let left = server.connections();
+                if !is_quiet && left > 0 {
+                    // Whoever reads it may be gone.
+                    let _ = writeln!(
+                        io::stderr(),
+                        "finishing what was begun on {left} connections; once more ends it at once"
+                    );
+                }
+            }
+            _ => server.close(),
+        };
+        ctrlc::set_handler(handle).map_err(|error| {
+            let text = format!("cannot handle signals: {error}");
+            Failure::new(Exit::Other, text)
+        })?;
+        Ok(signals)
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self.0.load(Ordering::SeqCst) {
+            0 | 1 => Exit::Ok,
+            _ => Exit::Interrupted,
+        }
+    }
+}
