@@ -185,7 +185,13 @@ fn what_is_malformed_is_refused() {
 
 #[test]
 fn one_writes_at_a_time() {
-    let (folder, host) = writable_on(Threads::PerConnection, |directory| directory);
+    for threads in BOTH {
+        one_writes_on(threads);
+    }
+}
+
+fn one_writes_on(threads: Threads) {
+    let (folder, host) = writable_on(threads, |directory| directory);
     let mut first = host.visit();
     first.begin("/docs/a", TAG, 10, "0123");
     wait_for_part(&folder, 4);

@@ -295,8 +295,14 @@ fn conditions_are_looked_at_again_at_the_end() {
 
 #[test]
 fn of_those_who_change_the_same_state_one_does() {
+    for threads in BOTH {
+        one_does(threads);
+    }
+}
+
+fn one_does(threads: Threads) {
     const CLIENTS: usize = 6;
-    let (folder, host) = writable_on(Threads::PerConnection, |directory| directory);
+    let (folder, host) = writable_on(threads, |directory| directory);
     let mut visitors: Vec<_> = (0..CLIENTS).map(|_| host.visit()).collect();
     for round in 0..30 {
         let fields = match round {
@@ -445,5 +451,40 @@ fn a_handler_looks_who_asks_before() {
     assert_eq!(visitor.get("/careless/a").text(), "a");
     assert_eq!(visitor.put("/careless/a", "", "b").status, 500);
     assert_eq!(folder.read("a"), "a");
+    host.stop();
+}
+
+#[test]
+fn no_swap_of_a_folder_leads_out() {
+    let beside = Folder::new();
+    beside.write("file", SECRET);
+    let (folder, host) = writable(|directory| directory);
+    folder.write("seg/file", DIGITS);
+    let (seg, moved) = (folder.path("seg"), folder.path("moved"));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        let swapping = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                fs::rename(&seg, &moved).unwrap();
+                symlink(&beside.0, &seg).unwrap();
+                fs::remove_file(&seg).unwrap();
+                fs::rename(&moved, &seg).unwrap();
+            }
+        });
+        let mut visitor = host.visit();
+        let mut counts = [0; 2];
+        for _ in 0..1000 {
+            let put = visitor.put("/docs/seg/file", "", "new").status;
+            let delete = visitor.ask("DELETE", "/docs/seg/file").reply().status;
+            assert!(matches!(put, 201 | 204 | 409), "{put}");
+            assert!(matches!(delete, 204 | 404 | 409), "{delete}");
+            counts[usize::from(put == 409)] += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        swapping.join().unwrap();
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    });
+    assert_eq!(beside.names(), ["file"]);
+    assert_eq!(beside.read("file"), SECRET);
     host.stop();
 }
