@@ -320,7 +320,7 @@ fn a_directory_takes_the_rest() {
 
 /// A file that tells which one it is.
 fn version(number: u64) -> Vec<u8> {
-    let len = 8 << 20 | (number % 64) << 17 | number % 1021;
+    let len = (8 << 20) + ((number % 64) << 17) + number % 1021;
     let mut content = number.to_le_bytes().to_vec();
     content.extend(pattern(number * 977, len as usize));
     content
