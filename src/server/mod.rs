@@ -85,7 +85,7 @@ use self::control::Control;
 pub use self::endpoint::Endpoint;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
-pub use self::files::{Directory, File, SymbolicLinks};
+pub use self::files::{Directory, File, SymbolicLinks, Uploads};
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::held::Held;
 use self::intake::Intake;

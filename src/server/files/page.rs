@@ -32,10 +32,9 @@ const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 's
 
 /// Whether the page can put files into the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Uploads {
-    Off,
-    #[allow(dead_code, reason = "no folder takes uploads yet")]
-    On,
+pub(super) enum UploadForm {
+    Hidden,
+    Shown,
 }
 
 /// Where a folder is.
@@ -105,7 +104,7 @@ pub(super) fn of(
     place: &Place,
     listing: &Listing,
     order: Order,
-    uploads: Uploads,
+    uploads: UploadForm,
 ) -> Response<Bytes> {
     // What most rows need.
     let mut text = String::with_capacity(8 * 1024 + 256 * listing.entries.len());
@@ -118,7 +117,7 @@ pub(super) fn of(
     text.push_str("</table>\n</main>\n");
     let _ = writeln!(text, "<script>{SCRIPT}</script>");
     let mut policy = POLICY;
-    if uploads == Uploads::On {
+    if uploads == UploadForm::Shown {
         let _ = writeln!(text, "<script>{UPLOAD}</script>");
         policy = POLICY_OF_UPLOADS;
     }
