@@ -7,12 +7,13 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, Hidden};
 use super::lookup::{below, is_hidden, is_name};
+use super::order::Order;
 use super::stored::Opened;
 
 /// More entries of one folder are not shown, so that a request does not cost any amount of memory.
 const MOST: usize = 10_000;
 
-/// What is in a folder and can be asked for, folders first, by name.
+/// What is in a folder and can be asked for, in order.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
@@ -39,7 +40,7 @@ pub(super) enum Kind {
 impl Listing {
     /// Looks at each entry as a request for it would. So what is not found there is not here, such as a link that
     /// leads elsewhere, or a name that is not UTF-8.
-    pub(super) fn read(directory: &Directory, folder: &str) -> Result<Self, Errno> {
+    pub(super) fn read(directory: &Directory, folder: &str, order: Order) -> Result<Self, Errno> {
         let links = directory.options.links;
         let mut listing = Self::default();
         for entry in Dir::new(directory.root.folder(folder, links)?)? {
@@ -61,10 +62,28 @@ impl Listing {
                 kind: opened.into(),
             }));
         }
-        let order = |entry: &Entry| matches!(entry.kind, Kind::File { .. });
-        let entries = &mut listing.entries;
-        entries.sort_by(|a, b| (order(a), &a.name).cmp(&(order(b), &b.name)));
+        order.sort(&mut listing.entries);
         Ok(listing)
+    }
+}
+
+impl Kind {
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::File { .. })
+    }
+
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Folder => None,
+            Self::File { size, .. } => Some(*size),
+        }
+    }
+
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Self::Folder => None,
+            Self::File { modified, .. } => *modified,
+        }
     }
 }
 

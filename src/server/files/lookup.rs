@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use super::confine::SymbolicLinks;
 use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
 use super::listing::Listing;
-use super::page::{self, Place};
+use super::order::Order;
+use super::page::{self, Place, Uploads};
 use super::part::is_part;
 use super::respond::Described;
 use super::stored::{Opened, StoredFile};
@@ -136,16 +137,12 @@ impl<'a> Lookup<'a> {
     }
 
     fn list(&self, folder: &str) -> Found {
-        let listing = Listing::read(self.directory, folder).map_err(unfit)?;
-        let shown = percent::decode(self.request.uri().path());
-        let title = shown.map_or_else(String::new, |shown| {
-            String::from_utf8_lossy(&shown).into_owned()
-        });
-        let place = match folder {
-            "" => Place::Top,
-            _ => Place::Below,
-        };
-        let page = page::of(&title, place, &listing);
+        let uri = self.request.uri();
+        let order = Order::of(uri.query());
+        let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
+        let depth = folder.split('/').filter(|name| !name.is_empty()).count();
+        let place = Place::new(uri.path(), depth);
+        let page = page::of(&place, &listing, order, Uploads::Off);
         Ok(page.map(Content::Whole))
     }
 

@@ -4,7 +4,7 @@
 //! and nothing that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
 //! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
-//! folder, which `page` shows.
+//! folder, in which `order`, which `page` shows in a `readable` form.
 //!
 //! What a client may change (`uploads`) is a `change`: of a `destination`, for which an upload (`receive`) is written to a
 //! `part`, which has an `upload_tag` if it can be continued and a `lock`, and which `sweep` removes if nobody does.
@@ -24,8 +24,10 @@ mod lock;
 mod lookup;
 mod media_type;
 mod multipart;
+mod order;
 mod page;
 mod part;
+mod readable;
 mod reading;
 mod receive;
 mod respond;

@@ -6,6 +6,7 @@
     reason = "not every test needs every helper, and not under every feature"
 )]
 
+mod browser;
 mod data;
 #[cfg(feature = "test-util")]
 pub(crate) mod hooks;
@@ -27,6 +28,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use http_aio::http::Response;
 use http_aio::{Aio, Canceler, Error, ErrorKind, InFlight, Interim, Written};
 
+pub(crate) use self::browser::*;
 pub(crate) use self::data::*;
 #[cfg(feature = "test-util")]
 #[allow(unused_imports, reason = "not every test needs every helper")]

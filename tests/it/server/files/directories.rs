@@ -234,6 +234,14 @@ fn case_259_hidden_names_are_hidden() {
     host.stop();
 }
 
+/// What the rows of a listing lead to.
+#[track_caller]
+fn links(page: &str) -> Vec<&str> {
+    let (_, rows) = page.split_once("<tbody>").expect("a listing");
+    let links = rows.split("href=\"").skip(1);
+    links.map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
 #[test]
 fn case_260_a_listing_is_sorted_escaped_and_linked() {
     let folder = Folder::new();
@@ -269,26 +277,22 @@ fn case_260_a_listing_is_sorted_escaped_and_linked() {
         assert_eq!(page.field(name), value);
     }
     let text = page.text();
-    let links: Vec<_> = text
-        .split("href=\"")
-        .skip(1)
-        .map(|rest| rest.split('"').next().unwrap())
-        .collect();
+    let links = links(text);
     assert_eq!(
         links,
         [
             "./%3Ci%3E/",
             "./sub/",
             "./%3Cb%3E%22&amp;&#39;",
-            "./B",
             "./a%20b%23c%3Fd%2541",
+            "./B",
             "./h%C3%A4%E2%82%AC",
             "./javascript:alert(1)",
             "./near",
             "./z",
         ]
     );
-    assert!(text.contains(">&lt;b&gt;&quot;&amp;&#39;</a>"), "{text}");
+    assert!(text.contains(">&lt;b&gt;&quot;&amp;&#39;</bdi>"), "{text}");
     for link in &links {
         let path = link.replace("&amp;", "&").replace("&#39;", "'");
         let reply = visitor.get(&format!("/docs/{path}"));
@@ -301,11 +305,98 @@ fn case_260_a_listing_is_sorted_escaped_and_linked() {
     }
     // What comes from the request is escaped, too.
     let page = visitor.get("/docs/%3Cscript%3E/../");
-    assert!(!page.text().contains("<script"), "{}", page.text());
+    assert!(!page.text().contains("<script>/"), "{}", page.text());
     let head = visitor.ask("HEAD", "/docs/").reply_to_head();
     assert_eq!(head.status, 200);
     visitor.goes_on();
     assert_eq!(folder.host(|d| d).get("/docs/").status, 404);
+    host.stop();
+}
+
+#[test]
+fn a_listing_is_in_the_order_that_is_asked_for() {
+    let folder = Folder::new();
+    for (name, size) in [
+        ("file10", 1),
+        ("File2", 3),
+        ("b", 2),
+        ("d/x", 1),
+        ("c/x", 1),
+    ] {
+        folder.write(name, &DIGITS[..size]);
+    }
+    folder.touch("b", SystemTime::now());
+    let host = folder.host(Directory::listing);
+    for (query, order, sorted) in [
+        (
+            "",
+            "c/ d/ b File2 file10",
+            "ascending\"><a href=\"?sort=name&amp;order=desc\">Name",
+        ),
+        (
+            "?order=desc",
+            "d/ c/ file10 File2 b",
+            "descending\"><a href=\"?sort=name&amp;order=asc\">Name",
+        ),
+        (
+            "?sort=size",
+            "c/ d/ file10 b File2",
+            "ascending\"><a href=\"?sort=size&amp;order=desc\">Size",
+        ),
+        (
+            "?sort=size&order=desc",
+            "c/ d/ File2 b file10",
+            "descending\"><a href=\"?sort=size&amp;order=asc\">Size",
+        ),
+        (
+            "?sort=changed&order=desc",
+            "c/ d/ b File2 file10",
+            "descending\"><a href=\"?sort=changed&amp;order=asc\">",
+        ),
+        (
+            "?sort=%3Cscript%3E&order=1",
+            "c/ d/ b File2 file10",
+            "ascending\"><a href=\"?sort=name",
+        ),
+    ] {
+        let page = host.get(&format!("/docs/{query}"));
+        let links = links(page.text());
+        let names: Vec<_> = links.iter().map(|link| &link[2..]).collect();
+        assert_eq!(names.join(" "), order, "{query}");
+        assert!(page.text().contains(sorted), "{query}: {}", page.text());
+        assert_eq!(page.text().matches("aria-sort=\"").count(), 1);
+    }
+    host.stop();
+}
+
+#[test]
+fn a_listing_says_what_is_there_without_a_script() {
+    let folder = Folder::new();
+    folder.write("a b/c&d/large", [0; 123_456]);
+    folder.write("a b/c&d/empty", "");
+    let host = folder.host(Directory::listing);
+    let page = host.get("/docs/a%20b/c&d/?sort=size");
+    for part in [
+        "<title>Index of /docs/a b/c&amp;d/</title>",
+        "<a href=\"../../\"><bdi>/docs/</bdi></a><a href=\"../\"><bdi>a b</bdi></a></nav>",
+        "<h1><bdi>c&amp;d</bdi></h1>",
+        "<p>2 files, 123 kB</p>",
+        "<bdi>empty</bdi></a><td title=\"0 bytes\">0 B<td>",
+        "<bdi>large</bdi></a><td title=\"123456 bytes\">123 kB<td>\
+         <time datetime=\"1994-11-06T08:49:37Z\">1994-11-06 08:49 UTC</time>",
+    ] {
+        assert!(page.text().contains(part), "{part}\n{}", page.text());
+    }
+    let policy = page.field("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+    let top = host.get("/docs/");
+    assert!(top.text().contains("<p>1 folder</p>") && !top.text().contains("<nav"));
+    fs::create_dir(folder.path("none")).unwrap();
+    assert!(
+        host.get("/docs/none/")
+            .text()
+            .contains("<p>Nothing is in this folder.</p>")
+    );
     host.stop();
 }
 
@@ -317,7 +408,7 @@ fn a_listing_has_an_end() {
     }
     let host = folder.host(Directory::listing);
     let page = host.get("/docs/");
-    assert_eq!(page.text().matches("href=").count(), 10_000);
+    assert_eq!(links(page.text()).len(), 10_000);
     assert!(page.text().contains("not shown"));
     host.stop();
 }

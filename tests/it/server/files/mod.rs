@@ -1,5 +1,6 @@
 //! Files and folders as answers (cases 225 to 262).
 
+mod browsed;
 mod conditions;
 mod confinement;
 mod continued;
