@@ -142,7 +142,11 @@ impl<'a> Lookup<'a> {
         let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
         let depth = folder.split('/').filter(|name| !name.is_empty()).count();
         let place = Place::new(uri.path(), depth);
-        let page = page::of(&place, &listing, order, Uploads::Off);
+        let uploads = match self.directory.options.uploads {
+            Some(_) => Uploads::On,
+            None => Uploads::Off,
+        };
+        let page = page::of(&place, &listing, order, uploads);
         Ok(page.map(Content::Whole))
     }
 

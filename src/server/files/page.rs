@@ -34,7 +34,6 @@ const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 's
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Uploads {
     Off,
-    #[allow(dead_code, reason = "no folder takes uploads yet")]
     On,
 }
 

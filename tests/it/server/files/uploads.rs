@@ -502,3 +502,19 @@ fn no_swap_of_a_folder_leads_out() {
     assert_eq!(beside.read("file"), SECRET);
     host.stop();
 }
+
+#[test]
+fn the_page_of_a_folder_takes_files_where_the_folder_does() {
+    let (folder, host) = writable(Directory::listing);
+    let plain = folder.directory().listing();
+    host.server.tree("/plain", plain).unwrap();
+    let mut visitor = host.visit();
+    for (path, takes) in [("/docs/", true), ("/plain/", false)] {
+        let page = visitor.get(path);
+        assert_eq!(page.text().contains("Upload files"), takes, "{path}");
+        let policy = page.field("content-security-policy").unwrap();
+        assert_eq!(policy.contains("connect-src 'self'"), takes, "{policy}");
+    }
+    assert_eq!(visitor.put("/plain/a", "", "a").status, 405);
+    host.stop();
+}
