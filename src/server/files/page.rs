@@ -32,9 +32,9 @@ const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 's
 
 /// Whether the page can put files into the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UploadForm {
-    Hidden,
-    Shown,
+pub(super) enum Uploads {
+    Off,
+    On,
 }
 
 /// Where a folder is.
@@ -104,7 +104,7 @@ pub(super) fn of(
     place: &Place,
     listing: &Listing,
     order: Order,
-    uploads: UploadForm,
+    uploads: Uploads,
 ) -> Response<Bytes> {
     // What most rows need.
     let mut text = String::with_capacity(8 * 1024 + 256 * listing.entries.len());
@@ -117,7 +117,7 @@ pub(super) fn of(
     text.push_str("</table>\n</main>\n");
     let _ = writeln!(text, "<script>{SCRIPT}</script>");
     let mut policy = POLICY;
-    if uploads == UploadForm::Shown {
+    if uploads == Uploads::On {
         let _ = writeln!(text, "<script>{UPLOAD}</script>");
         policy = POLICY_OF_UPLOADS;
     }
