@@ -4,7 +4,7 @@
 //! and nothing that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
 //! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
-//! folder, in which `order`, which `page` shows in a `readable` form.
+//! folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
 //!
 //! Files are read on the connection's thread (`reading`). Mostly they are in memory; where the disk must be asked, that is
 //! announced as any other call that blocks. For an open that takes its time, the monitor of a watch finds another thread,
@@ -20,6 +20,7 @@ mod media_type;
 mod multipart;
 mod order;
 mod page;
+mod place;
 mod readable;
 mod reading;
 mod respond;
