@@ -1,6 +1,6 @@
 //! A server with three routes. Ctrl-C stops it in order: what was begun is finished.
 //!
-//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`, `--watched`.
+//! `--bind ADDR` (127.0.0.1:8080), `--max-connections N`, `--thread-per-connection`.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -22,9 +22,9 @@ struct Arguments {
     /// Connections at a time.
     #[arg(long, default_value = "512")]
     max_connections: NonZeroUsize,
-    /// Watch connections that wait, instead of giving each a thread.
+    /// Give each connection a thread, also while it waits.
     #[arg(long)]
-    watched: bool,
+    thread_per_connection: bool,
 }
 
 fn main() -> ExitCode {
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let limits = ServerLimits::default().connections(arguments.max_connections.get());
-    let threads = match arguments.watched {
-        true => Threads::Watched,
-        false => Threads::PerConnection,
+    let threads = match arguments.thread_per_connection {
+        true => Threads::PerConnection,
+        false => Threads::Watched,
     };
     let server = Server::builder().limits(limits).threads(threads).build();
     server.route("/", get(|_| "Hello, world!"))?;

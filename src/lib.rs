@@ -180,7 +180,7 @@ pub use self::server::{
     Answer, Answered, Directory, Endpoint, Exchange, File, ForwardedFields, GivenUp, IntoAnswer,
     Redirect, Rejection, RequestBody, Responder, ResponseWriter, Route, Server, ServerBuilder,
     ServerEvent, ServerLimits, ServerStats, StaticContent, SymbolicLinks, Threads, TrustedProxy,
-    WhenFull, any, delete, get, head, on, options, patch, post, put,
+    Uploads, WhenFull, any, delete, get, head, on, options, patch, post, put,
 };
 pub use self::transport::{Addr, Stream};
 

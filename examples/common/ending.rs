@@ -118,7 +118,7 @@ impl Status {
 
     /// Whether the server, or somebody before it, could not do it now.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.code.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+        matches!(self.code.as_u16(), 408 | 423 | 429 | 500 | 502 | 503 | 504)
     }
 }
 

@@ -50,8 +50,8 @@ pub(crate) struct RequestOptions {
     /// Try again up to N times, where that is safe
     ///
     /// After failures that may pass (no connection, a connection that breaks off, no answer, the
-    /// statuses 408, 429, 500, 502, 503, 504), and only if nothing of the request went out, or if its
-    /// method is idempotent, as GET and PUT are. It waits 0.5 s, then twice as long each time, up to
+    /// statuses 408, 423, 429, 500, 502, 503, 504), and only if nothing of the request went out, or if
+    /// its method is idempotent, as GET and PUT are. It waits 0.5 s, then twice as long each time, up to
     /// 60 s; or as long as the server says in Retry-After, if that is longer.
     #[arg(long, value_name = "N", requires = "url", default_value_t = 0, hide_default_value = true,
         value_parser = |argument: &str| number::<u32>(argument, 0, 1000), allow_negative_numbers = true,

@@ -63,6 +63,14 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) chunked: bool,
 
+    /// Continue an upload that was broken off
+    ///
+    /// Asks the server how much of FILE it has, and sends the rest; or all of it, if the server cannot tell,
+    /// or if FILE was changed. Not with --chunked, -X or standard input.
+    #[arg(short = 'C', long = "continue", requires = "url", conflicts_with_all = ["chunked", "method"],
+        verbatim_doc_comment)]
+    resume: bool,
+
     /// Let the server refuse before the body goes out
     ///
     /// Waits up to 1 s for its `100 Continue`.
@@ -109,6 +117,10 @@ With --retry and -L, FILE is sent again from its beginning. What comes from a pi
 was sent, as with --expect-continue. The redirections that -L follows are those that keep
 the method: 301, 302, 307, 308.
 
+With --continue, only the rest is sent, and N and M are about that, if the server keeps what
+has arrived, as a Directory of http-aio does that takes uploads. It knows FILE by its size,
+inode and time of change, so parts of two states of it are never mixed.
+
 https: needs the feature `tls` of the crate. A proxy is asked for a tunnel, for http: too.
 ";
 
@@ -116,6 +128,7 @@ const EXAMPLES: &str = "\
 Examples:
     put photo.jpg localhost:8080/
     put --retry 3 photo.jpg http://localhost:8080/photo.jpg
+    put -C --retry 5 large.iso http://localhost:8080/large.iso
     tar c src | put --timeout 2.5 - http://[::1]:8080/src.tar
     pg_dump shop | put --chunked --expect-continue - http://localhost:8080/shop.sql
     put -s -X POST -H 'Content-Type: application/json' order.json http://localhost:8080/orders
@@ -137,6 +150,9 @@ impl Arguments {
         let is_url = name.starts_with("http://") || name.starts_with("https://");
         match &self.url {
             Some(_) if is_url && !file.exists() => Err("FILE comes before URL".to_owned()),
+            Some(_) if self.resume && file == Path::new("-") => {
+                Err("give a FILE to --continue: standard input is gone once it was read".to_owned())
+            }
             Some(url) if file == Path::new("-") => Ok(url.clone()),
             Some(url) => Ok(url.for_file(file)),
             None => Err("give URL too".to_owned()),
@@ -149,6 +165,7 @@ impl Arguments {
             buffer: self.buffer,
             depth: self.depth,
             chunked: self.chunked,
+            resume: self.resume,
             expect_continue: self.expect_continue,
             include: self.request.include,
             fail: self.request.fail,

@@ -11,7 +11,11 @@ use crate::context::Context;
 use crate::follow_up::FollowUp;
 use crate::outcome::Outcome;
 use crate::redirect;
+use crate::resume::is_recount;
 use crate::upload::{Attempt, Upload};
+
+/// How often a server may be wrong about how much it has.
+const RECOUNTS: u32 = 3;
 
 pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> Outcome {
     let Context {
@@ -24,11 +28,13 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
     let (mut target, mut headers) = (target, headers);
     let mut retry = Retry::new(options.retry);
     let mut hops = Some(options.redirections).filter(|most| *most > 0);
+    let mut recounts = if options.resume { RECOUNTS } else { 0 };
     loop {
         let follow_up = FollowUp {
             method: &options.method,
             retry: &retry,
             hops,
+            recounts,
             is_repeatable: source.is_repeatable(),
         };
         let upload = Upload {
@@ -50,6 +56,17 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
                 }
             }
         }
+        if let (true, Some(head)) = (options.resume, &attempt.head) {
+            if follow_up.can_recount(head) {
+                recounts -= 1;
+                continue;
+            }
+            if is_recount(head) {
+                let why = "the server does not continue where it was asked to";
+                let failure = Failure::new(Exit::Range, why);
+                attempt.ending = Ending::Failed(failure, Some(Status::from(head)));
+            }
+        }
         if follow_up.can_retry(&attempt.ending, attempt.reached) {
             if retry.wait(&attempt.ending, task, console) {
                 continue;
@@ -60,7 +77,7 @@ pub(crate) fn run(context: &Context<'_>, target: Target, headers: HeaderMap) -> 
         }
         return Outcome {
             written: attempt.written,
-            total: source.len,
+            total: attempt.total,
             ending: attempt.ending,
             column: attempt.column,
         };

@@ -27,6 +27,8 @@ pub(crate) struct Options {
     /// Pieces in flight.
     pub(crate) depth: usize,
     pub(crate) chunked: bool,
+    /// From where the server has the file.
+    pub(crate) resume: bool,
     pub(crate) expect_continue: bool,
     /// The answer's head.
     pub(crate) include: bool,

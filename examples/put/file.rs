@@ -37,7 +37,7 @@ pub(crate) fn put(file: &Path, arguments: &Arguments, task: &Task, console: &Con
         progress: &console.progress("", source.len),
     };
     let outcome = attempts::run(&context, target, headers);
-    if let (true, Some(total)) = (outcome.ending.is_ok(), outcome.total) {
+    if let (true, Some(total)) = (outcome.ending.is_ok(), source.len) {
         if fs::metadata(file).is_ok_and(|now| now.len() > total) {
             console.note("the file grew during the upload; what came later was not sent");
         }

@@ -4,7 +4,7 @@ use http_aio::http::{Method, Response};
 
 use crate::common::ending::{Ending, Status};
 use crate::common::retry::Retry;
-use crate::redirect;
+use crate::{redirect, resume};
 
 /// What may follow an attempt.
 pub(crate) struct FollowUp<'a> {
@@ -12,6 +12,8 @@ pub(crate) struct FollowUp<'a> {
     pub(crate) retry: &'a Retry,
     /// Redirections that are still followed. None, if they never are.
     pub(crate) hops: Option<u32>,
+    /// How often it is asked again how much the server has. 0, if it never was.
+    pub(crate) recounts: u32,
     /// Whether the body can be had again.
     pub(crate) is_repeatable: bool,
 }
@@ -30,7 +32,15 @@ impl FollowUp<'_> {
     /// Whether another request follows one that came so far and was answered with this head.
     pub(crate) fn follows<B>(&self, head: &Response<B>, reached: Reached) -> bool {
         let ending = Ending::answered(Status::from(head));
-        self.can_redirect(head, reached) || self.can_retry(&ending, reached)
+        self.can_redirect(head, reached)
+            || self.can_recount(head)
+            || self.can_retry(&ending, reached)
+    }
+
+    /// Whether the server was wrong about how much it has: somebody else has sent some of it, or what was on its way
+    /// came later.
+    pub(crate) fn can_recount<B>(&self, head: &Response<B>) -> bool {
+        self.recounts > 0 && resume::is_recount(head)
     }
 
     pub(crate) fn can_redirect<B>(&self, head: &Response<B>, reached: Reached) -> bool {

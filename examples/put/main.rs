@@ -3,7 +3,8 @@
 //! `arguments` is the command line, and `file` what it says about a file and a URL. `attempts` makes as many
 //! requests as it takes, one of which is an `upload`, with its two directions at once: `pump` sends the body
 //! piece by piece, from the `source`, and `answer` hears what the server says meanwhile, which `delivery`
-//! writes to the output. `follow_up` decides whether an answer is the last word, `redirect` where it leads.
+//! writes to the output. `follow_up` decides whether an answer is the last word, `redirect` where it leads,
+//! `resume` what is left to be sent.
 //! `context` is what all of them need, `outcome` the last line, `demo` a server for those who have none. The
 //! rest is shared with the example `get`.
 
@@ -20,6 +21,7 @@ mod follow_up;
 mod outcome;
 mod pump;
 mod redirect;
+mod resume;
 mod source;
 mod upload;
 

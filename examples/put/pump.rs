@@ -29,6 +29,8 @@ pub(crate) struct Pump<'a> {
     context: &'a Context<'a>,
     conn: &'a Conn,
     pieces: Receiver<Piece>,
+    /// Bytes that the server had before.
+    before: u64,
     in_flight: VecDeque<Aio<Written, InFlight>>,
     /// Bytes that the kernel has accepted, in operations that have completed.
     pub(crate) written: u64,
@@ -36,11 +38,18 @@ pub(crate) struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, conn: &'a Conn, pieces: Receiver<Piece>) -> Self {
+    /// For the pieces behind the first `before` bytes.
+    pub(crate) fn new(
+        context: &'a Context<'a>,
+        conn: &'a Conn,
+        before: u64,
+        pieces: Receiver<Piece>,
+    ) -> Self {
         Self {
             context,
             conn,
             pieces,
+            before,
             in_flight: VecDeque::with_capacity(context.options.depth),
             written: 0,
             reached: Reached::Head,
@@ -80,7 +89,7 @@ impl<'a> Pump<'a> {
                 return Err(Stop::Answered);
             }
             let under_way: u64 = self.in_flight.iter().map(Aio::count).sum();
-            progress.set(self.written + under_way);
+            progress.set(self.before + self.written + under_way);
             if !is_at_end && self.in_flight.len() < options.depth {
                 if let Some(piece) = self.next_piece(answer)? {
                     is_at_end = piece.is_empty();

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Source {
                 Err(error) => Err(Failure::cannot_read(&path, &error)),
             }
         })?;
-        let pieces = produce(move |_| read_some(&mut stream, &name, size))?;
+        let pieces = produce(0, move |_| read_some(&mut stream, &name, size))?;
         Ok(Self {
             len: None,
             content: Content::Stream(pieces),
@@ -115,27 +115,40 @@ impl Source {
         }
     }
 
+    /// What tells this content of a file from any other: the kernel sets the time of a change, and nobody else. None: it
+    /// is no file.
+    pub(crate) fn tag(&self) -> Result<Option<String>, Failure> {
+        let Content::File(file, path) = &self.content else {
+            return Ok(None);
+        };
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(|error| Failure::cannot_read(path, &error))?;
+        let (len, ino) = (metadata.len(), metadata.ino());
+        let (seconds, nanos) = (metadata.ctime(), metadata.ctime_nsec());
+        Ok(Some(format!("{len:x}-{ino:x}-{seconds:x}-{nanos:x}")))
+    }
+
     /// Whether its pieces can be had again.
     pub(crate) fn is_repeatable(&self) -> bool {
         !matches!(self.content, Content::Stream(_))
     }
 
-    /// Its pieces of up to `size` bytes, in their order, from the beginning; or, of a stream, the rest.
-    pub(crate) fn pieces(&self, size: usize) -> Result<Receiver<Piece>, Failure> {
+    /// Its pieces of up to `size` bytes, in their order, from there on; or, of a stream, the rest.
+    pub(crate) fn pieces(&self, from: u64, size: usize) -> Result<Receiver<Piece>, Failure> {
         let len = self.len.unwrap_or(u64::MAX);
         let size = move |at: u64| usize::try_from(len - at).map_or(size, |left| left.min(size));
         match &self.content {
             Content::File(file, path) => {
                 let (file, path) = (Arc::clone(file), path.clone());
-                produce(move |at| read_at(&file, &path, at, size(at)))
+                produce(from, move |at| read_at(&file, &path, at, size(at)))
             }
             Content::Memory(bytes) => {
                 let mut bytes = bytes.clone();
-                produce(move |at| Ok(bytes.split_to(size(at))))
+                produce(0, move |at| Ok(bytes.split_to(size(at))))
             }
             Content::Generated => {
                 let mut pattern = Pattern::new(0);
-                produce(move |at| Ok(pattern.piece(at, size(at))))
+                produce(from, move |at| Ok(pattern.piece(at, size(at))))
             }
             Content::Stream(pieces) => Ok(pieces.clone()),
         }
@@ -144,11 +157,12 @@ impl Source {
 
 /// Makes pieces, each from where it begins, until the end, or until nobody wants more.
 fn produce(
+    from: u64,
     mut piece: impl FnMut(u64) -> Piece + Send + 'static,
 ) -> Result<Receiver<Piece>, Failure> {
     let (give, pieces) = bounded(0);
     spawn("put:source", move || {
-        let mut at = 0;
+        let mut at = from;
         loop {
             let piece = piece(at);
             at += piece.as_ref().map_or(0, |piece| piece.len() as u64);

@@ -15,6 +15,7 @@ use crate::common::target::Target;
 use crate::context::Context;
 use crate::follow_up::{FollowUp, Reached};
 use crate::pump::{Pump, Stop};
+use crate::resume::Share;
 
 /// How long the answer may take after the upload was cut off.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,6 +34,8 @@ pub(crate) struct Upload<'a> {
 /// What became of it.
 pub(crate) struct Attempt {
     pub(crate) written: u64,
+    /// The bytes that there were to be sent. None if nobody knows.
+    pub(crate) total: Option<u64>,
     pub(crate) reached: Reached,
     pub(crate) ending: Ending,
     /// Of the answer.
@@ -42,6 +45,21 @@ pub(crate) struct Attempt {
 
 impl Upload<'_> {
     pub(crate) fn run(&self) -> Attempt {
+        let share = match self.context.options.resume {
+            true => Share::ask(self.context, self.target, self.headers),
+            false => Ok(Share::default()),
+        };
+        let sent = match share {
+            Ok(share) => self.send(&share),
+            Err(ending) => Err((self.context.source.len, ending)),
+        };
+        sent.unwrap_or_else(|(total, ending)| Attempt::failed(total, ending))
+    }
+
+    /// # Errors
+    ///
+    /// Nothing was sent of so many bytes.
+    fn send(&self, share: &Share) -> Result<Attempt, (Option<u64>, Ending)> {
         let Context {
             client,
             task,
@@ -54,36 +72,38 @@ impl Upload<'_> {
             true => Phase::Securing,
             false => Phase::Connecting,
         };
-        match conn {
-            Ok(conn) => self.converse(&conn).unwrap_or_else(Attempt::failed),
-            Err(error) => Attempt::failed(Failure::of(&error, phase)),
-        }
+        let conn = conn.map_err(|error| Failure::of(&error, phase));
+        let attempt = conn.and_then(|conn| self.converse(&conn, share));
+        attempt.map_err(|failure| (self.left(share), failure.into()))
     }
 
     /// # Errors
     ///
     /// Nothing was sent.
-    fn converse(&self, conn: &Conn) -> Result<Attempt, Failure> {
+    fn converse(&self, conn: &Conn, share: &Share) -> Result<Attempt, Failure> {
         let Context {
             source,
             options,
             progress,
             ..
         } = self.context;
-        let pieces = source.pieces(options.buffer)?;
-        let begun = match self.send_head(conn) {
+        let pieces = source.pieces(share.from, options.buffer)?;
+        let begun = match self.send_head(conn, share) {
             Err(error) if error.count() == 0 => return Err(Failure::of(&error, Phase::Sending)),
             begun => begun.map_err(Stop::Write),
         };
         let mut answer = Answer::listen(self.context, conn, self.follow_up);
-        let begun = begun.and_then(|()| self.ask_permission(&mut answer));
+        let begun = begun.and_then(|()| self.ask_permission(&mut answer, share));
         progress.say("");
-        let mut pump = Pump::new(self.context, conn, pieces);
+        let mut pump = Pump::new(self.context, conn, share.from, pieces);
         let sent = begun.and_then(|()| pump.run(&mut answer));
         // Whether the server has had all of the body before it answered.
         answer.poll(pump.reached);
         let is_whole = sent.is_ok() && answer.is_awaited();
-        let attempt = self.hear(sent, &mut answer, &pump);
+        let attempt = Attempt {
+            total: self.left(share),
+            ..self.hear(sent, &mut answer, &pump)
+        };
         if pump.written > 0 && !(is_whole && answer.head().is_some()) {
             progress.say("waiting for the server to take it");
             // However that ends, nothing more can be done.
@@ -134,6 +154,7 @@ impl Upload<'_> {
         };
         Attempt {
             written: pump.written,
+            total: None,
             reached: pump.reached,
             ending,
             head: answer.head().cloned(),
@@ -141,7 +162,7 @@ impl Upload<'_> {
         }
     }
 
-    fn send_head(&self, conn: &Conn) -> Result<(), Error> {
+    fn send_head(&self, conn: &Conn, share: &Share) -> Result<(), Error> {
         let Context {
             source,
             options,
@@ -157,14 +178,15 @@ impl Upload<'_> {
         headers
             .entry(header::CONNECTION)
             .or_insert(HeaderValue::from_static("close"));
-        match source.len {
+        match self.left(share) {
             Some(len) if !options.chunked => headers.insert(header::CONTENT_LENGTH, len.into()),
             _ => headers.insert(
                 header::TRANSFER_ENCODING,
                 HeaderValue::from_static("chunked"),
             ),
         };
-        if self.expects_permission() {
+        share.describe(headers, source.len.unwrap_or(0));
+        if self.expects_permission(share) {
             headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
         }
         console.request(&request);
@@ -174,8 +196,8 @@ impl Upload<'_> {
     /// # Errors
     ///
     /// The server has said something else, or nothing will come from it any more.
-    fn ask_permission(&self, answer: &mut Answer<'_>) -> Result<(), Stop> {
-        if self.expects_permission() {
+    fn ask_permission(&self, answer: &mut Answer<'_>, share: &Share) -> Result<(), Stop> {
+        if self.expects_permission(share) {
             self.context.progress.say("waiting for 100 Continue");
             answer.wait_for_permission();
             if !answer.is_awaited() {
@@ -186,18 +208,24 @@ impl Upload<'_> {
     }
 
     /// RFC 9110 section 10.1.1: there is nothing to expect without content.
-    fn expects_permission(&self) -> bool {
-        self.context.options.expect_continue && self.context.source.len != Some(0)
+    fn expects_permission(&self, share: &Share) -> bool {
+        self.context.options.expect_continue && self.left(share) != Some(0)
+    }
+
+    /// The bytes that a share has, if that is known.
+    fn left(&self, share: &Share) -> Option<u64> {
+        self.context.source.len.map(|len| len - share.from)
     }
 }
 
 impl Attempt {
     /// One of which the server has seen nothing.
-    fn failed(failure: Failure) -> Self {
+    fn failed(total: Option<u64>, ending: Ending) -> Self {
         Self {
             written: 0,
+            total,
             reached: Reached::Nothing,
-            ending: failure.into(),
+            ending,
             head: None,
             column: Column::AtStart,
         }

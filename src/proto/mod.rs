@@ -12,6 +12,7 @@ pub(crate) mod body;
 pub(crate) mod chunked;
 pub(crate) mod codings;
 pub(crate) mod conditions;
+pub(crate) mod content_range;
 pub(crate) mod disposition;
 pub(crate) mod encode;
 pub(crate) mod forward;

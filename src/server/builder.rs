@@ -73,7 +73,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Which threads serve the connections that come over listeners. Default: one for each.
+    /// Which threads serve the connections that come over listeners. Default: [`Threads::Watched`].
     pub fn threads(mut self, threads: Threads) -> Self {
         self.threads = threads;
         self

@@ -85,7 +85,7 @@ use self::control::Control;
 pub use self::endpoint::Endpoint;
 pub use self::event::{Rejection, ServerEvent};
 pub use self::exchange::Exchange;
-pub use self::files::{Directory, File, SymbolicLinks};
+pub use self::files::{Directory, File, SymbolicLinks, Uploads};
 pub use self::handler::{Route, any, delete, get, head, on, options, patch, post, put};
 use self::held::Held;
 use self::intake::Intake;
@@ -110,9 +110,10 @@ use crate::transport::Addr;
 
 /// A server, whose handlers are plain blocking functions.
 ///
-/// It listens where [`bind`](Self::bind) or [`listen`](Self::listen) say, on any number of addresses, and has a
-/// thread for each connection, on which handlers run: they may block, wait for other operations, and take
-/// their time. With [`Threads::Watched`], connections that wait have none. Routes can be added and removed while it runs. [Limits](ServerLimits) are on by default.
+/// It listens where [`bind`](Self::bind) or [`listen`](Self::listen) say, on any number of addresses, and calls
+/// handlers, which may block, wait for other operations, and take their time: while one does, its connection has a
+/// thread. Those that wait for a request have none, unless that is [wanted](ServerBuilder::threads). Routes can be
+/// added and removed while it runs. [Limits](ServerLimits) are on by default.
 ///
 /// Cheap to clone; clones are the same server. It stops with [`drain`](Self::drain), which loses nothing that
 /// has arrived and nothing that was begun, or with [`close`](Self::close), at once. Dropping the last handle

@@ -74,6 +74,18 @@ pub(crate) fn select(
     }
 }
 
+/// Whether a request may change what has these validators; None: there is nothing.
+pub(crate) fn allows_change(
+    method: &Method,
+    headers: &HeaderMap,
+    validators: Option<&Validators>,
+) -> bool {
+    match validators {
+        Some(validators) => select(method, headers, validators, 0) == Selection::Whole,
+        None => !headers.contains_key(header::IF_MATCH),
+    }
+}
+
 /// Steps 1 and 2: `If-Match` or, without it, `If-Unmodified-Since`.
 fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
     if headers.contains_key(header::IF_MATCH) {

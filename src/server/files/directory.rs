@@ -6,14 +6,17 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::Request;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, StatusCode};
 
+use super::change::Change;
 use super::confine::{Root, SymbolicLinks};
 use super::lookup::Lookup;
 use super::media_type;
+use super::uploads::Uploads;
 use crate::error::Error;
-use crate::server::answer::{Answer, IntoAnswer, Reply};
+use crate::server::answer::{Answer, IntoAnswer, Reply, Unfit};
+use crate::server::exchange::Exchange;
 use crate::server::handler::{Route, get};
 use crate::server::routing::Rest;
 
@@ -77,6 +80,7 @@ pub(super) struct Options {
     pub(super) variants: Variants,
     pub(super) types: HashMap<String, HeaderValue>,
     pub(super) headers: HeaderMap,
+    pub(super) uploads: Option<Uploads>,
 }
 
 /// What becomes of a folder that is asked for without its slash.
@@ -183,6 +187,67 @@ impl Directory {
         self.with(|options| drop(options.headers.insert(name, value)))
     }
 
+    /// Takes uploads: PUT makes and replaces files, DELETE removes them. By default clients change nothing.
+    ///
+    /// Whoever can reach the server can then do so. To look who asks before, answer from a handler, with
+    /// [`answer`](Self::answer).
+    pub fn uploads(self, uploads: Uploads) -> Self {
+        self.with(|options| options.uploads = Some(uploads))
+    }
+
+    /// Answers a request of any method: for handlers that look who asks before. One that only sends files can just as
+    /// well return the directory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_aio::http::StatusCode;
+    /// use http_aio::{Answer, Directory, Exchange, IntoAnswer, Server, Uploads, get};
+    ///
+    /// fn guarded(directory: &Directory, exchange: &mut Exchange) -> Answer {
+    ///     match exchange.headers().get("authorization") {
+    ///         Some(value) if value == "Bearer secret" => directory.answer(exchange),
+    ///         _ => exchange.error_response(StatusCode::FORBIDDEN).into_answer(),
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = std::env::temp_dir().join(format!("http-aio-guarded-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// let directory = Directory::open(&folder)?.uploads(Uploads::new());
+    /// let handler = move |exchange: &mut Exchange| guarded(&directory, exchange);
+    /// let server = Server::new();
+    /// server.tree("/", get(handler.clone()).put(handler.clone()).delete(handler))?;
+    /// # let url = format!("http://{}/a", server.bind("127.0.0.1:0")?);
+    /// # let client = http_aio::Client::new();
+    /// # assert_eq!(client.put(http_aio::Aio::new(), &url, "a").wait()?.status(), 403);
+    /// # let request = http_aio::http::Request::put(&url).header("authorization", "Bearer secret");
+    /// # let request = request.body(http_aio::bytes::Bytes::from("a"))?;
+    /// # assert_eq!(client.transact(http_aio::Aio::new(), request).wait()?.status(), 201);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answer(&self, exchange: &mut Exchange) -> Answer {
+        let request = exchange.request();
+        let change = Change::of(request.method(), request.headers());
+        match (change, &self.options.uploads) {
+            (Some(change), Some(uploads)) => change.answer(self, uploads, exchange),
+            _ => self.clone().into_answer(),
+        }
+    }
+
+    /// What is said to a change where nobody makes it: it must not look as if it was made.
+    fn missed(&self, request: &Request<()>) -> Option<Unfit> {
+        let is_change = matches!(*request.method(), Method::PUT | Method::DELETE);
+        (is_change && self.options.uploads.is_some()).then(|| {
+            let mut unfit = Unfit::from(StatusCode::INTERNAL_SERVER_ERROR);
+            let text = "a handler that takes uploads answers with `Directory::answer`";
+            unfit.failure = Some(text.to_owned());
+            unfit
+        })
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(Arc::make_mut(&mut self.options));
         self
@@ -212,23 +277,30 @@ impl Default for Options {
             variants: Variants::Ignored,
             types: HashMap::new(),
             headers: HeaderMap::new(),
+            uploads: None,
         }
     }
 }
 
 impl IntoAnswer for Directory {
     fn into_answer(self) -> Answer {
-        let fit = move |request: &Request<()>, rest: Option<&Rest>| {
-            Lookup::new(&self, request, rest).answer()
+        let fit = move |request: &Request<()>, rest: Option<&Rest>| match self.missed(request) {
+            Some(unfit) => Err(unfit),
+            None => Lookup::new(&self, request, rest).answer(),
         };
         Answer(Reply::Fitted("Answer(directory)", Box::new(fit)))
     }
 }
 
-/// GET and HEAD.
+/// GET and HEAD; also PUT and DELETE, if it takes [uploads](Directory::uploads).
 impl From<Directory> for Route {
     fn from(directory: Directory) -> Self {
-        get(move |_| directory.clone())
+        let takes_uploads = directory.options.uploads.is_some();
+        let handler = move |exchange: &mut Exchange| directory.answer(exchange);
+        match takes_uploads {
+            true => get(handler.clone()).put(handler.clone()).delete(handler),
+            false => get(handler),
+        }
     }
 }
 

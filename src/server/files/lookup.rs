@@ -16,7 +16,8 @@ use super::confine::SymbolicLinks;
 use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
 use super::listing::Listing;
 use super::order::Order;
-use super::page::{self, Uploads};
+use super::page::{self, UploadForm};
+use super::part::is_part;
 use super::place::Place;
 use super::respond::Described;
 use super::stored::{Opened, StoredFile};
@@ -142,7 +143,11 @@ impl<'a> Lookup<'a> {
         let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
         let depth = folder.split('/').filter(|name| !name.is_empty()).count();
         let place = Place::new(uri.path(), depth);
-        let page = page::of(&place, &listing, order, Uploads::Off);
+        let form = match self.directory.options.uploads {
+            Some(_) => UploadForm::Shown,
+            None => UploadForm::Hidden,
+        };
+        let page = page::of(&place, &listing, order, form);
         Ok(page.map(Content::Whole))
     }
 
@@ -190,7 +195,7 @@ impl<'a> Lookup<'a> {
 }
 
 /// The path below a folder that `rest` names. None: nothing that may be known of has such a name.
-fn path_of(rest: Option<&Rest>, hidden: Hidden) -> Option<String> {
+pub(super) fn path_of(rest: Option<&Rest>, hidden: Hidden) -> Option<String> {
     let mut path = String::new();
     for segment in rest.into_iter().flat_map(Rest::segments) {
         if !is_name(&segment) || (hidden == Hidden::NotFound && is_hidden(&segment)) {
@@ -208,10 +213,11 @@ pub(super) fn below(folder: &str, name: &str) -> String {
     }
 }
 
-/// Whether it can be the name of a file. With a backslash it could, but other systems that see these files, and some
-/// clients, take it for a slash.
+/// Whether it can be the name of a file that is anybody's business: not that of a part of one that is being uploaded.
+/// With a backslash it could be a name, but other systems that see these files, and some clients, take it for a slash.
 pub(super) fn is_name(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && !segment.contains(['/', '\\', '\0'])
+    let leads_elsewhere = matches!(segment, "" | "." | "..");
+    !leads_elsewhere && !segment.contains(['/', '\\', '\0']) && !is_part(segment)
 }
 
 pub(super) fn is_hidden(name: &str) -> bool {

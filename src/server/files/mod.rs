@@ -6,28 +6,40 @@
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
 //! folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
 //!
+//! What a client may change (`uploads`) is a `change`: of a `destination`, for which an upload (`receive`) is written to a
+//! `part`, which has an `upload_tag` if it can be continued and a `lock`, and which `sweep` removes if nobody does.
+//!
 //! Files are read on the connection's thread (`reading`). Mostly they are in memory; where the disk must be asked, that is
 //! announced as any other call that blocks. For an open that takes its time, the monitor of a watch finds another thread,
 //! as for any handler.
 
+mod change;
 mod confine;
 pub(super) mod content;
+mod destination;
 mod directory;
 mod file;
 mod listing;
+mod lock;
 mod lookup;
 mod media_type;
 mod multipart;
 mod order;
 mod page;
+mod part;
 mod place;
 mod readable;
 mod reading;
+mod receive;
 mod respond;
 pub(super) mod send;
 mod stored;
+mod sweep;
 mod trouble;
+mod upload_tag;
+mod uploads;
 
 pub use self::confine::SymbolicLinks;
 pub use self::directory::Directory;
 pub use self::file::File;
+pub use self::uploads::Uploads;

@@ -12,7 +12,7 @@ use crate::proto::codings::Coding;
 use crate::proto::conditions::{EntityTag, HttpDate, Modified, Validators};
 
 /// Clocks of file systems are coarse: within this time a file can change again and look the same.
-const FRESH: Duration = Duration::from_secs(2);
+pub(super) const FRESH: Duration = Duration::from_secs(2);
 
 /// A regular file that is open. What is found out later, such as another size, changes nothing here.
 #[derive(Debug)]

@@ -45,9 +45,57 @@ pub(super) fn unfit(errno: Errno) -> Unfit {
     unfit
 }
 
+/// What is said to a client that would change what cannot be changed.
+pub(super) fn unchangeable(errno: Errno) -> Unfit {
+    let status = match errno {
+        // A name that the file system cannot have.
+        Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL => StatusCode::BAD_REQUEST,
+        Errno::EXIST | Errno::ISDIR | Errno::NOTEMPTY => StatusCode::CONFLICT,
+        _ if is_absent(errno) => StatusCode::CONFLICT,
+        Errno::ROFS | Errno::TXTBSY => StatusCode::FORBIDDEN,
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => StatusCode::INSUFFICIENT_STORAGE,
+        _ => return unfit(errno),
+    };
+    let mut unfit = Unfit::from(status);
+    if status == StatusCode::INSUFFICIENT_STORAGE {
+        unfit.failure = Some(format!("the upload cannot be stored: {errno}"));
+    }
+    unfit
+}
+
 /// As `unfit`, for a file that was opened.
 pub(super) fn unreadable(error: &std::io::Error) -> Unfit {
     let mut unfit = Unfit::from(StatusCode::INTERNAL_SERVER_ERROR);
     unfit.failure = Some(format!("the file cannot be read: {error}"));
     unfit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_of_a_change_is_told() {
+        for (errno, status, is_told) in [
+            (Errno::NOENT, 409, false),
+            (Errno::NOTDIR, 409, false),
+            (Errno::LOOP, 409, false),
+            (Errno::XDEV, 409, false),
+            (Errno::ISDIR, 409, false),
+            (Errno::EXIST, 409, false),
+            (Errno::NAMETOOLONG, 400, false),
+            (Errno::ACCESS, 403, false),
+            (Errno::PERM, 403, false),
+            (Errno::ROFS, 403, false),
+            (Errno::NOSPC, 507, true),
+            (Errno::DQUOT, 507, true),
+            (Errno::FBIG, 507, true),
+            (Errno::MFILE, 503, true),
+            (Errno::IO, 500, true),
+        ] {
+            let unfit = unchangeable(errno);
+            assert_eq!(unfit.status.as_u16(), status, "{errno}");
+            assert_eq!(unfit.failure.is_some(), is_told, "{errno}");
+        }
+    }
 }

@@ -25,6 +25,7 @@
 //! `model` checks them in every interleaving up to a bound, with a set that resembles epoll (`modelled`). It has no
 //! clock: that deadlines are kept in order is tested by hand.
 
+mod company;
 mod lists;
 #[cfg(all(test, loom))]
 mod model;
@@ -131,6 +132,7 @@ impl<C: Watched> Watch<C> {
             beat: AtomicU64::new(0),
         });
         (watch.staff)(Arc::clone(&watch), None)?;
+        monitor.company.watch_begins();
         Ok(watch)
     }
 
@@ -172,6 +174,7 @@ impl<C: Watched> Watch<C> {
         };
         // It may have fallen asleep while nobody held the watch.
         self.monitor.wake_up();
+        let member = self.monitor.company.join();
         let watch = Arc::clone(self);
         let hook = blocking::before_blocking(Rc::new(move || {
             if watch.is_held_by(token) {
@@ -200,7 +203,7 @@ impl<C: Watched> Watch<C> {
             self.wait(token, next, &mut ready);
             turns = 0;
         }
-        drop(hook);
+        drop((hook, member));
     }
 
     fn serve(self: &Arc<Self>, token: Token, key: Key, connection: C, why: Summons) {
@@ -219,6 +222,10 @@ impl<C: Watched> Watch<C> {
         // What begins to wait meanwhile waits for longer than that.
         let most = self.bounds.least();
         let timeout = next.map_or(most, |at| at.saturating_duration_since(Instant::now()));
+        if self.monitor.company.has_others() {
+            // A holder that always finds something would keep a processor from those whose handlers have slept.
+            std::thread::yield_now();
+        }
         self.poll(token, timeout.min(most), ready);
         self.monitor.wake_up();
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
 
+use super::company::Company;
 use super::{Look, Watch, Watched};
 use crate::background;
 use crate::sync::{AtomicBool, Builder, Receiver, Sender, bounded};
@@ -34,6 +35,7 @@ pub(in crate::server) struct Monitor {
     /// There is nothing to look after any more.
     ended: AtomicBool,
     bell: Sender<()>,
+    pub(super) company: Company,
 }
 
 /// What the thread of a monitor needs.
@@ -48,6 +50,7 @@ impl Monitor {
             asleep: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             bell: ring,
+            company: Company::default(),
         };
         (Arc::new(monitor), Rounds { bell })
     }

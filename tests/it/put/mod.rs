@@ -2,6 +2,7 @@
 
 mod answers;
 mod chunked;
+mod continued;
 mod ctrl_c;
 mod deadlines;
 mod delivered;

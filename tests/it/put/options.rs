@@ -229,6 +229,7 @@ fn there_is_a_short_help_and_a_long_one() {
         "--buffer",
         "--depth",
         "--chunked",
+        "--continue",
         "--expect-continue",
         "--output",
         "--header",

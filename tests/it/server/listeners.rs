@@ -177,9 +177,18 @@ fn a_peer_that_has_gone_silently_is_found_out() {
     });
     let mut visitor = host.visit();
     visitor.ask("GET", "/");
-    let conn = receive(&told);
-    host.stop(); // With it, the other handles of the connection go.
-    let parts = conn.into_parts().expect("it is the only handle");
+    let mut conn = Some(receive(&told));
+    host.stop();
+    let mut parts = None;
+    // The other handles go with the handler, which the server does not wait for.
+    wait_until("it is the only handle", || {
+        match conn.take().expect("it comes back").into_parts() {
+            Ok(whole) => parts = Some(whole),
+            Err(refused) => conn = Some(refused),
+        }
+        parts.is_some()
+    });
+    let parts = parts.expect("it was taken apart");
     let stream = parts.stream.into_tcp().unwrap();
     let socket = socket2::SockRef::from(&stream);
     assert!(socket.keepalive().unwrap());

@@ -43,11 +43,11 @@ pub(crate) struct Host {
     pub(crate) told: Arc<Told>,
 }
 
-/// Which threads serve connections in this run of the tests: `HTTP_AIO_THREADS=watched` has them watched.
+/// Which threads serve connections in this run of the tests: with `HTTP_AIO_THREADS=connection`, one for each.
 pub(crate) fn chosen_threads() -> Threads {
     match std::env::var("HTTP_AIO_THREADS").as_deref() {
-        Ok("watched") => Threads::Watched,
-        _ => Threads::PerConnection,
+        Ok("connection") => Threads::PerConnection,
+        _ => Threads::Watched,
     }
 }
 

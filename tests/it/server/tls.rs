@@ -5,7 +5,7 @@ use http_aio::http::{Request, Response};
 use http_aio::rustls::ProtocolVersion;
 use http_aio::rustls::pki_types::CertificateDer;
 use http_aio::tls::ServerConfigCell;
-use http_aio::{Answered, Client, Endpoint, Error, Exchange, File, get};
+use http_aio::{Answered, Client, Directory, Endpoint, Error, Exchange, File, Uploads, get};
 
 use super::files::Folder;
 use super::*;
@@ -301,5 +301,53 @@ fn a_late_answer_is_whole_and_a_client_that_leaves_is_noticed() {
     settle(gone).expect("it has gone");
     drop(responder);
     host.wait_for_connections(0);
+    host.stop();
+}
+
+#[test]
+fn an_upload_that_was_cut_goes_on() {
+    const SIZE: usize = 2 << 20;
+    let (host, address) = secured(ServerLimits::default(), server_config_with_tickets());
+    let folder = Folder::new();
+    let directory = Directory::open(folder.path("")).unwrap();
+    let uploads = directory.uploads(Uploads::new());
+    host.server.tree("/docs", uploads).unwrap();
+    let request = |method: &str| {
+        let request = Request::builder().method(method);
+        let request = request.uri("https://localhost/docs/large");
+        request.header("upload-tag", "t")
+    };
+    let cut = connect(address);
+    let head = request("PUT")
+        .header("content-length", SIZE)
+        .body(())
+        .unwrap();
+    settle(cut.write_request(Aio::new(), head)).unwrap();
+    settle(cut.write_all(Aio::new().iov([pattern(0, 1 << 20)]))).unwrap();
+    cut.close(); // Without `close_notify`.
+
+    let part = folder.path(".http-aio-part.t.large");
+    wait_until("it has come", || {
+        part.metadata().is_ok_and(|it| it.len() > 0)
+    });
+    let client = connect(address);
+    let question = request("HEAD").body(()).unwrap();
+    let told = settle(client.transact(Aio::new().timeout(PATIENCE), question)).unwrap();
+    let count: usize = told.headers()["upload-offset"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=1 << 20).contains(&count), "{count}");
+    assert_pattern(0, &std::fs::read(part).unwrap());
+    let range = format!("bytes {count}-{}/{SIZE}", SIZE - 1);
+    let rest = request("PUT").header("content-range", range);
+    let rest = rest.body(pattern(count as u64, SIZE - count)).unwrap();
+    let done = settle(client.transact(Aio::new().timeout(PATIENCE), rest)).unwrap();
+    assert_eq!(done.status(), 201);
+    let whole = std::fs::read(folder.path("large")).unwrap();
+    assert_eq!(whole.len(), SIZE);
+    assert_pattern(0, &whole);
+    drop(client);
     host.stop();
 }

@@ -37,6 +37,13 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
+/// For writing, but not through a link.
+const WRITE: OFlags = OFlags::RDWR
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
 /// For looking below it, which needs no permission to read it.
 const SEARCH: OFlags = LOOK.union(OFlags::DIRECTORY);
 
@@ -81,6 +88,11 @@ impl Root {
         self.descend(path, READ.union(OFlags::DIRECTORY), links)
     }
 
+    /// Opens a folder, to change what is in it. No link leads there.
+    pub(super) fn folder_to_change(&self, path: &str) -> Result<OwnedFd, Errno> {
+        self.descend(path, SEARCH, SymbolicLinks::Refused)
+    }
+
     /// What is there, whether it can be read or not.
     pub(super) fn look(&self, path: &str, links: SymbolicLinks) -> Result<Opened, Errno> {
         Opened::new(File::from(self.descend(path, LOOK, links)?))
@@ -94,6 +106,23 @@ impl Root {
         };
         resolve(self.0.as_fd(), path, flags, links)
     }
+}
+
+/// What has this name in a folder, whether it can be read or not. A link is no file.
+pub(super) fn look_in(folder: BorrowedFd<'_>, name: &str) -> Result<Opened, Errno> {
+    Opened::new(File::from(step(folder, name, LOOK)?))
+}
+
+/// Opens a file in a folder to write to it, or makes it.
+pub(super) fn open_to_write(
+    folder: BorrowedFd<'_>,
+    name: &str,
+    making: OFlags,
+) -> Result<File, Errno> {
+    let flags = WRITE.union(making);
+    // What the umask of the process leaves of it.
+    let mode = Mode::from_raw_mode(0o666);
+    rustix::fs::openat(folder, name, flags, mode).map(File::from)
 }
 
 /// What cannot be the name of anything below. Who comes here has looked; this is for those who have forgotten to.

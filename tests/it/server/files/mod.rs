@@ -3,10 +3,12 @@
 mod browsed;
 mod conditions;
 mod confinement;
+mod continued;
 mod directories;
 mod fuzz;
 mod ranges;
 mod sending;
+mod uploads;
 mod variants;
 mod whole;
 
