@@ -16,8 +16,9 @@ use super::confine::SymbolicLinks;
 use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
 use super::listing::Listing;
 use super::order::Order;
-use super::page::{self, Place, Uploads};
+use super::page::{self, UploadForm};
 use super::part::is_part;
+use super::place::Place;
 use super::respond::Described;
 use super::stored::{Opened, StoredFile};
 use super::trouble::{ABSENT, is_absent, unfit};
@@ -142,11 +143,11 @@ impl<'a> Lookup<'a> {
         let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
         let depth = folder.split('/').filter(|name| !name.is_empty()).count();
         let place = Place::new(uri.path(), depth);
-        let uploads = match self.directory.options.uploads {
-            Some(_) => Uploads::On,
-            None => Uploads::Off,
+        let form = match self.directory.options.uploads {
+            Some(_) => UploadForm::Shown,
+            None => UploadForm::Hidden,
         };
-        let page = page::of(&place, &listing, order, uploads);
+        let page = page::of(&place, &listing, order, form);
         Ok(page.map(Content::Whole))
     }
 

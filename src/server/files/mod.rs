@@ -4,7 +4,7 @@
 //! and nothing that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
 //! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
-//! folder, in which `order`, which `page` shows in a `readable` form.
+//! folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
 //!
 //! What a client may change (`uploads`) is a `change`: of a `destination`, for which an upload (`receive`) is written to a
 //! `part`, which has an `upload_tag` if it can be continued and a `lock`, and which `sweep` removes if nobody does.
@@ -27,6 +27,7 @@ mod multipart;
 mod order;
 mod page;
 mod part;
+mod place;
 mod readable;
 mod reading;
 mod receive;

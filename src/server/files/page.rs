@@ -12,6 +12,7 @@ use http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 
 use super::listing::{Entry, Listing};
 use super::order::{Column, Direction, Order};
+use super::place::{Place, Step};
 use super::readable;
 use crate::proto::percent;
 use crate::server::html;
@@ -23,80 +24,16 @@ const UPLOAD: &str = include_str!("page/upload.js");
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%3E\
     %3Cpath fill='%23d99a1c' d='M1 5a2 2 0 0 1 2-2h4l2 2h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2z'/%3E%3C/svg%3E";
 
-/// Nothing is loaded from anywhere, and no other style or script runs than the ones above. A test computes the hashes.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'sha256-9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE='; script-src 'sha256-jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A='; \
-    connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-const POLICY_OF_UPLOADS: &str = "default-src 'none'; img-src data:; style-src 'sha256-9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE='; \
-    script-src 'sha256-jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A=' 'sha256-9zzvzqUvsp7eMDXOWZLwSZ4VI7lbrJ2SceErQ1Cb6CI='; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'self'";
+// SHA-256 of the three, which a test computes.
+const STYLE_HASH: &str = "9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE=";
+const SCRIPT_HASH: &str = "jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A=";
+const UPLOAD_HASH: &str = "FIQv0CJ0N1XEMTSmiQ/BGqkGLRv2aw98rLKQi7ghwds=";
 
 /// Whether the page can put files into the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Uploads {
-    Off,
-    On,
-}
-
-/// Where a folder is.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// From the top, above which nothing is shown.
-    steps: Vec<Step>,
-}
-
-/// A folder on the way.
-#[derive(Debug, PartialEq, Eq)]
-struct Step {
-    name: String,
-    /// Relative to the page.
-    link: String,
-}
-
-impl Place {
-    /// What a client asks for with `path`, which is so many folders below the top.
-    pub(super) fn new(path: &str, depth: usize) -> Self {
-        let mut segments = path.strip_suffix('/').unwrap_or(path).rsplit('/');
-        let (mut steps, mut link) = (Vec::new(), String::new());
-        while steps.len() < depth {
-            let Some(segment) = segments.next() else {
-                break;
-            };
-            // Slashes that follow each other are one to the server. To a browser there is nothing between them.
-            if !segment.is_empty() {
-                steps.push(Step::new(decoded(segment), &link));
-            }
-            link.push_str("../");
-        }
-        let mut top = String::from("/");
-        for segment in segments.rev().filter(|segment| !segment.is_empty()) {
-            top.push_str(&decoded(segment));
-            top.push('/');
-        }
-        steps.push(Step::new(top, &link));
-        steps.reverse();
-        Self { steps }
-    }
-
-    fn title(&self) -> String {
-        let mut title = String::from("Index of ");
-        for (depth, step) in self.steps.iter().enumerate() {
-            title.push_str(&step.name);
-            title.push_str(if depth == 0 { "" } else { "/" });
-        }
-        title
-    }
-}
-
-impl Step {
-    fn new(name: String, link: &str) -> Self {
-        let link = if link.is_empty() { "./" } else { link }.to_owned();
-        Self { name, link }
-    }
-}
-
-fn decoded(segment: &str) -> String {
-    let bytes = percent::decode(segment).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+pub(super) enum UploadForm {
+    Hidden,
+    Shown,
 }
 
 /// The page of a folder.
@@ -104,7 +41,7 @@ pub(super) fn of(
     place: &Place,
     listing: &Listing,
     order: Order,
-    uploads: Uploads,
+    uploads: UploadForm,
 ) -> Response<Bytes> {
     // What most rows need.
     let mut text = String::with_capacity(8 * 1024 + 256 * listing.entries.len());
@@ -116,15 +53,27 @@ pub(super) fn of(
     }
     text.push_str("</table>\n</main>\n");
     let _ = writeln!(text, "<script>{SCRIPT}</script>");
-    let mut policy = POLICY;
-    if uploads == Uploads::On {
+    if uploads == UploadForm::Shown {
         let _ = writeln!(text, "<script>{UPLOAD}</script>");
-        policy = POLICY_OF_UPLOADS;
     }
     let mut page = html::page(text);
-    let policy = HeaderValue::from_static(policy);
-    page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    let policy = HeaderValue::try_from(policy(uploads));
+    let policy = policy.map(|policy| (CONTENT_SECURITY_POLICY, policy));
+    page.headers_mut().extend(policy);
     page
+}
+
+/// Nothing is loaded from anywhere, and no other style or script runs than the ones above.
+fn policy(uploads: UploadForm) -> String {
+    let (more, connect) = match uploads {
+        UploadForm::Hidden => (String::new(), "'none'"),
+        UploadForm::Shown => (format!(" 'sha256-{UPLOAD_HASH}'"), "'self'"),
+    };
+    format!(
+        "default-src 'none'; img-src data:; style-src 'sha256-{STYLE_HASH}'; \
+         script-src 'sha256-{SCRIPT_HASH}'{more}; connect-src {connect}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'self'"
+    )
 }
 
 // Writing to a string cannot fail.
@@ -236,54 +185,10 @@ fn write_row(text: &mut String, Entry { name, kind }: &Entry) {
     text.push('\n');
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
 
-    fn steps(path: &str, depth: usize) -> Vec<(String, String)> {
-        let steps = Place::new(path, depth).steps.into_iter();
-        steps.map(|Step { name, link }| (name, link)).collect()
-    }
-
-    #[test]
-    fn the_way_to_a_folder_has_a_link_for_each_step() {
-        for (path, depth, expected) in [
-            ("/", 0, &[("/", "./")][..]),
-            ("/docs/", 0, &[("/docs/", "./")]),
-            ("/docs", 0, &[("/docs/", "./")]),
-            ("/a%20b/", 1, &[("/", "../"), ("a b", "./")]),
-            (
-                "/x/docs/a%2b/%C3%A4/",
-                2,
-                &[("/x/docs/", "../../"), ("a+", "../"), ("\u{e4}", "./")],
-            ),
-            // A browser goes up from one slash to the next.
-            (
-                "//docs//a///b//",
-                2,
-                &[
-                    ("/docs/", "../../../../../"),
-                    ("a", "../../../../"),
-                    ("b", "../"),
-                ],
-            ),
-            // What is impossible does no harm.
-            ("/a/", 5, &[("/", "../../"), ("a", "./")]),
-        ] {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|&(name, link)| (name.to_owned(), link.to_owned()))
-                .collect();
-            assert_eq!(steps(path, depth), expected, "{path}");
-        }
-        assert_eq!(
-            Place::new("/x/docs/a/b/", 2).title(),
-            "Index of /x/docs/a/b/"
-        );
-        assert_eq!(Place::new("/", 0).title(), "Index of /");
-    }
-
-    #[cfg(feature = "tls")]
     #[test]
     fn the_policy_has_the_hashes_of_what_is_on_the_page() {
         use base64::Engine;
@@ -298,17 +203,31 @@ mod tests {
         let sha256 = hashes
             .find(|hash| hash.algorithm() == HashAlgorithm::SHA256)
             .unwrap();
-        let source = |text: &str| {
-            let hash = sha256.hash(text.as_bytes());
-            format!("'sha256-{}'", BASE64_STANDARD.encode(hash))
-        };
-        let (style, script, upload) = (source(STYLE), source(SCRIPT), source(UPLOAD));
-        let style = format!("style-src {style};");
-        assert!(POLICY.contains(&style), "{style}");
-        assert!(POLICY_OF_UPLOADS.contains(&style), "{style}");
-        let scripts = format!("script-src {script};");
-        assert!(POLICY.contains(&scripts), "{scripts}");
-        let scripts = format!("script-src {script} {upload};");
-        assert!(POLICY_OF_UPLOADS.contains(&scripts), "{scripts}");
+        let hash = |text: &str| BASE64_STANDARD.encode(sha256.hash(text.as_bytes()));
+        assert_eq!(hash(STYLE), STYLE_HASH);
+        assert_eq!(hash(SCRIPT), SCRIPT_HASH);
+        assert_eq!(hash(UPLOAD), UPLOAD_HASH);
+        for uploads in [UploadForm::Hidden, UploadForm::Shown] {
+            let page = of(
+                &Place::new("/", 0),
+                &Listing::default(),
+                Order::of(None),
+                uploads,
+            );
+            let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+            let text = String::from_utf8_lossy(page.body());
+            for (code, hash) in [
+                (STYLE, STYLE_HASH),
+                (SCRIPT, SCRIPT_HASH),
+                (UPLOAD, UPLOAD_HASH),
+            ] {
+                assert_eq!(policy.contains(hash), text.contains(code));
+            }
+            let connects = policy.contains("connect-src 'self'");
+            assert_eq!(
+                (connects, text.contains(UPLOAD)),
+                (uploads == UploadForm::Shown, connects)
+            );
+        }
     }
 }

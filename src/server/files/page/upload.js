@@ -69,6 +69,7 @@
       waiting += 1;
       last = last
         .then(() => send(file, line))
+        .catch(error => (line.said.textContent = error.message))
         .then(() => --waiting || refresh())
         .catch(console.error);
     }

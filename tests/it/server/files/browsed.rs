@@ -1,11 +1,10 @@
 //! Listings, and files, in a real browser. Skipped where there is none.
 
-use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use http_aio::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use http_aio::http::header::{CONTENT_TYPE, HeaderValue};
 use http_aio::http::{Response, StatusCode};
-use http_aio::{Client, Exchange, File, get};
+use http_aio::{Exchange, File, IntoAnswer, Uploads, get};
 use serde_json::{Value, json};
 
 use super::*;
@@ -264,59 +263,26 @@ fn a_listing_fits_a_phone_and_the_night() {
     host.stop();
 }
 
-/// A server of a folder that takes uploads. Its first one is held in the middle until somebody lets it go on.
-fn taking_uploads(folder: &Folder, gate: crossbeam_channel::Receiver<()>) -> (Host, Host) {
-    let plain = folder.host(Directory::listing);
-    let (path, client) = (folder.0.clone(), Client::new());
-    let source = plain.url("");
-    let show = move |x: &mut Exchange| {
-        let page = settle(client.get(Aio::new(), format!("{source}{}", x.uri()))).unwrap();
-        let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        let policy = policy.replace("script-src", "script-src 'self'");
-        let policy = policy.replace("connect-src 'none'", "connect-src 'self'");
-        let text = String::from_utf8(page.body().to_vec()).unwrap();
-        let mut changed = Response::new(format!("{text}<script src=\"/upload.js\"></script>"));
-        *changed.headers_mut() = page.headers().clone();
-        let policy = HeaderValue::try_from(policy).unwrap();
-        changed
-            .headers_mut()
-            .insert(CONTENT_SECURITY_POLICY, policy);
-        changed.headers_mut().remove("content-length");
-        changed
-    };
-    let number = AtomicUsize::new(0);
+/// A server of a folder that takes uploads, but of `refused`. It does not look at the first one until somebody lets it.
+fn taking_uploads(folder: &Folder, gate: crossbeam_channel::Receiver<()>) -> Host {
+    let directory = folder.directory().listing().uploads(Uploads::new());
+    let shown = directory.clone();
+    let is_first = AtomicBool::new(true);
     let take = move |x: &mut Exchange| {
-        let name = x.rest().next().unwrap().into_owned();
-        let path = path.join(&name);
-        if x.headers().contains_key("if-none-match") && path.exists() {
-            return StatusCode::PRECONDITION_FAILED;
-        }
-        let mut content = vec![0; 4];
-        if x.body().read_exact(&mut content).is_err() || name == "refused" {
-            return StatusCode::FORBIDDEN;
-        }
-        if number.fetch_add(1, Ordering::SeqCst) == 0 {
+        if is_first.swap(false, Ordering::SeqCst) {
             receive(&gate);
         }
-        x.body().read_to_end(&mut content).unwrap();
-        fs::write(path, content).unwrap();
-        StatusCode::CREATED
+        let is_refused = x.rest().next().as_deref() == Some("refused");
+        match is_refused {
+            true => StatusCode::FORBIDDEN.into_answer(),
+            false => directory.answer(x),
+        }
     };
-    let script = include_str!("../../../../src/server/files/page/upload.js");
-    let host = Host::new(|server| {
-        server.tree("/docs", get(show).put(take)).unwrap();
+    Host::new(|server| {
         server
-            .route("/upload.js", get(move |_| script_of(script)))
+            .tree("/docs", get(move |x| shown.answer(x)).put(take))
             .unwrap();
-    });
-    (host, plain)
-}
-
-fn script_of(text: &'static str) -> Response<&'static str> {
-    let mut response = Response::new(text);
-    let kind = HeaderValue::from_static("text/javascript");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
+    })
 }
 
 /// Drops files with these names and contents.
@@ -338,7 +304,7 @@ fn files_are_uploaded_by_a_button_and_by_dropping_them() {
     folder.write("old", "old");
     let large = elsewhere.write("large file", pattern(0, 16 << 20));
     let (go_on, gate) = gate_of();
-    let (host, plain) = taking_uploads(&folder, gate);
+    let host = taking_uploads(&folder, gate);
     browser.look(Look {
         width: 360,
         colors: "light",
@@ -374,12 +340,11 @@ fn files_are_uploaded_by_a_button_and_by_dropping_them() {
     assert_eq!(fs::read_to_string(folder.path("old")).unwrap(), "quite new");
 
     // The browser itself mentions what was refused.
-    let refused = |text: &String| text.contains("403") || text.contains("412");
+    let refused = |text: &String| text.contains("status of 403") || text.contains("status of 412");
     let complaints = browser.complaints();
     assert!(complaints.iter().all(refused), "{complaints:?}");
     drop(browser);
     host.stop();
-    plain.stop();
 }
 
 /// A sound of 1000 seconds, which are 8,000 bytes each.
