@@ -3,11 +3,15 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use http_aio::{Aio, Server};
 
 use crate::common::exit::Exit;
 use crate::common::failure::Failure;
+
+/// How long a stop may take before it is told that it takes its time.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// How often it was told to stop.
 #[derive(Clone, Default)]
@@ -20,9 +24,9 @@ impl Signals {
         let (count, server) = (Arc::clone(&signals.0), server.clone());
         let handle = move || match count.fetch_add(1, Ordering::SeqCst) {
             0 => {
-                drop(server.drain(Aio::new()));
-                let left = server.connections();
-                if !is_quiet && left > 0 {
+                let stopped = server.drain(Aio::new().timeout(MOMENT)).wait();
+                if let (Err(error), false) = (stopped, is_quiet) {
+                    let left = error.count();
                     // Whoever reads it may be gone.
                     let _ = writeln!(
                         io::stderr(),
