@@ -35,6 +35,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) hidden: bool,
 
+    /// Let everybody who can reach it put files here, replace and remove them
+    ///
+    /// By PUT and DELETE, or by dropping files on the page of a folder. What breaks off is kept, and
+    /// continued by `put --continue`.
+    #[arg(long)]
+    pub(crate) upload: bool,
+
     /// Speak TLS, with this certificate chain and its key (PEM)
     #[arg(long, num_args = 2, value_names = ["CERT", "KEY"], conflicts_with = "self_signed")]
     pub(crate) tls: Option<Vec<PathBuf>>,
@@ -77,6 +84,7 @@ Examples:
     serve
     serve --bind 0.0.0.0:8080 ~/photos
     serve --self-signed --log=access.log public
+    serve --upload --bind 0.0.0.0:8080 inbox
 
 Exit status:
      0  stopped, and everything that was begun is finished

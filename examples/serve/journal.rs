@@ -26,12 +26,17 @@ pub(crate) struct Journal {
     is_quiet: bool,
 }
 
-/// Writes them, until no journal is left.
-pub(crate) struct Scribe(JoinHandle<()>);
+/// Writes them, until it is told that there are no more.
+pub(crate) struct Scribe {
+    lines: Sender<Line>,
+    thread: JoinHandle<()>,
+}
 
 enum Line {
     Access(String),
     Trouble(String),
+    /// There are no more.
+    End,
 }
 
 impl Journal {
@@ -51,12 +56,16 @@ impl Journal {
             .name("journal".into())
             .spawn(move || write(&written, out.unwrap_or_else(|| Box::new(io::sink()))))
             .map_err(|error| Failure::new(Exit::Memory, plain(&error)))?;
+        let scribe = Scribe {
+            lines: lines.clone(),
+            thread: scribe,
+        };
         let journal = Self {
             lines,
             has_log,
             is_quiet,
         };
-        Ok((journal, Scribe(scribe)))
+        Ok((journal, scribe))
     }
 
     /// Notes what a server does.
@@ -67,15 +76,16 @@ impl Journal {
             _ => None,
         };
         if let Some(line) = line {
-            let _ = self.lines.send(line); // The scribe is there as long as this is.
+            let _ = self.lines.send(line); // After the end nothing is served.
         }
     }
 }
 
 impl Scribe {
-    /// Waits until all is written. Every journal must be gone.
+    /// Waits until all is written that was noted before.
     pub(crate) fn finish(self) {
-        let _ = self.0.join();
+        let _ = self.lines.send(Line::End);
+        let _ = self.thread.join();
     }
 }
 
@@ -96,6 +106,10 @@ fn write(lines: &Receiver<Line>, out: Box<dyn Write + Send>) {
             let _ = match line {
                 Line::Access(line) => out.write_all(line.as_bytes()),
                 Line::Trouble(line) => writeln!(io::stderr(), "{line}"),
+                Line::End => {
+                    let _ = out.flush();
+                    return;
+                }
             };
         }
         let _ = out.flush();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-use http_aio::{Aio, Directory, Endpoint, Server, ServerLimits};
+use http_aio::{Aio, Directory, Endpoint, Server, ServerLimits, Uploads};
 use indicatif::HumanBytes;
 use listenfd::ListenFd;
 
@@ -46,10 +46,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             HumanBytes(stats.written)
         );
     }
-    let exit = signals.exit();
-    drop(server);
     scribe.finish();
-    Ok(exit)
+    Ok(signals.exit())
 }
 
 fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
@@ -63,6 +61,9 @@ fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
     }
     if arguments.hidden {
         directory = directory.hidden_files();
+    }
+    if arguments.upload {
+        directory = directory.uploads(Uploads::new());
     }
     Ok(directory)
 }

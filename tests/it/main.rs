@@ -48,6 +48,7 @@ mod real_clients;
 mod real_peers;
 mod response_ext;
 mod scale;
+mod serve;
 mod server;
 mod site;
 mod std_io;

@@ -189,7 +189,7 @@ impl Directory {
 
     /// Takes uploads: PUT makes and replaces files, DELETE removes them. By default clients change nothing.
     ///
-    /// Whoever can reach the server can then do so. To look who asks before, answer from a handler, with
+    /// Whoever can reach the server can then do so, also from the page of a [listing](Self::listing). To look who asks before, answer from a handler, with
     /// [`answer`](Self::answer).
     pub fn uploads(self, uploads: Uploads) -> Self {
         self.with(|options| options.uploads = Some(uploads))

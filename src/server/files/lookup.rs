@@ -16,7 +16,7 @@ use super::confine::SymbolicLinks;
 use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
 use super::listing::Listing;
 use super::order::Order;
-use super::page::{self, UploadForm};
+use super::page::{self, Uploads};
 use super::part::is_part;
 use super::place::Place;
 use super::respond::Described;
@@ -143,11 +143,11 @@ impl<'a> Lookup<'a> {
         let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
         let depth = folder.split('/').filter(|name| !name.is_empty()).count();
         let place = Place::new(uri.path(), depth);
-        let form = match self.directory.options.uploads {
-            Some(_) => UploadForm::Shown,
-            None => UploadForm::Hidden,
+        let uploads = match self.directory.options.uploads {
+            Some(_) => Uploads::On,
+            None => Uploads::Off,
         };
-        let page = page::of(&place, &listing, order, form);
+        let page = page::of(&place, &listing, order, uploads);
         Ok(page.map(Content::Whole))
     }
 

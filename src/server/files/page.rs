@@ -31,9 +31,9 @@ const UPLOAD_HASH: &str = "FIQv0CJ0N1XEMTSmiQ/BGqkGLRv2aw98rLKQi7ghwds=";
 
 /// Whether the page can put files into the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UploadForm {
-    Hidden,
-    Shown,
+pub(super) enum Uploads {
+    Off,
+    On,
 }
 
 /// The page of a folder.
@@ -41,7 +41,7 @@ pub(super) fn of(
     place: &Place,
     listing: &Listing,
     order: Order,
-    uploads: UploadForm,
+    uploads: Uploads,
 ) -> Response<Bytes> {
     // What most rows need.
     let mut text = String::with_capacity(8 * 1024 + 256 * listing.entries.len());
@@ -53,7 +53,7 @@ pub(super) fn of(
     }
     text.push_str("</table>\n</main>\n");
     let _ = writeln!(text, "<script>{SCRIPT}</script>");
-    if uploads == UploadForm::Shown {
+    if uploads == Uploads::On {
         let _ = writeln!(text, "<script>{UPLOAD}</script>");
     }
     let mut page = html::page(text);
@@ -64,10 +64,10 @@ pub(super) fn of(
 }
 
 /// Nothing is loaded from anywhere, and no other style or script runs than the ones above.
-fn policy(uploads: UploadForm) -> String {
+fn policy(uploads: Uploads) -> String {
     let (more, connect) = match uploads {
-        UploadForm::Hidden => (String::new(), "'none'"),
-        UploadForm::Shown => (format!(" 'sha256-{UPLOAD_HASH}'"), "'self'"),
+        Uploads::Off => (String::new(), "'none'"),
+        Uploads::On => (format!(" 'sha256-{UPLOAD_HASH}'"), "'self'"),
     };
     format!(
         "default-src 'none'; img-src data:; style-src 'sha256-{STYLE_HASH}'; \
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(hash(STYLE), STYLE_HASH);
         assert_eq!(hash(SCRIPT), SCRIPT_HASH);
         assert_eq!(hash(UPLOAD), UPLOAD_HASH);
-        for uploads in [UploadForm::Hidden, UploadForm::Shown] {
+        for uploads in [Uploads::Off, Uploads::On] {
             let page = of(
                 &Place::new("/", 0),
                 &Listing::default(),
@@ -226,7 +226,7 @@ mod tests {
             let connects = policy.contains("connect-src 'self'");
             assert_eq!(
                 (connects, text.contains(UPLOAD)),
-                (uploads == UploadForm::Shown, connects)
+                (uploads == Uploads::On, connects)
             );
         }
     }

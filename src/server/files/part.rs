@@ -28,6 +28,9 @@ const TRIES: usize = 8;
 /// The permissions of a file, without what makes it another's program.
 const PERMISSIONS: u32 = 0o777;
 
+/// Those to write and read, for its owner.
+const OWNERS: u32 = 0o600;
+
 /// A file in which an upload grows. Nobody else writes to it.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
@@ -163,11 +166,6 @@ impl<'a> Part<'a> {
         Ok(())
     }
 
-    /// Nobody will need it.
-    pub(super) fn discard(mut self) {
-        self.end = End::Removed;
-    }
-
     /// Gives it the time of now, which no other upload has: the kernel's own times are coarse.
     pub(super) fn date(&self) {
         // Otherwise it has the time of the last write.
@@ -189,7 +187,7 @@ impl<'a> Part<'a> {
             Before::Nothing => rename_beside(folder, &self.name, name)?,
             Before::Anything(before) => {
                 if let Some(before) = before {
-                    self.take_permissions(before);
+                    self.take_permissions(before, 0);
                 }
                 rustix::fs::renameat(folder, &self.name, folder, name)?;
             }
@@ -201,11 +199,17 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn take_permissions(&self, before: &StoredFile) {
+    /// Lets nobody read it who may not read the file that it replaces.
+    pub(super) fn shut_like(&self, before: &StoredFile) {
+        self.take_permissions(before, OWNERS); // It may have to be opened again.
+    }
+
+    fn take_permissions(&self, before: &StoredFile, more: u32) {
         let Ok(metadata) = before.file.metadata() else {
             return;
         };
-        let permissions = Permissions::from_mode(metadata.mode() & PERMISSIONS);
+        let mode = (metadata.mode() & PERMISSIONS) | more;
+        let permissions = Permissions::from_mode(mode);
         // Otherwise it has those of a new file.
         let _ = self.file.set_permissions(permissions);
     }

@@ -110,21 +110,14 @@ impl<'a> Upload<'a> {
         if known.is_some_and(|length| length > self.uploads.largest) {
             return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
         }
-        self.find()?;
+        let found = self.find()?;
         sweep(self.destination, self.uploads);
         let mut part = self.begin()?;
-        blocking::announce(); // The disk may take its time.
-        match self.fill(&mut part) {
-            Ok(()) => {}
-            Err(stop) => {
-                if let Stop::Unfit(Unfit { status, .. }) = &stop {
-                    if *status == StatusCode::PAYLOAD_TOO_LARGE {
-                        part.discard();
-                    }
-                }
-                return Err(stop);
-            }
+        if let Some(found) = found {
+            part.shut_like(&found);
         }
+        blocking::announce(); // The disk may take its time.
+        self.fill(&mut part)?;
         match (&self.tag, self.share.is_end(part.count)) {
             (Some(tag), false) => Ok(tag.response(StatusCode::ACCEPTED, part.count)),
             _ => self.finish(part),
@@ -184,9 +177,12 @@ impl<'a> Upload<'a> {
                 break;
             }
             if piece.len() as u64 > most - part.count {
-                // A share is longer than it says, or the whole longer than it may be.
                 return Err(match self.share {
-                    Share::All => StatusCode::PAYLOAD_TOO_LARGE.into(),
+                    Share::All => {
+                        part.cut(0)?; // Nobody can continue it.
+                        StatusCode::PAYLOAD_TOO_LARGE.into()
+                    }
+                    // It is longer than it says.
                     Share::Some { .. } => StatusCode::BAD_REQUEST.into(),
                 });
             }

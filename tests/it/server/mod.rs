@@ -8,7 +8,7 @@ mod duties;
 mod error_pages;
 mod example;
 mod faults;
-mod files;
+pub(crate) mod files;
 mod foreign;
 mod forward;
 mod hijack;

@@ -379,9 +379,23 @@ fn the_permissions_of_a_file_stay() {
     let path = folder.write("private", DIGITS);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4600)).unwrap();
     let mut visitor = host.visit();
-    assert_eq!(visitor.put("/docs/private", "", "new").status, 204);
-    let mode = fs::metadata(&path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o7777, 0o600);
+    visitor.begin("/docs/private", "", 3, "n");
+    let mode_of = |name: &str| {
+        fs::metadata(folder.path(name))
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    let part = |name: &String| name.starts_with(".http-aio-part.");
+    wait_until("nobody else can read the part", || {
+        let part = folder.names().into_iter().find(part);
+        part.is_some_and(|part| mode_of(&part) & 0o7777 == 0o600)
+    });
+    assert_eq!(visitor.say("ew").reply().status, 204);
+    assert_eq!(
+        (mode_of("private") & 0o7777, folder.read("private")),
+        (0o600, "new".to_owned())
+    );
     host.stop();
 }
 
@@ -486,5 +500,21 @@ fn no_swap_of_a_folder_leads_out() {
     });
     assert_eq!(beside.names(), ["file"]);
     assert_eq!(beside.read("file"), SECRET);
+    host.stop();
+}
+
+#[test]
+fn the_page_of_a_folder_takes_files_where_the_folder_does() {
+    let (folder, host) = writable(Directory::listing);
+    let plain = folder.directory().listing();
+    host.server.tree("/plain", plain).unwrap();
+    let mut visitor = host.visit();
+    for (path, takes) in [("/docs/", true), ("/plain/", false)] {
+        let page = visitor.get(path);
+        assert_eq!(page.text().contains("Upload files"), takes, "{path}");
+        let policy = page.field("content-security-policy").unwrap();
+        assert_eq!(policy.contains("connect-src 'self'"), takes, "{policy}");
+    }
+    assert_eq!(visitor.put("/plain/a", "", "a").status, 405);
     host.stop();
 }
