@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::destination::Destination;
-use super::directory::Directory;
 use super::receive::{self, Stop, Upload};
+use super::tree::Tree;
 use super::trouble::unchangeable;
 use super::upload_tag::UploadTag;
 use super::uploads::{Durability, Uploads};
@@ -35,13 +35,8 @@ impl Change {
         }
     }
 
-    pub(super) fn answer(
-        self,
-        directory: &Directory,
-        uploads: &Uploads,
-        exchange: &mut Exchange,
-    ) -> Answer {
-        let done = match Destination::new(directory, exchange.matched.rest.as_ref()) {
+    pub(super) fn answer(self, tree: &Tree, uploads: &Uploads, exchange: &mut Exchange) -> Answer {
+        let done = match Destination::new(tree, exchange.matched.rest.as_ref()) {
             Err(unfit) => Err(unfit.into()),
             Ok(destination) => match self {
                 Self::Put => put(uploads, &destination, exchange),

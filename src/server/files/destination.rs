@@ -9,10 +9,10 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::confine::look_in;
-use super::directory::Directory;
 use super::lock::{Locked, lock};
-use super::lookup::path_of;
+use super::name::path_of;
 use super::stored::{FRESH, Opened, StoredFile};
+use super::tree::Tree;
 use super::trouble::{ABSENT, unchangeable};
 use crate::proto::conditions::{Validators, allows_change};
 use crate::server::answer::Unfit;
@@ -29,15 +29,15 @@ impl Destination {
     /// # Errors
     ///
     /// 403 for what would not be served, 409 where no file can be.
-    pub(super) fn new(directory: &Directory, rest: Option<&Rest>) -> Result<Self, Unfit> {
-        let Some(path) = path_of(rest, directory.options.hidden) else {
+    pub(super) fn new(tree: &Tree, rest: Option<&Rest>) -> Result<Self, Unfit> {
+        let Some(path) = path_of(rest, tree.options.hidden) else {
             return Err(StatusCode::FORBIDDEN.into());
         };
         if path.is_empty() || rest.is_none_or(Rest::ends_with_slash) {
             return Err(StatusCode::CONFLICT.into()); // It is a folder's.
         }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        let folder = directory.root.folder_to_change(folder);
+        let folder = tree.root.folder_to_change(folder);
         Ok(Self {
             folder: folder.map_err(unchangeable)?,
             name: name.to_owned(),

@@ -1,18 +1,16 @@
 //! The files below a folder, as a route.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 
 use super::change::Change;
 use super::confine::{Root, SymbolicLinks};
 use super::lookup::Lookup;
-use super::media_type;
+use super::tree::{Hidden, Options, Slash, Tree, Variants, WithoutIndex};
 use super::uploads::Uploads;
 use crate::error::Error;
 use crate::server::answer::{Answer, IntoAnswer, Reply, Unfit};
@@ -65,50 +63,7 @@ use crate::server::routing::Rest;
 #[doc(alias = "nng_http_handler_alloc_directory")]
 #[derive(Clone)]
 pub struct Directory {
-    pub(super) root: Arc<Root>,
-    pub(super) options: Arc<Options>,
-}
-
-/// How files are found and sent.
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    pub(super) index: Vec<String>,
-    pub(super) slash: Slash,
-    pub(super) without_index: WithoutIndex,
-    pub(super) hidden: Hidden,
-    pub(super) links: SymbolicLinks,
-    pub(super) variants: Variants,
-    pub(super) types: HashMap<String, HeaderValue>,
-    pub(super) headers: HeaderMap,
-    pub(super) uploads: Option<Uploads>,
-}
-
-/// What becomes of a folder that is asked for without its slash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slash {
-    Added,
-    Ignored,
-}
-
-/// What becomes of a folder that has no index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WithoutIndex {
-    NotFound,
-    Listed,
-}
-
-/// What becomes of names that begin with a dot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hidden {
-    NotFound,
-    Served,
-}
-
-/// Whether compressed files beside others are sent in their place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Variants {
-    Ignored,
-    Sent,
+    tree: Tree,
 }
 
 impl Directory {
@@ -120,10 +75,11 @@ impl Directory {
     /// descriptor for it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let root = Root::open(path.as_ref()).map_err(std::io::Error::from)?;
-        Ok(Self {
+        let tree = Tree {
             root: Arc::new(root),
             options: Arc::default(),
-        })
+        };
+        Ok(Self { tree })
     }
 
     /// The names of the files that stand for their folder, in the order in which they are looked for: by default
@@ -231,8 +187,8 @@ impl Directory {
     pub fn answer(&self, exchange: &mut Exchange) -> Answer {
         let request = exchange.request();
         let change = Change::of(request.method(), request.headers());
-        match (change, &self.options.uploads) {
-            (Some(change), Some(uploads)) => change.answer(self, uploads, exchange),
+        match (change, &self.tree.options.uploads) {
+            (Some(change), Some(uploads)) => change.answer(&self.tree, uploads, exchange),
             _ => self.clone().into_answer(),
         }
     }
@@ -240,7 +196,7 @@ impl Directory {
     /// What is said to a change where nobody makes it: it must not look as if it was made.
     fn missed(&self, request: &Request<()>) -> Option<Unfit> {
         let is_change = matches!(*request.method(), Method::PUT | Method::DELETE);
-        (is_change && self.options.uploads.is_some()).then(|| {
+        (is_change && self.tree.options.uploads.is_some()).then(|| {
             let mut unfit = Unfit::from(StatusCode::INTERNAL_SERVER_ERROR);
             let text = "a handler that takes uploads answers with `Directory::answer`";
             unfit.failure = Some(text.to_owned());
@@ -249,36 +205,8 @@ impl Directory {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        change(Arc::make_mut(&mut self.options));
+        change(Arc::make_mut(&mut self.tree.options));
         self
-    }
-}
-
-impl Options {
-    /// The fields that go with a file of this name.
-    pub(super) fn describe(&self, name: &str) -> HeaderMap {
-        let mut headers = self.headers.clone();
-        let suffix = media_type::suffix(name).map_or(Cow::Borrowed(""), Cow::Owned);
-        let own = self.types.get(&*suffix).cloned();
-        let kind = own.unwrap_or_else(|| HeaderValue::from_static(media_type::of_name(name)));
-        headers.entry(header::CONTENT_TYPE).or_insert(kind);
-        headers
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            index: ["index.html", "index.htm"].map(String::from).into(),
-            slash: Slash::Added,
-            without_index: WithoutIndex::NotFound,
-            hidden: Hidden::NotFound,
-            links: SymbolicLinks::default(),
-            variants: Variants::Ignored,
-            types: HashMap::new(),
-            headers: HeaderMap::new(),
-            uploads: None,
-        }
     }
 }
 
@@ -286,7 +214,7 @@ impl IntoAnswer for Directory {
     fn into_answer(self) -> Answer {
         let fit = move |request: &Request<()>, rest: Option<&Rest>| match self.missed(request) {
             Some(unfit) => Err(unfit),
-            None => Lookup::new(&self, request, rest).answer(),
+            None => Lookup::new(&self.tree, request, rest).answer(),
         };
         Answer(Reply::Fitted("Answer(directory)", Box::new(fit)))
     }
@@ -295,7 +223,7 @@ impl IntoAnswer for Directory {
 /// GET and HEAD; also PUT and DELETE, if it takes [uploads](Directory::uploads).
 impl From<Directory> for Route {
     fn from(directory: Directory) -> Self {
-        let takes_uploads = directory.options.uploads.is_some();
+        let takes_uploads = directory.tree.options.uploads.is_some();
         let handler = move |exchange: &mut Exchange| directory.answer(exchange);
         match takes_uploads {
             true => get(handler.clone()).put(handler.clone()).delete(handler),
@@ -307,7 +235,7 @@ impl From<Directory> for Route {
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Directory")
-            .field("options", &self.options)
+            .field("options", &self.tree.options)
             .finish_non_exhaustive()
     }
 }

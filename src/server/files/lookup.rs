@@ -13,14 +13,14 @@ use http::{Request, Response, StatusCode};
 use rustix::io::Errno;
 
 use super::confine::SymbolicLinks;
-use super::directory::{Directory, Hidden, Slash, Variants, WithoutIndex};
 use super::listing::Listing;
+use super::name::{below, path_of};
 use super::order::Order;
 use super::page::{self, UploadForm};
-use super::part::is_part;
 use super::place::Place;
 use super::respond::Described;
 use super::stored::{Opened, StoredFile};
+use super::tree::{Slash, Tree, Variants, WithoutIndex};
 use super::trouble::{ABSENT, is_absent, unfit};
 use crate::proto::codings::{self, Coding};
 use crate::proto::percent;
@@ -30,7 +30,7 @@ use crate::server::routing::Rest;
 
 /// A request for something below a folder.
 pub(super) struct Lookup<'a> {
-    directory: &'a Directory,
+    tree: &'a Tree,
     request: &'a Request<()>,
     /// Below the folder, without slashes at its ends. None: nothing can be called so.
     path: Option<String>,
@@ -48,18 +48,14 @@ enum Form {
 type Found = Result<Response<Content>, Unfit>;
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(
-        directory: &'a Directory,
-        request: &'a Request<()>,
-        rest: Option<&Rest>,
-    ) -> Self {
+    pub(super) fn new(tree: &'a Tree, request: &'a Request<()>, rest: Option<&Rest>) -> Self {
         let form = match rest {
             Some(rest) if !rest.ends_with_slash() => Form::Name,
             _ => Form::Folder,
         };
         Self {
-            path: path_of(rest, directory.options.hidden),
-            directory,
+            path: path_of(rest, tree.options.hidden),
+            tree,
             request,
             form,
         }
@@ -75,7 +71,7 @@ impl<'a> Lookup<'a> {
 
     /// Whatever is said may be another thing to another client (RFC 9110 section 12.5.5).
     fn varying(&self, answer: Found) -> Found {
-        if self.directory.options.variants == Variants::Ignored {
+        if self.tree.options.variants == Variants::Ignored {
             return answer;
         }
         let vary = (header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -102,25 +98,23 @@ impl<'a> Lookup<'a> {
         };
         match opened {
             Ok(Opened::File(stored)) => self.send(path, stored),
-            Ok(Opened::Folder) if self.directory.options.slash == Slash::Added => {
-                Ok(self.to_slash())
-            }
+            Ok(Opened::Folder) if self.tree.options.slash == Slash::Added => Ok(self.to_slash()),
             Ok(Opened::Folder) => self.index(path),
             Err(errno) => Err(unfit(errno)),
         }
     }
 
     fn open(&self, path: &str) -> Result<Opened, Errno> {
-        self.directory.root.find(path, self.links())
+        self.tree.root.find(path, self.links())
     }
 
     fn links(&self) -> SymbolicLinks {
-        self.directory.options.links
+        self.tree.options.links
     }
 
     /// What stands for a folder.
     fn index(&self, folder: &str) -> Found {
-        for name in &self.directory.options.index {
+        for name in &self.tree.options.index {
             let path = below(folder, name);
             match self.open(&path) {
                 Ok(Opened::File(stored)) => return self.send(&path, stored),
@@ -129,7 +123,7 @@ impl<'a> Lookup<'a> {
                 Err(errno) => return Err(unfit(errno)),
             }
         }
-        match (self.directory.options.without_index, self.form) {
+        match (self.tree.options.without_index, self.form) {
             (WithoutIndex::NotFound, _) => Err(unfit(ABSENT)),
             (WithoutIndex::Listed, Form::Folder) => self.list(folder),
             // The links in a listing are relative.
@@ -140,10 +134,10 @@ impl<'a> Lookup<'a> {
     fn list(&self, folder: &str) -> Found {
         let uri = self.request.uri();
         let order = Order::of(uri.query());
-        let listing = Listing::read(self.directory, folder, order).map_err(unfit)?;
+        let listing = Listing::read(self.tree, folder, order).map_err(unfit)?;
         let depth = folder.split('/').filter(|name| !name.is_empty()).count();
         let place = Place::new(uri.path(), depth);
-        let form = match self.directory.options.uploads {
+        let form = match self.tree.options.uploads {
             Some(_) => UploadForm::Shown,
             None => UploadForm::Hidden,
         };
@@ -152,7 +146,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn send(&self, path: &str, stored: StoredFile) -> Found {
-        let headers = self.directory.options.describe(path);
+        let headers = self.tree.options.describe(path);
         let (stored, coding) = match self.variant(path, &stored) {
             Some((variant, coding)) => (variant, Some(coding)),
             None => (stored, None),
@@ -167,7 +161,7 @@ impl<'a> Lookup<'a> {
 
     /// The compressed file to send in place of one. What cannot be opened is not there.
     fn variant(&self, path: &str, plain: &StoredFile) -> Option<(StoredFile, Coding)> {
-        if self.directory.options.variants == Variants::Ignored {
+        if self.tree.options.variants == Variants::Ignored {
             return None;
         }
         let wanted = codings::wanted(self.request.headers());
@@ -192,36 +186,6 @@ impl<'a> Lookup<'a> {
         let redirection: Response<Bytes> = redirection(StatusCode::TEMPORARY_REDIRECT, location);
         redirection.map(Content::Whole)
     }
-}
-
-/// The path below a folder that `rest` names. None: nothing that may be known of has such a name.
-pub(super) fn path_of(rest: Option<&Rest>, hidden: Hidden) -> Option<String> {
-    let mut path = String::new();
-    for segment in rest.into_iter().flat_map(Rest::segments) {
-        if !is_name(&segment) || (hidden == Hidden::NotFound && is_hidden(&segment)) {
-            return None;
-        }
-        path = below(&path, &segment);
-    }
-    Some(path)
-}
-
-pub(super) fn below(folder: &str, name: &str) -> String {
-    match folder {
-        "" => name.to_owned(),
-        folder => format!("{folder}/{name}"),
-    }
-}
-
-/// Whether it can be the name of a file that is anybody's business: not that of a part of one that is being uploaded.
-/// With a backslash it could be a name, but other systems that see these files, and some clients, take it for a slash.
-pub(super) fn is_name(segment: &str) -> bool {
-    let leads_elsewhere = matches!(segment, "" | "." | "..");
-    !leads_elsewhere && !segment.contains(['/', '\\', '\0']) && !is_part(segment)
-}
-
-pub(super) fn is_hidden(name: &str) -> bool {
-    name.starts_with('.') && name != ".well-known"
 }
 
 fn suffix_of(coding: Coding) -> &'static str {

@@ -1,10 +1,11 @@
 //! Files and folders as answers.
 //!
-//! `file` and `directory` are what programs see. `lookup` finds what a path below a folder means, and `confine` opens it,
-//! and nothing that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
+//! `file` and `directory` are what programs see; a directory is a `tree`: a folder, and how what is below it is found
+//! and sent. `lookup` finds what a path means, by what its parts can `name`, and `confine` opens it, and nothing
+//! that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
 //! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
-//! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` what is in a
-//! folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
+//! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` which `entry`
+//! is in a folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
 //!
 //! What a client may change (`uploads`) is a `change`: of a `destination`, for which an upload (`receive`) is written to a
 //! `part`, which has an `upload_tag` if it can be continued and a `lock`, and which `sweep` removes if nobody does.
@@ -18,12 +19,14 @@ mod confine;
 pub(super) mod content;
 mod destination;
 mod directory;
+mod entry;
 mod file;
 mod listing;
 mod lock;
 mod lookup;
 mod media_type;
 mod multipart;
+mod name;
 mod order;
 mod page;
 mod part;
@@ -35,6 +38,7 @@ mod respond;
 pub(super) mod send;
 mod stored;
 mod sweep;
+mod tree;
 mod trouble;
 mod upload_tag;
 mod uploads;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-use super::listing::{Entry, Kind};
+use super::entry::{Entry, Kind};
 
 /// By what column, and from where. Folders are always first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 
-use super::listing::{Entry, Listing};
+use super::entry::Entry;
+use super::listing::Listing;
 use super::order::{Column, Direction, Order};
 use super::place::{Place, Step};
 use super::readable;

@@ -13,11 +13,9 @@ use rustix::io::Errno;
 use super::confine::open_to_write;
 use super::destination::{Destination, remove_from};
 use super::lock::{Locked, lock, try_lock};
+use super::name::PART_PREFIX;
 use super::stored::{Opened, StoredFile, errno_of};
 use super::upload_tag::UploadTag;
-
-/// How the names of parts begin, and of nothing else.
-const PREFIX: &str = ".http-aio-part.";
 
 /// The longest name of most file systems.
 const LONGEST_NAME: usize = 255;
@@ -61,17 +59,12 @@ pub(super) enum Before {
     Nothing,
 }
 
-/// Whether a name is that of a part.
-pub(super) fn is_part(name: &str) -> bool {
-    name.starts_with(PREFIX)
-}
-
 impl<'a> Part<'a> {
     /// One that goes with its request.
     pub(super) fn temporary(destination: &'a Destination) -> Result<Self, Errno> {
         let making = OFlags::CREATE.union(OFlags::EXCL);
         for _ in 0..TRIES {
-            let name = format!("{PREFIX}{:016x}", RandomState::new().hash_one(0));
+            let name = format!("{PART_PREFIX}{:016x}", RandomState::new().hash_one(0));
             match open_to_write(destination.folder(), &name, making) {
                 Err(Errno::EXIST | Errno::INTR) => {}
                 Err(errno) => return Err(errno),
@@ -226,7 +219,7 @@ impl Drop for Part<'_> {
 }
 
 fn name_of(destination: &Destination, tag: &UploadTag) -> String {
-    format!("{PREFIX}{}.{}", tag.as_str(), destination.name)
+    format!("{PART_PREFIX}{}.{}", tag.as_str(), destination.name)
 }
 
 /// Whether an open file is still the one of this name.

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use super::confine::open_to_write;
 use super::destination::{Destination, remove_from};
 use super::lock::{Locked, try_lock};
-use super::part::{is_named, is_part};
+use super::name::is_part;
+use super::part::is_named;
 use super::uploads::Uploads;
 
 /// Parts that are not older may be on their way between two calls of ours.
