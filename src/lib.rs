@@ -98,6 +98,7 @@
 //! * [`Server`]: plain blocking handlers, with routes, limits, and a stop that loses nothing.
 //! * [`docs::recipes`]: programs for common tasks, from JSON to uploads that go on where they stopped;
 //!   [`docs::serving`]: a server, a JSON API, files, uploads, event streams, a forwarder, tunnels, upgrades.
+//!   [`docs::operating`]: what a server costs and what bounds it, before it and under systemd, what its numbers mean.
 //! * [`Error`]: kinds, counts, and the way to and from [`std::io::Error`]. [`docs::errors`]: what errors say, and
 //!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.

@@ -9,6 +9,9 @@ pub mod contributing {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
+#[doc = include_str!("operating.md")]
+pub mod operating {}
+
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
 
