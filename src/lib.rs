@@ -103,7 +103,7 @@
 //!   what becomes of a connection after each of them.
 //! * [`docs::architecture`]: how it is built, and the invariants.
 //! * The examples `wait`, `callback`, `deadline`, `cancel`, those of servers (`hello_server`, `echo`,
-//!   `reverse_proxy`, `long_poll`, `upgrade`, `access_log`), and the tools `put` and `get`, in
+//!   `reverse_proxy`, `long_poll`, `upgrade`, `access_log`), and the tools `put`, `get` and `serve`, in
 //!   `examples/`.
 //!
 //! # Features
