@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use http::{HeaderMap, Method, StatusCode, header};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::confine::look_in;
@@ -17,6 +17,9 @@ use super::trouble::{ABSENT, unchangeable};
 use crate::proto::conditions::{Validators, allows_change};
 use crate::server::answer::Unfit;
 use crate::server::routing::Rest;
+
+/// Others may make a file, or remove it, while it is looked at.
+const TRIES: usize = 8;
 
 /// A name that a file may have, in a folder that no link has led to.
 #[derive(Debug)]
@@ -54,17 +57,27 @@ impl Destination {
     ///
     /// 409 if something else is.
     pub(super) fn find(&self) -> Result<Option<StoredFile>, Unfit> {
-        match look_in(self.folder(), &self.name) {
-            Ok(Opened::File(stored)) => Ok(Some(stored)),
-            Ok(Opened::Folder) => Err(StatusCode::CONFLICT.into()),
-            Err(ABSENT) if !self.has_something() => Ok(None),
-            Err(errno) => Err(unchangeable(errno)),
+        for _ in 0..TRIES {
+            match look_in(self.folder(), &self.name) {
+                Ok(Opened::File(stored)) => return Ok(Some(stored)),
+                Ok(Opened::Folder) => return Err(StatusCode::CONFLICT.into()),
+                Err(ABSENT) => {}
+                Err(errno) => return Err(unchangeable(errno)),
+            }
+            match self.kind() {
+                None => return Ok(None),
+                Some(FileType::RegularFile) => {} // It has come between the two looks.
+                // What is no file is as good as absent to those who read.
+                Some(_) => break,
+            }
         }
+        Err(unchangeable(ABSENT))
     }
 
-    /// Whether anything has the name. What is no file is as good as absent to those who read.
-    fn has_something(&self) -> bool {
-        rustix::fs::statat(self.folder(), &self.name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    /// What has the name, if anything has.
+    fn kind(&self) -> Option<FileType> {
+        let stat = rustix::fs::statat(self.folder(), &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
     }
 
     /// The file that is there, if the conditions of a request for `method` allow to change it.

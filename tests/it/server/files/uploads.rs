@@ -323,7 +323,9 @@ fn one_does(threads: Threads) {
             let has = |reply: &&Reply| statuses.contains(&reply.status);
             replies.iter().filter(has).count()
         };
-        assert_eq!((count(&[201, 204]), count(&[412])), (1, CLIENTS - 1));
+        let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+        let counts = (count(&[201, 204]), count(&[412]));
+        assert_eq!(counts, (1, CLIENTS - 1), "{statuses:?} in round {round}");
         assert_eq!(folder.names(), ["a"]);
     }
     host.stop();
