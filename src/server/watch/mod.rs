@@ -33,6 +33,7 @@ mod model;
 mod modelled;
 mod monitor;
 mod phase;
+mod seat;
 mod set;
 mod state;
 #[cfg(all(test, not(loom)))]
@@ -47,6 +48,7 @@ use std::time::{Duration, Instant};
 
 pub(super) use self::monitor::Monitor;
 pub(super) use self::phase::{Bounds, Phase};
+pub(super) use self::seat::Seat;
 use self::set::Set;
 use self::state::{Holder, Lull, State, Token};
 pub(super) use self::state::{Key, Summons};
@@ -98,16 +100,6 @@ pub(super) struct Watch<C: Watched> {
     holder: Arc<Holder>,
     /// It grows with each connection that is served. A hint for the monitor.
     beat: AtomicU64,
-}
-
-/// The place of a connection in its watch, for whoever serves it. Unless the connection is put back, it is no
-/// longer the watch's when this is dropped.
-pub(super) struct Seat<'w, C: Watched> {
-    watch: &'w Arc<Watch<C>>,
-    key: Key,
-    /// Of the thread that holds the watch, or has held it when it took the connection.
-    token: Token,
-    is_back: bool,
 }
 
 impl<C: Watched> Watch<C> {
@@ -208,12 +200,7 @@ impl<C: Watched> Watch<C> {
 
     fn serve(self: &Arc<Self>, token: Token, key: Key, connection: C, why: Summons) {
         self.beat.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat {
-            watch: self,
-            key,
-            token,
-            is_back: false,
-        };
+        let seat = Seat::new(self, key, token);
         guard(|| connection.serve(why, seat));
     }
 
@@ -372,69 +359,4 @@ impl<C: Watched> Watching for Watch<C> {
 struct Look {
     token: Token,
     beat: u64,
-}
-
-impl<C: Watched> Seat<'_, C> {
-    /// What asks for the connection when it is back.
-    pub(super) fn asks(&self) -> (Arc<dyn Watching>, Key) {
-        let watch: Arc<Watch<C>> = Arc::clone(self.watch);
-        (watch, self.key)
-    }
-
-    /// Whether the thread still holds the watch, so that others wait for it.
-    pub(super) fn holds_watch(&self) -> bool {
-        self.watch.is_held_by(self.token)
-    }
-
-    /// Gives the watch to another thread, because what comes takes its time.
-    pub(super) fn give_up_watch(&self) {
-        self.watch.give_up(self.token, Loss::Slow);
-    }
-
-    /// Has the connection wait again, since then. `summons` has it looked at again when others have had their
-    /// turn.
-    ///
-    /// # Errors
-    ///
-    /// The connection, if it cannot be polled. It is no longer the watch's.
-    pub(super) fn put_back(
-        mut self,
-        connection: C,
-        phase: Phase,
-        since: Instant,
-        summons: Option<Summons>,
-    ) -> Result<(), C> {
-        let watch = self.watch;
-        let mut state = watch.state.lock();
-        if let Some(descriptor) = state.enter_set(self.key) {
-            if watch.set.add(self.key, (*descriptor).as_fd()).is_err() {
-                drop(state);
-                return Err(connection);
-            }
-        }
-        state.put_back(self.key, connection, phase, since);
-        if let Some(summons) = summons {
-            state.summon(self.key, summons);
-        }
-        // Of a head that began a while ago, the deadline may be the next.
-        let must_wake = state.must_wake() || (phase == Phase::Head && state.waits());
-        drop(state);
-        if must_wake {
-            watch.set.wake();
-        }
-        self.is_back = true;
-        Ok(())
-    }
-}
-
-impl<C: Watched> Drop for Seat<'_, C> {
-    fn drop(&mut self) {
-        if self.is_back {
-            return;
-        }
-        let mut state = self.watch.state.lock();
-        if let Some(descriptor) = state.remove(self.key) {
-            self.watch.set.remove((*descriptor).as_fd());
-        }
-    }
 }
