@@ -39,9 +39,7 @@ fn start(aio: Aio<u32>, provider: &Arc<Inline>, interruption: Interruption) -> S
 }
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(3);
-    builder.check(model);
+    crate::sync::check_up_to(3, model);
 }
 
 /// What the thread that has a job does at its end.

@@ -44,6 +44,8 @@ pub(crate) use self::channel::{Receiver, Sender, bounded, unbounded};
 pub(crate) use self::model::{
     AtomicBool, AtomicU64, Bell, Builder, Condvar, Mutex, MutexGuard, thread_local,
 };
+#[cfg(all(test, loom))]
+pub(crate) use self::model::{check, check_up_to};
 #[cfg(not(loom))]
 pub(crate) use self::shipped::{
     AtomicBool, AtomicU64, Bell, Builder, Condvar, Mutex, MutexGuard, Receiver, Sender, bounded,

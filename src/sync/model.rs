@@ -109,3 +109,18 @@ macro_rules! local {
 }
 
 pub(crate) use local as thread_local;
+
+/// Runs a model in every interleaving of up to two preemptions.
+#[cfg(test)]
+pub(crate) fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_up_to(2, model);
+}
+
+/// Runs a model in every interleaving of so many preemptions, or of as many as the environment says.
+#[cfg(test)]
+pub(crate) fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 10_000;
+    builder.check(model);
+}

@@ -4,20 +4,11 @@ use std::sync::Arc;
 
 use loom::thread::{self, JoinHandle};
 
+pub(super) use crate::sync::{check, check_up_to};
+
 use super::half::Half;
 use crate::aio::{Aio, InFlight};
 use crate::error::ErrorKind;
-
-pub(super) fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_up_to(2, model);
-}
-
-pub(super) fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.max_branches = 10_000;
-    builder.check(model);
-}
 
 pub(super) fn spawn(half: &Arc<Half>, run: impl FnOnce(&Half) + Send + 'static) -> JoinHandle<()> {
     let half = Arc::clone(half);

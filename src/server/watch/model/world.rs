@@ -14,6 +14,7 @@ use crate::server::watch::{
     Bounds, Descriptor, Key, Monitor, Phase, Seat, Summons, Watch, Watched, Watching,
 };
 use crate::sync::{Condvar, Mutex};
+pub(super) use crate::sync::{check, check_up_to};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
@@ -22,17 +23,6 @@ const BOUNDS: Bounds = Bounds {
     next: HOUR,
     head: HOUR,
 };
-
-pub(super) fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_up_to(2, model);
-}
-
-pub(super) fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.max_branches = 10_000;
-    builder.check(model);
-}
 
 pub(super) struct World {
     pub(super) watch: Arc<Watch<Conn>>,
