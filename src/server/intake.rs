@@ -14,7 +14,7 @@ use super::endpoint::Options;
 use super::event::{Rejection, ServerEvent};
 use super::held::Held;
 use super::shared::Shared;
-use super::spare::Work;
+use super::spare::{Start, Work, full};
 use super::stay::Stay;
 use super::watches::Watches;
 use crate::aio;
@@ -82,7 +82,12 @@ impl Intake {
         });
         // With a thread for each, there are no more connections than threads.
         match self.shared.lifecycle.spares.run_or_queue(work) {
-            Ok(_) => Ok(()),
+            Ok(Start::Now) => Ok(()),
+            Ok(Start::Later) => {
+                let (threads, _) = self.shared.lifecycle.spares.counts();
+                self.shared.shortage.begins(threads, full());
+                Ok(())
+            }
             Err(error) => {
                 self.shared.counters.accept_failures.add(1);
                 self.reject(unserved, Rejection::NoThread);

@@ -51,6 +51,8 @@ struct State {
     idle: usize,
     /// How many are to be idle, so that who hands something over need not wait for a thread to begin.
     ready: usize,
+    /// Threads that were asked of the system in order to be idle, and have not begun.
+    coming: usize,
     backlog: usize,
 }
 
@@ -80,6 +82,7 @@ impl Spares {
             most,
             idle: 0,
             ready: 0,
+            coming: 0,
             backlog: 0,
         };
         Self {
@@ -97,18 +100,7 @@ impl Spares {
     /// There is no thread to be had. The work is dropped.
     pub(super) fn run(&self, work: Work) -> io::Result<()> {
         let worker = self.pool.state.lock().find_worker();
-        match worker {
-            Worker::Idle(give) => {
-                self.give(&give, work);
-                Ok(())
-            }
-            Worker::New => self.pool.spawn(Some(work)),
-            Worker::None(_) => {
-                let text = "there are as many threads as there may be";
-                Err(io::Error::new(io::ErrorKind::WouldBlock, text))
-            }
-            Worker::Ended => Err(io::ErrorKind::NotConnected.into()),
-        }
+        self.assign(worker, work)
     }
 
     /// Has a thread do the work, or keeps it until one is done with its own if there are as many as there may be.
@@ -126,12 +118,7 @@ impl Spares {
             return Ok(Start::Later);
         }
         drop(state);
-        match worker {
-            Worker::Idle(give) => self.give(&give, work),
-            Worker::New => self.pool.spawn(Some(work))?,
-            Worker::None(_) | Worker::Ended => return Err(io::ErrorKind::NotConnected.into()),
-        }
-        Ok(Start::Now)
+        self.assign(worker, work).map(|()| Start::Now)
     }
 
     /// From now on, so many threads wait for work if there may be so many more. Without them, work waits for a
@@ -141,13 +128,21 @@ impl Spares {
         self.replenish();
     }
 
-    fn give(&self, give: &Sender<Work>, work: Work) {
-        let _ = give.send(work); // The pool has the other end.
-        self.replenish();
+    fn assign(&self, worker: Worker, work: Work) -> io::Result<()> {
+        match worker {
+            Worker::Idle(give) => {
+                let _ = give.send(work); // The pool has the other end.
+                self.replenish();
+                Ok(())
+            }
+            Worker::New => self.pool.spawn(Some(work)),
+            Worker::None(_) => Err(full()),
+            Worker::Ended => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     fn replenish(&self) {
-        let lacks = self.pool.state.lock().add_ready();
+        let lacks = self.pool.state.lock().ask_for_ready();
         if lacks {
             let _ = self.pool.spawn(None); // Whoever needs one tries again.
         }
@@ -191,12 +186,13 @@ impl State {
         Worker::None(give.clone())
     }
 
-    /// Counts a thread in that is to be ready. False: there are enough.
-    fn add_ready(&mut self) -> bool {
-        let lacks = self.give.is_some() && self.idle < self.ready && self.threads < self.most;
+    /// Counts a thread in that is to be ready. It has no work before it begins: it may never. False: there are enough.
+    fn ask_for_ready(&mut self) -> bool {
+        let is_short = self.idle + self.coming < self.ready;
+        let lacks = self.give.is_some() && is_short && self.threads < self.most;
         if lacks {
             self.threads += 1;
-            self.idle += 1;
+            self.coming += 1;
         }
         lacks
     }
@@ -218,21 +214,12 @@ impl State {
         }
         leaves
     }
-
-    /// A thread that was to be idle does not begin. Work that was sent for it meanwhile is another's, when that is
-    /// done with its own.
-    fn lose_idle(&mut self) {
-        match self.idle {
-            0 => self.backlog += 1,
-            _ => self.idle -= 1,
-        }
-    }
 }
 
 impl Pool {
     /// Begins a thread that was counted in, with its first work or as one that is idle.
     fn spawn(self: &Arc<Self>, first: Option<Work>) -> io::Result<()> {
-        let is_idle = first.is_none();
+        let is_ready = first.is_none();
         let pool = Arc::clone(self);
         let spawned = Builder::new()
             .name("http-aio:serve".into())
@@ -240,14 +227,19 @@ impl Pool {
         spawned.map(drop).inspect_err(|_| {
             let mut state = self.state.lock();
             state.threads -= 1;
-            if is_idle {
-                state.lose_idle();
+            if is_ready {
+                state.coming -= 1;
             }
         })
     }
 
     /// A thread: one piece of work after the other.
     fn run(&self, first: Option<Work>) {
+        if first.is_none() {
+            let mut state = self.state.lock();
+            state.coming -= 1;
+            state.rest();
+        }
         let mut next = first;
         while let Some(work) = next.take().or_else(|| self.await_work()) {
             let mut place = None;
@@ -271,6 +263,12 @@ impl Pool {
             }
         }
     }
+}
+
+/// Why there is no thread, and none is asked of the system.
+pub(super) fn full() -> io::Error {
+    let text = "there are as many threads as there may be";
+    io::Error::new(io::ErrorKind::WouldBlock, text)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -311,11 +309,16 @@ mod tests {
     fn one_is_ready_before_it_is_needed_as_long_as_there_may_be_more() {
         let spares = Spares::new(3);
         spares.keep_ready(1);
-        assert_eq!(spares.counts(), (1, 1));
+        let is = |counts| {
+            while spares.counts() != counts {
+                std::thread::yield_now();
+            }
+        };
+        is((1, 1));
         let ((open, gate), (done, results)) = (bounded(0), unbounded());
         for (number, counts) in [(1, (2, 1)), (2, (3, 1)), (3, (3, 0))] {
             spares.run(work(&gate, &done, number)).unwrap();
-            assert_eq!(spares.counts(), counts);
+            is(counts);
         }
         drop((open, done));
         assert_eq!(results.iter().count(), 3);

@@ -7,19 +7,8 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Kept, Spares, Start, Work};
-use crate::sync::{Condvar, Mutex};
-
-fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_up_to(2, model);
-}
-
-fn check_up_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.max_branches = 10_000;
-    builder.check(model);
-}
+use super::{Kept, Spares, Work};
+use crate::sync::{Condvar, Mutex, check, check_up_to};
 
 /// Counts what was done.
 struct Done {
@@ -118,7 +107,9 @@ fn one_that_is_to_be_ready_stays_though_its_patience_ends() {
     check(|| {
         let spares = Spares::new(1);
         spares.keep_ready(1);
-        thread::yield_now();
+        while spares.counts() != (1, 1) {
+            thread::yield_now();
+        }
         thread::yield_now();
         assert_eq!(spares.counts(), (1, 1));
         spares.end();
@@ -132,10 +123,9 @@ fn one_that_is_ready_has_work_while_others_are_stuck() {
     check(|| {
         let (spares, done) = (Spares::new(2), Done::new());
         spares.keep_ready(1);
-        assert_eq!(spares.counts(), (1, 1));
         spares.run(work_after(&done, 1)).expect("a thread");
-        let start = spares.run_or_queue(work(&done)).expect("a thread");
-        assert_eq!(start, Start::Now);
+        // If the one that is ready has not begun, it finds this when it does.
+        spares.run_or_queue(work(&done)).expect("a thread");
         done.until(2);
         spares.end();
         ends(&spares);
