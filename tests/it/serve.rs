@@ -33,6 +33,17 @@ impl Sharing {
         Self::run(command.current_dir(folder).args(arguments))
     }
 
+    /// On a socket that the process inherits, as systemd passes it.
+    #[track_caller]
+    fn inheriting(listener: &TcpListener, folder: &Path) -> Self {
+        let script = "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"";
+        let listener = listener.try_clone().expect("a descriptor");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(binary("serve"));
+        let listener = OwnedFd::from(listener);
+        Self::run(command.current_dir(folder).stdin(listener))
+    }
+
     #[track_caller]
     fn run(command: &mut Command) -> Self {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -87,6 +98,14 @@ impl Sharing {
     fn stop(self) -> (Option<i32>, String, String) {
         interrupt(&self.child);
         self.end()
+    }
+}
+
+/// After a test that has failed.
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -201,12 +220,7 @@ fn it_listens_on_what_it_inherits() {
     let folder = folder(&[("a.txt", b"one")]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
-    let script = "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"";
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(script).arg(binary("serve"));
-    let listener = OwnedFd::from(listener);
-    let command = command.current_dir(folder.path("")).stdin(listener);
-    let sharing = Sharing::run(command);
+    let sharing = Sharing::inheriting(&listener, &folder.path(""));
     assert_eq!(sharing.url, format!("http://{address}/"));
     assert_eq!(sharing.get("a.txt").body(), "one");
     assert_eq!(sharing.stop().0, Some(0));
