@@ -1,5 +1,7 @@
 //! The example `serve`, run as its users run it.
 
+mod restarts;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
