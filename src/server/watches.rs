@@ -58,19 +58,22 @@ impl Watches {
         };
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let watch = &self.watches[turn % self.watches.len()];
-        // Something may have been read with what came before, such as a handshake. If the server stops, nobody
-        // else is going to look.
-        let looks = service.conn.may_hold_input() || service.shared.lifecycle.is_stopping();
-        let summons = looks.then_some(Summons::Ready);
+        // Something may have been read with what came before, such as a handshake.
+        let summons = service.conn.may_hold_input().then_some(Summons::Ready);
+        let lifecycle = Arc::clone(&service.shared.lifecycle);
         let place = Arc::clone(service.place_among_others());
         let (_, since) = service.waits;
-        match watch.admit(service, descriptor, summons) {
-            Ok(key) if place.is_needed() => {
-                let watching: Arc<Watch<Box<Service>>> = Arc::clone(watch);
-                place.wait(Wait::First, since, Ender::Ask(watching, key));
-            }
-            Ok(_) => {}
-            Err(service) => drop(service.run()),
+        let key = match watch.admit(service, descriptor, summons) {
+            Ok(key) => key,
+            Err(service) => return drop(service.run()),
+        };
+        let ender = || Ender::Ask(Arc::<Watch<Box<Service>>>::clone(watch), key);
+        if place.is_needed() {
+            place.wait(Wait::First, since, ender());
+        }
+        // Whoever stops the server has asked it among the others, or has stopped it before this is seen here.
+        if lifecycle.is_stopping() {
+            ender().end();
         }
     }
 }
