@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
+
+use crate::common::task::seconds;
 
 /// Share a folder over HTTP
 ///
@@ -55,6 +58,12 @@ pub(crate) struct Arguments {
     /// When there are as many, the one that has been idle longest makes room.
     #[arg(long, value_name = "N", default_value = "1024")]
     pub(crate) max_connections: NonZeroUsize,
+
+    /// When it stops, leave connections that wait for a request open for so long
+    ///
+    /// For proxies that send nothing again: what they ask meanwhile is answered, and told that it is the last.
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) drain_grace: Duration,
 
     /// Write an access log to FILE, or to standard output
     ///

@@ -20,7 +20,9 @@ use crate::signals::Signals;
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let directory = directory(arguments)?;
     let (journal, scribe) = Journal::open(arguments.log.as_ref(), arguments.quiet)?;
-    let limits = ServerLimits::default().connections(arguments.max_connections.get());
+    let limits = ServerLimits::default()
+        .connections(arguments.max_connections.get())
+        .drain_grace(arguments.drain_grace);
     let server = Server::builder()
         .limits(limits)
         .observe(move |event| journal.note(event))

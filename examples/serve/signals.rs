@@ -30,7 +30,7 @@ impl Signals {
                     // Whoever reads it may be gone.
                     let _ = writeln!(
                         io::stderr(),
-                        "finishing what was begun on {left} connections; once more ends it at once"
+                        "waiting for {left} connections to end; once more ends them at once"
                     );
                 }
             }

@@ -152,7 +152,7 @@ impl<'a> Clock<'a> {
     /// How long the next call may take.
     fn left(&mut self) -> Result<Wait, Error> {
         let phase = self.shared.lifecycle.phase();
-        if phase != self.phase {
+        if phase != self.phase && phase.ends_waits() {
             self.phase = phase;
             self.deadline = self.deadline.earlier(Deadline::after(LAST_CHANCE));
         }

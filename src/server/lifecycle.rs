@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::control::Control;
+use super::grace::Grace;
 use super::places::{Place, Places};
 use super::spare::Spares;
 use super::waiters::{Awaited, Waiters};
@@ -20,13 +22,36 @@ pub(super) struct Lifecycle {
     pub(super) places: Arc<Places>,
     pub(super) spares: Spares,
     waiters: Arc<Waiters>,
+    /// While there is one.
+    grace: Mutex<Option<Grace>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Open,
+    /// It stops in order, and connections that wait for a request are left alone yet.
+    Grace,
+    /// They end.
     Draining,
     Closed,
+}
+
+impl Phase {
+    /// Whether connections that wait for a request are to end.
+    pub(super) fn ends_waits(self) -> bool {
+        self >= Self::Draining
+    }
+}
+
+impl From<u8> for Phase {
+    fn from(number: u8) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::Grace,
+            2 => Self::Draining,
+            _ => Self::Closed,
+        }
+    }
 }
 
 impl Lifecycle {
@@ -38,15 +63,12 @@ impl Lifecycle {
             places: Arc::default(),
             spares: Spares::new(threads),
             waiters: Arc::default(),
+            grace: Mutex::default(),
         }
     }
 
     pub(super) fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::SeqCst) {
-            0 => Phase::Open,
-            1 => Phase::Draining,
-            _ => Phase::Closed,
-        }
+        self.phase.load(Ordering::SeqCst).into()
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -57,8 +79,31 @@ impl Lifecycle {
         self.phase() == Phase::Closed
     }
 
-    /// False if it was told so before.
-    pub(super) fn stop(&self, phase: Phase) -> bool {
+    /// Whether connections that wait for a request are to end.
+    pub(super) fn ends_waits(&self) -> bool {
+        self.phase().ends_waits()
+    }
+
+    /// Stops in order, and leaves connections that wait alone for so long. False if it was told to stop before.
+    pub(super) fn drain(self: &Arc<Self>, grace: Duration) -> bool {
+        let phase = match grace.is_zero() {
+            true => Phase::Draining,
+            false => Phase::Grace,
+        };
+        let is_first = self.stop(phase) == Phase::Open;
+        if is_first && phase == Phase::Grace {
+            match Grace::begin(self, grace) {
+                // If there is nobody left by now, it goes with the server.
+                Ok(grace) => *self.grace.lock() = Some(grace),
+                // Without a thread for the timer nobody would end it.
+                Err(_) => drop(self.stop(Phase::Draining)),
+            }
+        }
+        is_first
+    }
+
+    /// Returns in which phase it was.
+    pub(super) fn stop(&self, phase: Phase) -> Phase {
         let last = self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         for acceptor in self.acceptors() {
             acceptor.waker.wake();
@@ -66,12 +111,24 @@ impl Lifecycle {
         if phase == Phase::Closed {
             self.places.close_all();
         }
+        if phase.ends_waits() {
+            self.end_waits();
+        }
+        self.look_for_end();
+        last.into()
+    }
+
+    fn end_waits(&self) {
+        self.forget_grace();
         self.places.ask_all();
         for watch in self.places.watches() {
             watch.ask_all();
         }
-        self.look_for_end();
-        last < phase as u8
+    }
+
+    fn forget_grace(&self) {
+        let grace = self.grace.lock().take();
+        drop(grace);
     }
 
     /// A thread that accepts is about to begin, and is woken when the server stops.
@@ -110,6 +167,7 @@ impl Lifecycle {
     fn look_for_end(&self) {
         let is_accepting = !self.acceptors.lock().is_empty();
         if self.is_stopping() && !is_accepting && self.places.count() == 0 {
+            self.forget_grace();
             self.places.close_watches();
             self.spares.end();
             self.waiters.tell_all(|| Ok(()));

@@ -59,6 +59,7 @@ pub struct ServerLimits {
     pub(crate) when_full: WhenFull,
     pub(crate) requests: Option<u64>,
     pub(crate) age: Option<Duration>,
+    pub(crate) drain_grace: Duration,
     pub(crate) given_up: GivenUp,
     pub(crate) messages: Limits,
 }
@@ -84,6 +85,7 @@ impl Default for ServerLimits {
             when_full: WhenFull::default(),
             requests: None,
             age: None,
+            drain_grace: Duration::ZERO,
             given_up: GivenUp::default(),
             messages: Limits::default(),
         }
@@ -209,6 +211,16 @@ impl ServerLimits {
     #[must_use]
     pub fn age(mut self, most: impl Into<Option<Duration>>) -> Self {
         self.age = most.into();
+        self
+    }
+
+    /// How long a [drain](crate::Server::drain) leaves connections open that wait for a request. One that comes
+    /// meanwhile is answered with `Connection: close`; then they are closed. Without it, a request that is on its way
+    /// when its connection is closed goes unanswered (RFC 9112 section 9.3.1), and not every proxy sends it again. A
+    /// drain with a grace still completes as soon as no connection is left. Default: none.
+    #[must_use]
+    pub fn drain_grace(mut self, time: Duration) -> Self {
+        self.drain_grace = time;
         self
     }
 

@@ -33,6 +33,7 @@ mod exchange;
 mod files;
 mod forward;
 mod from_reader;
+mod grace;
 mod handler;
 mod held;
 mod html;
@@ -316,6 +317,9 @@ impl Server {
     /// arrived are answered, with `Connection: close`, and answers that were begun are finished. It completes
     /// when the last connection has ended. Those that were [hijacked](Exchange::hijack) are not waited for.
     ///
+    /// Connections that wait for a request end at once, or after the
+    /// [grace](ServerLimits::drain_grace) that they are given; a second drain ends that.
+    ///
     /// # Errors
     ///
     /// [`TimedOut`](ErrorKind::TimedOut), and the count is the number of connections that are left: they go
@@ -324,7 +328,10 @@ impl Server {
     #[doc(alias = "shutdown")]
     #[doc(alias = "nng_http_server_stop")]
     pub fn drain(&self, aio: Aio<()>) -> Aio<(), InFlight> {
-        self.handle.shared.stop(Phase::Draining);
+        let shared = &self.handle.shared;
+        if !shared.drain() {
+            shared.lifecycle.stop(Phase::Draining);
+        }
         self.join(aio)
     }
 
@@ -332,7 +339,7 @@ impl Server {
     /// [hijacked](Exchange::hijack); what handlers read and write fails with [`Closed`](ErrorKind::Closed).
     /// [`join`](Self::join) tells when the last handler has returned that has not hijacked its connection.
     pub fn close(&self) {
-        self.handle.shared.stop(Phase::Closed);
+        self.handle.shared.close();
     }
 
     /// Completes when the server has stopped, by whomever it was told to, and its last connection has ended.
@@ -353,6 +360,6 @@ impl Default for Server {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.stop(Phase::Draining);
+        self.shared.drain();
     }
 }

@@ -138,7 +138,7 @@ impl Service {
         let limits = &self.shared.limits;
         let since = Instant::now();
         // One that was just accepted has asked already, or is about to.
-        if self.served == 0 || !self.shared.lifecycle.is_stopping() {
+        if self.served == 0 || !self.shared.lifecycle.ends_waits() {
             let patience = MOMENT.min(if self.served == 0 {
                 limits.silence
             } else {
@@ -153,7 +153,7 @@ impl Service {
         }
         loop {
             let patience = match self.served {
-                _ if self.shared.lifecycle.is_stopping() => match self.has_begun() {
+                _ if self.shared.lifecycle.ends_waits() => match self.has_begun() {
                     true => LAST_LOOK,
                     false => return None,
                 },

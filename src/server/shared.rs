@@ -70,13 +70,19 @@ impl Shared {
         }
     }
 
-    /// Stops, and tells so the first time.
-    pub(super) fn stop(&self, phase: Phase) {
-        if self.lifecycle.stop(phase) {
-            self.observer.tell(|| match phase {
-                Phase::Closed => ServerEvent::Closed {},
-                Phase::Open | Phase::Draining => ServerEvent::Draining {},
-            });
+    /// Stops in order, and tells so. False if it was told to stop before.
+    pub(super) fn drain(&self) -> bool {
+        let is_first = self.lifecycle.drain(self.limits.drain_grace);
+        if is_first {
+            self.observer.tell(|| ServerEvent::Draining {});
+        }
+        is_first
+    }
+
+    /// Stops at once, and tells so the first time.
+    pub(super) fn close(&self) {
+        if self.lifecycle.stop(Phase::Closed) < Phase::Closed {
+            self.observer.tell(|| ServerEvent::Closed {});
         }
     }
 

@@ -67,7 +67,7 @@ impl Service {
     fn turn(&mut self, mut why: Summons, seat: &Seat<'_, Box<Self>>) -> Next {
         let mut wait = Wait::Never;
         loop {
-            if self.shared.lifecycle.is_stopping() {
+            if self.shared.lifecycle.ends_waits() {
                 self.serve_rest();
                 return Next::End;
             }

@@ -71,8 +71,8 @@ impl Watches {
         if place.is_needed() {
             place.wait(Wait::First, since, ender());
         }
-        // Whoever stops the server has asked it among the others, or has stopped it before this is seen here.
-        if lifecycle.is_stopping() {
+        // Whoever ends all waits has asked it among the others, or has begun before this is seen here.
+        if lifecycle.ends_waits() {
             ender().end();
         }
     }

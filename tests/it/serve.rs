@@ -37,11 +37,12 @@ impl Sharing {
 
     /// On a socket that the process inherits, as systemd passes it.
     #[track_caller]
-    fn inheriting(listener: &TcpListener, folder: &Path) -> Self {
-        let script = "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\"";
+    fn inheriting(listener: &TcpListener, folder: &Path, arguments: &[&str]) -> Self {
+        let script = "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
         let listener = listener.try_clone().expect("a descriptor");
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(binary("serve"));
+        command.args(arguments);
         let listener = OwnedFd::from(listener);
         Self::run(command.current_dir(folder).stdin(listener))
     }
@@ -213,7 +214,7 @@ fn what_was_begun_is_finished_unless_it_is_told_twice() {
     let (code, _, stderr) = sharing.stop();
     assert_eq!(code, Some(130));
     // The second signal waits until the first has been answered.
-    assert!(stderr.contains("finishing what was begun on 1 connections"));
+    assert!(stderr.contains("waiting for 1 connections to end"));
     drop(reader);
 }
 
@@ -222,7 +223,7 @@ fn it_listens_on_what_it_inherits() {
     let folder = folder(&[("a.txt", b"one")]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
-    let sharing = Sharing::inheriting(&listener, &folder.path(""));
+    let sharing = Sharing::inheriting(&listener, &folder.path(""), &[]);
     assert_eq!(sharing.url, format!("http://{address}/"));
     assert_eq!(sharing.get("a.txt").body(), "one");
     assert_eq!(sharing.stop().0, Some(0));

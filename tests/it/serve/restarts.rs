@@ -85,12 +85,12 @@ impl Proxy {
         })
     }
 
-    /// As printed, but for addresses.
-    fn haproxy(upstream: SocketAddr) -> Option<Self> {
+    /// As printed, but for addresses, and for what `change` does to it.
+    fn haproxy(upstream: SocketAddr, change: impl Fn(String) -> String) -> Option<Self> {
         Self::start("haproxy", |address, folder| {
             let file = with(printed("Behind HAProxy"), UPSTREAM, &upstream.to_string());
             let file = with(&file, "bind :8000", &format!("bind {address}"));
-            let file = folder.write("haproxy.cfg", file);
+            let file = folder.write("haproxy.cfg", change(file));
             let mut command = Command::new("haproxy");
             command.arg("-db").arg("-f").arg(file);
             command
@@ -232,7 +232,7 @@ fn ask(
 }
 
 /// Replaces the process behind a proxy while clients ask, none of whose requests may fail.
-fn restart_behind(start: impl FnOnce(SocketAddr) -> Option<Proxy>) {
+fn restart_behind(start: impl FnOnce(SocketAddr) -> Option<Proxy>, arguments: &[&str]) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let Some(proxy) = start(listener.local_addr().expect("bound")) else {
         return;
@@ -242,7 +242,7 @@ fn restart_behind(start: impl FnOnce(SocketAddr) -> Option<Proxy>) {
         ("large", &pattern(1, 4 << 20)),
     ];
     let folder = folder(&files.map(|(name, content)| (name, &**content)));
-    let begin = || Sharing::inheriting(&listener, &folder.path(""));
+    let begin = || Sharing::inheriting(&listener, &folder.path(""), arguments);
     let mut serving = begin();
     let load = Load::begin(proxy.address, &files);
     for _ in 0..RESTARTS {
@@ -271,10 +271,20 @@ fn ends_well(sharing: Sharing) {
 
 #[test]
 fn no_request_fails_behind_nginx() {
-    restart_behind(Proxy::nginx);
+    restart_behind(Proxy::nginx, &[]);
 }
 
 #[test]
 fn no_request_fails_behind_haproxy() {
-    restart_behind(Proxy::haproxy);
+    restart_behind(|upstream| Proxy::haproxy(upstream, |file| file), &[]);
+}
+
+#[test]
+fn no_request_fails_behind_haproxy_that_sends_none_again() {
+    let once = |file: String| {
+        let file = with(&file, "retry-on conn-failure empty-response", "");
+        with(&file, "retries 3", "retries 0")
+    };
+    let grace = ["--drain-grace=0.5"];
+    restart_behind(|upstream| Proxy::haproxy(upstream, once), &grace);
 }

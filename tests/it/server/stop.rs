@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http_aio::bytes::Bytes;
 use http_aio::http::Response;
-use http_aio::{Error, Exchange, get, post};
+use http_aio::{Error, Exchange, InFlight, get, post};
 
 use super::*;
 
@@ -515,4 +515,181 @@ fn nothing_is_left_and_the_port_is_free() {
         );
         wait_until("descriptors are closed", || descriptors() <= before.1);
     }
+}
+
+// ------------------------------------------------------------------------------------------ grace
+
+const BOTH: [Threads; 2] = [Threads::Watched, Threads::PerConnection];
+
+/// A server that is drained with this grace.
+fn gracious(threads: Threads, grace: Duration) -> Host {
+    let limits = ServerLimits::default().drain_grace(grace);
+    Host::on(threads, limits, |server| {
+        server.route("/", get(|_| "hello")).unwrap();
+    })
+}
+
+/// Begins to drain, and waits until nobody can come any more.
+#[track_caller]
+fn begin_drain(host: &Host) -> Aio<(), InFlight> {
+    let draining = host.server.drain(Aio::new().timeout(PATIENCE));
+    wait_until("nobody listens", || {
+        TcpStream::connect(host.address).is_err()
+    });
+    draining
+}
+
+/// A connection that has been used, and one that has not, which both wait.
+#[track_caller]
+fn two_that_wait(host: &Host) -> [Visitor; 2] {
+    let mut used = host.visit();
+    assert!(!used.get("/").closes());
+    let unused = host.visit();
+    host.wait_for_waiting(2);
+    [used, unused]
+}
+
+#[test]
+fn a_request_within_the_grace_is_answered_as_the_last_one() {
+    for threads in BOTH {
+        let host = gracious(threads, 10 * PATIENCE);
+        let [mut used, mut unused] = two_that_wait(&host);
+        let draining = begin_drain(&host);
+        assert!(used.is_quiet() && unused.is_quiet());
+        let reply = used.get("/");
+        assert_eq!((reply.text(), reply.closes()), ("hello", true));
+        used.ends();
+        host.wait_for_connections(1);
+        assert!(unused.is_quiet() && !draining.is_done());
+        // A client that sends several at once is told which was the last.
+        unused.ask("GET", "/").ask("GET", "/");
+        let reply = unused.reply();
+        assert_eq!((reply.text(), reply.closes()), ("hello", true));
+        unused.ends();
+        settle(draining).expect("as soon as nobody is left");
+        let told = host.told.count(|event| *event == Event::Draining);
+        assert_eq!(told, 1, "{threads:?}");
+    }
+}
+
+#[test]
+fn who_asks_nothing_within_the_grace_is_asked_to_leave_then() {
+    for threads in BOTH {
+        let host = gracious(threads, SLOW);
+        let visitors = two_that_wait(&host);
+        let mut half = host.visit();
+        half.say("GET / HTTP/1.1\r\n");
+        host.wait_for_connections(3);
+        let start = Instant::now();
+        let draining = begin_drain(&host);
+        for mut visitor in visitors {
+            let after = visitor.ends_after(start);
+            assert!(after >= SLOW, "{threads:?}: after {after:?}");
+        }
+        host.wait_for_connections(1);
+        // What has begun by then is served, as without a grace.
+        half.say("Host: h\r\n\r\n");
+        let reply = half.reply();
+        assert_eq!((reply.text(), reply.closes()), ("hello", true));
+        half.ends();
+        settle(draining).unwrap();
+    }
+}
+
+#[test]
+fn an_answer_that_was_begun_before_the_grace_leaves_its_connection_open() {
+    for threads in BOTH {
+        let (entered, enters) = gate();
+        let (go, goes) = gate();
+        let host = gracious(threads, 10 * PATIENCE);
+        let stream = move |x: &mut Exchange| {
+            let writer = x.stream(Response::new(()))?;
+            entered.send(()).unwrap();
+            receive(&goes);
+            writer.finish()
+        };
+        host.server.route("/stream", get(stream)).unwrap();
+        let mut visitor = host.visit();
+        visitor.ask("GET", "/stream");
+        receive(&enters);
+        let draining = begin_drain(&host);
+        go.send(()).unwrap();
+        assert!(!visitor.reply().closes());
+        let reply = visitor.get("/");
+        assert_eq!((reply.text(), reply.closes()), ("hello", true));
+        visitor.ends();
+        settle(draining).unwrap();
+    }
+}
+
+#[test]
+fn a_grace_ends_with_a_second_drain_or_a_close_but_not_with_the_last_handle() {
+    for threads in BOTH {
+        for is_closed in [false, true] {
+            let host = gracious(threads, 10 * PATIENCE);
+            let visitors = two_that_wait(&host);
+            let draining = begin_drain(&host);
+            assert_eq!(host.server.connections(), 2);
+            match is_closed {
+                true => host.server.close(),
+                false => host.stop(),
+            }
+            for mut visitor in visitors {
+                visitor.ends();
+            }
+            settle(draining).unwrap();
+            let told = host.told.count(|event| *event == Event::Draining);
+            assert_eq!(told, 1, "{threads:?}");
+        }
+        let host = gracious(threads, 10 * PATIENCE);
+        let visitors = two_that_wait(&host);
+        let draining = begin_drain(&host);
+        drop(host.server);
+        for mut visitor in visitors {
+            assert!(visitor.get("/").closes());
+            visitor.ends();
+        }
+        settle(draining).unwrap();
+    }
+}
+
+#[test]
+fn who_has_waited_longest_makes_room_within_the_grace_too() {
+    for threads in BOTH {
+        let limits = ServerLimits::default().connections(1);
+        let limits = limits.drain_grace(10 * PATIENCE);
+        let (handler, enters, go) = held();
+        let host = Host::on(threads, limits, |server| {
+            server.route("/", get(|_| "hello")).unwrap();
+            server.route("/held", get(handler)).unwrap();
+        });
+        let mut first = host.visit();
+        first.ask("GET", "/held");
+        receive(&enters);
+        let mut queued: Vec<_> = (0..3).map(|_| host.visit()).collect();
+        let draining = host.server.drain(Aio::new().timeout(PATIENCE));
+        go.send(()).unwrap();
+        assert!(first.reply().closes());
+        // Nobody but the last of them has a place for as long as it likes.
+        for visitor in &mut queued[..2] {
+            visitor.ends();
+        }
+        assert!(queued[2].get("/").closes());
+        settle(draining).unwrap();
+    }
+}
+
+#[test]
+fn a_connection_that_comes_within_the_grace_has_it_too() {
+    let host = gracious(chosen_threads(), 10 * PATIENCE);
+    let [mut waits, other] = two_that_wait(&host);
+    drop(other);
+    let draining = begin_drain(&host);
+    let mut late = host.visit_over(Family::Unix);
+    host.wait_for_waiting(2);
+    let reply = late.get("/");
+    assert_eq!((reply.text(), reply.closes()), ("hello", true));
+    late.leave();
+    assert!(waits.get("/").closes());
+    settle(draining).unwrap();
 }
