@@ -16,11 +16,11 @@ use super::*;
 const RESTARTS: usize = 4;
 
 /// How many requests each process answers alone.
-const SHARE: usize = 500;
+const SHARE: usize = 1000;
 
 /// How many clients ask for a small file, which goes out at once, and for a large one. A proxy asks again for what has
 /// not begun to be answered, so what is cut off is seen with the large one.
-const CLIENTS: [usize; 2] = [6, 2];
+const CLIENTS: [usize; 2] = [30, 2];
 
 /// Where the configurations that are printed have their upstream.
 const UPSTREAM: &str = "127.0.0.1:8080";
@@ -252,6 +252,7 @@ fn restart_behind(start: impl FnOnce(SocketAddr) -> Option<Proxy>, arguments: &[
     }
     load.goes_on(SHARE);
     assert_eq!(load.end(), [""; 0]);
+    drop(proxy); // Nobody is left for whom it would wait.
     ends_well(serving);
 }
 
@@ -283,8 +284,8 @@ fn no_request_fails_behind_haproxy() {
 fn no_request_fails_behind_haproxy_that_sends_none_again() {
     let once = |file: String| {
         let file = with(&file, "retry-on conn-failure empty-response", "");
-        with(&file, "retries 3", "retries 0")
+        with(&file, "retries 10", "retries 0")
     };
-    let grace = ["--drain-grace=0.5"];
+    let grace = ["--drain-grace=2"];
     restart_behind(|upstream| Proxy::haproxy(upstream, once), &grace);
 }
