@@ -33,7 +33,10 @@ pub(super) struct Timestamp {
 #[derive(Debug)]
 pub(super) enum Opened {
     File(StoredFile),
-    Folder,
+    Folder {
+        /// When something was added to it, or removed.
+        modified: Timestamp,
+    },
 }
 
 impl Opened {
@@ -43,8 +46,12 @@ impl Opened {
     pub(super) fn new(file: impl Into<Arc<File>>) -> Result<Self, Errno> {
         let file = file.into();
         let metadata = file.metadata().map_err(|error| errno_of(&error))?;
+        let modified = Timestamp {
+            seconds: metadata.mtime(),
+            nanos: metadata.mtime_nsec(),
+        };
         if metadata.is_dir() {
-            return Ok(Self::Folder);
+            return Ok(Self::Folder { modified });
         }
         if !metadata.is_file() {
             return Err(ABSENT);
@@ -52,10 +59,7 @@ impl Opened {
         Ok(Self::File(StoredFile {
             file,
             size: metadata.len(),
-            modified: Timestamp {
-                seconds: metadata.mtime(),
-                nanos: metadata.mtime_nsec(),
-            },
+            modified,
         }))
     }
 }
