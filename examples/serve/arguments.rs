@@ -58,7 +58,8 @@ pub(crate) struct Arguments {
 
     /// Write an access log to FILE, or to standard output
     ///
-    /// In the common log format; the bytes are those on the wire, heads included. It is appended to FILE.
+    /// In the common log format; the bytes are those on the wire, heads included. What was no request is logged as
+    /// "-". It is appended to FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) log: Option<Option<PathBuf>>,
 
@@ -92,5 +93,6 @@ Exit status:
      7  it cannot listen there
     23  the log cannot be written
     26  the folder, the certificate or its key cannot be read
+    27  no memory
    130  stopped at once, by a second Ctrl-C or SIGTERM
      1  anything else, such as --tls in a build without TLS";
