@@ -27,9 +27,13 @@ pub(crate) struct Arguments {
     )]
     pub(crate) bind: SocketAddr,
 
+    /// Show what is in folders that have no index.html, as it does by default
+    #[arg(long, overrides_with = "no_listing")]
+    listing: bool,
+
     /// Do not show what is in folders that have no index.html
-    #[arg(long)]
-    pub(crate) no_listing: bool,
+    #[arg(long, overrides_with = "listing")]
+    no_listing: bool,
 
     /// Share names that begin with a dot, too
     #[arg(long)]
@@ -66,6 +70,13 @@ pub(crate) struct Arguments {
     /// Say nothing but where it is
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+impl Arguments {
+    /// Whether folders without an index are shown: the last word is what counts.
+    pub(crate) fn lists(&self) -> bool {
+        self.listing || !self.no_listing
+    }
 }
 
 const MORE: &str = "--help tells more, and what the exit statuses mean.";

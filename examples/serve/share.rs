@@ -53,7 +53,7 @@ fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
         let text = format!("cannot share {}: {error}", folder.display());
         Failure::new(Exit::Read, text)
     })?;
-    if !arguments.no_listing {
+    if arguments.lists() {
         directory = directory.listing();
     }
     if arguments.hidden {

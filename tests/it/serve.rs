@@ -196,6 +196,20 @@ fn a_log_that_is_not_whole_is_told_of() {
     );
 }
 
+#[test]
+fn of_contrary_options_the_last_one_counts() {
+    let folder = folder(&[("a.txt", b"one")]);
+    for (options, status) in [
+        (&["--listing"][..], 200),
+        (&["--listing", "--no-listing"], 404),
+        (&["--no-listing", "--listing"], 200),
+    ] {
+        let sharing = Sharing::start(&folder.path(""), options);
+        assert_eq!(sharing.get("").status(), status, "{options:?}");
+        sharing.stop();
+    }
+}
+
 /// With a bound on the size of files, which stands for a disk that is full.
 #[test]
 fn an_upload_that_does_not_fit_is_refused() {
