@@ -385,6 +385,60 @@ fn it_speaks_tls() {
     sharing.stop();
 }
 
+/// A certificate for this machine, and its key.
+#[cfg(feature = "tls")]
+fn certified() -> (String, String) {
+    use base64::Engine;
+    let names = ["localhost", "127.0.0.1"].map(String::from);
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let pem = |kind: &str, content: &[u8]| {
+        let text = base64::prelude::BASE64_STANDARD.encode(content);
+        format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+    };
+    let key = made.signing_key.serialize_der();
+    (
+        pem("CERTIFICATE", made.cert.der()),
+        pem("PRIVATE KEY", &key),
+    )
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn it_speaks_tls_with_a_certificate_of_ones_own() {
+    let ((chain, key), (_, another)) = (certified(), certified());
+    let folder = folder(&[
+        ("chain.pem", chain.as_bytes()),
+        ("key.pem", key.as_bytes()),
+        ("another.pem", another.as_bytes()),
+        ("empty.pem", b""),
+    ]);
+    let sharing = Sharing::start(&folder.path(""), ["--tls", "chain.pem", "key.pem"]);
+    assert!(sharing.url.starts_with("https://127.0.0.1:"));
+    let trusted = folder.path("chain.pem");
+    let url = format!("{}chain.pem", sharing.url);
+    let arguments = [
+        OsStr::new("--cacert"),
+        trusted.as_os_str(),
+        OsStr::new(&url),
+    ];
+    let get = Tool::start("get", arguments).end();
+    assert_eq!(get.code, Some(0), "{}", get.stderr);
+    assert_eq!(get.stdout, chain.as_bytes());
+    sharing.stop();
+    for (chain, key, says) in [
+        ("chain.pem", "another.pem", "chain.pem: "),
+        ("chain.pem", "chain.pem", "chain.pem: it has no key"),
+        ("chain.pem", "empty.pem", "empty.pem: it has no key"),
+        ("empty.pem", "key.pem", "empty.pem: it has no certificate"),
+    ] {
+        let arguments = ["--tls", chain, key];
+        let ended = Tool::start_at(&folder.path(""), "serve", arguments).end();
+        assert_eq!(ended.code, Some(26), "{}", ended.stderr);
+        let says = format!("error: cannot use {says}");
+        assert!(ended.stderr.starts_with(&says), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn it_says_what_is_wrong() {
     let folder = folder(&[("a.txt", b"one")]);
