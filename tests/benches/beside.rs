@@ -9,7 +9,7 @@
 //! of three seconds each after a first one that does not count: how long the quick ones take, and how many
 //! requests a second the slow ones get answered, of which there can be 12,000 and 600.
 
-mod compare;
+mod common;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use http_aio::{Aio, Exchange, Server, Threads, get};
 
-use crate::compare::{is_wanted, median};
+use crate::common::{is_wanted, median};
 
 const ROUNDS: usize = 5;
 const SLOW: usize = 60;

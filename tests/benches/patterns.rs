@@ -10,12 +10,12 @@
 //! so that the processor's time is that of this crate's side alone, system calls included. Printed are
 //! medians of several rounds; the processor's time is that of all rounds, because its grain is 10 ms.
 
-mod compare;
+mod common;
+mod peers;
+mod process;
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,10 +23,8 @@ use http_aio::bytes::Bytes;
 use http_aio::http::{Request, Response};
 use http_aio::{Aio, Canceler, Conn, InFlight, Written};
 
-use crate::compare::is_wanted;
-
-/// What the other process does when it is called with this.
-const PEERS: &str = "be-the-peers";
+use crate::common::{check, is_wanted};
+use crate::peers::{Peers, Role};
 
 /// How long a round lasts, about.
 const ROUND: Duration = Duration::from_millis(300);
@@ -36,8 +34,8 @@ const ROUNDS: usize = 7;
 const QUEUED: usize = 4_000;
 
 fn main() -> io::Result<()> {
-    if std::env::args().any(|arg| arg == PEERS) {
-        return peers();
+    if process::role().is_some() {
+        return Peers::be();
     }
     let peers = Peers::start()?;
     println!("{:<44} {:>10} {:>14}", "", "us/op", "cpu us/op");
@@ -52,11 +50,11 @@ fn write(peers: &Peers) -> io::Result<()> {
         ("kilobyte: write 1 KiB, wait", 1024),
         ("byte: write 1 B, wait", 1),
     ] {
-        let (conn, bytes) = (peers.sink()?, Bytes::from(vec![b'x'; size]));
+        let (conn, bytes) = (connect(peers, Role::Sink)?, Bytes::from(vec![b'x'; size]));
         pattern(name, 1, || finish(submit(&conn, &bytes)))?;
     }
     let bytes = Bytes::from(vec![b'x'; 1024]);
-    let conn = peers.sink()?;
+    let conn = connect(peers, Role::Sink)?;
     let mut in_flight = VecDeque::new();
     pattern("pipe: write 1 KiB, 64 in flight", 1, || {
         in_flight.push_back(submit(&conn, &bytes));
@@ -65,13 +63,13 @@ fn write(peers: &Peers) -> io::Result<()> {
             _ => Ok(()),
         }
     })?;
-    let (one, other) = (peers.sink()?, peers.sink()?);
+    let (one, other) = (connect(peers, Role::Sink)?, connect(peers, Role::Sink)?);
     pattern("two: write on two connections, wait for both", 2, || {
         let both = (submit(&one, &bytes), submit(&other, &bytes));
         finish(both.0)?;
         finish(both.1)
     })?;
-    let conn = peers.sink()?;
+    let conn = connect(peers, Role::Sink)?;
     pattern("held: write 1 KiB, poll", 1, || {
         let held = submit(&conn, &bytes);
         poll(&held);
@@ -80,18 +78,18 @@ fn write(peers: &Peers) -> io::Result<()> {
 }
 
 fn read(peers: &Peers) -> io::Result<()> {
-    let (conn, bytes) = (peers.echo()?, Bytes::from_static(b"ping"));
+    let (conn, bytes) = (connect(peers, Role::Echo)?, Bytes::from_static(b"ping"));
     pattern("echo: write, wait for the read of the echo", 1, || {
         let ping = submit(&conn, &bytes);
         conn.read_all(Aio::new(), 4).wait()?;
         finish(ping)
     })?;
-    let conn = peers.source()?;
+    let conn = connect(peers, Role::Source)?;
     pattern("read: 100 B that are there, wait", 1, || {
         conn.read_all(Aio::new(), 100).wait().map(drop)?;
         Ok(())
     })?;
-    let conn = peers.source()?;
+    let conn = connect(peers, Role::Source)?;
     pattern("polled: read 100 B that are there, poll", 1, || {
         let read = conn.read_all(Aio::new(), 100);
         poll(&read);
@@ -101,14 +99,14 @@ fn read(peers: &Peers) -> io::Result<()> {
 }
 
 fn messages(peers: &Peers) -> io::Result<()> {
-    let conn = peers.server()?;
+    let conn = connect(peers, Role::Server)?;
     let request = Request::get("http://h/small").body(());
     let request = request.map_err(io::Error::other)?;
     pattern("get: small GET, wait", 1, || {
         let response = conn.transact(Aio::new(), request.clone()).wait()?;
-        compare::check(response.body().len(), 13)
+        check(response.body().len(), 13)
     })?;
-    let conn = peers.client()?;
+    let conn = connect(peers, Role::Client)?;
     pattern("serve: read a request, write the response", 1, || {
         conn.read_request(Aio::new()).wait()?;
         let response = Response::new(Bytes::from_static(b"Hello, world!"));
@@ -120,7 +118,7 @@ fn cancels(peers: &Peers) -> io::Result<()> {
     if !is_wanted("cancel") {
         return Ok(());
     }
-    let conn = peers.stuck()?;
+    let conn = connect(peers, Role::Stuck)?;
     let bytes = Bytes::from(vec![b'x'; 64 << 20]);
     let stuck = submit(&conn, &bytes);
     while stuck.count() == 0 {
@@ -153,6 +151,10 @@ fn cancels(peers: &Peers) -> io::Result<()> {
 }
 
 // --------------------------------------------------------------------------------------- measuring
+
+fn connect(peers: &Peers, role: Role) -> io::Result<Conn> {
+    peers.connect(role).map(Conn::from)
+}
 
 fn submit(conn: &Conn, bytes: &Bytes) -> Aio<Written, InFlight> {
     conn.write_all(Aio::new().iov([bytes.clone()]))
@@ -213,113 +215,4 @@ fn processor_time() -> io::Result<Duration> {
     let ticks = fields.split_whitespace().skip(11).take(2);
     let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Ok(Duration::from_millis(10 * ticks))
-}
-
-// ------------------------------------------------------------------------------------------- peers
-
-/// The other process, which ends with its input, and so with this one.
-struct Peers {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Peers {
-    fn start() -> io::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg(PEERS)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        if let Some(output) = &mut process.stdout {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        let address = line.trim().parse().map_err(io::Error::other)?;
-        Ok(Self { process, address })
-    }
-
-    fn ask(&self, role: u8) -> io::Result<Conn> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        stream.write_all(&[role])?;
-        Ok(Conn::from(stream))
-    }
-
-    fn sink(&self) -> io::Result<Conn> {
-        self.ask(b's')
-    }
-
-    fn echo(&self) -> io::Result<Conn> {
-        self.ask(b'e')
-    }
-
-    fn source(&self) -> io::Result<Conn> {
-        self.ask(b'r')
-    }
-
-    fn server(&self) -> io::Result<Conn> {
-        self.ask(b'h')
-    }
-
-    fn client(&self) -> io::Result<Conn> {
-        self.ask(b'c')
-    }
-
-    fn stuck(&self) -> io::Result<Conn> {
-        self.ask(b'x')
-    }
-}
-
-impl Drop for Peers {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn peers() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("{}", listener.local_addr()?);
-    thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            thread::spawn(move || play(stream));
-        }
-    });
-    io::stdin().read_to_end(&mut Vec::new()).map(drop)
-}
-
-fn play(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut role = [0];
-    stream.read_exact(&mut role)?;
-    let mut buffer = vec![0; 256 << 10];
-    match role[0] {
-        b's' => while stream.read(&mut buffer)? > 0 {},
-        b'e' => loop {
-            match stream.read(&mut buffer)? {
-                0 => break,
-                count => stream.write_all(&buffer[..count])?,
-            }
-        },
-        b'r' => loop {
-            stream.write_all(&buffer)?;
-        },
-        b'h' => {
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\
-                content-length: 13\r\n\r\nHello, world!";
-            while stream.read(&mut buffer)? > 0 {
-                stream.write_all(answer)?;
-            }
-        }
-        b'c' => loop {
-            stream.write_all(b"GET /small HTTP/1.1\r\nhost: h\r\n\r\n")?;
-            if stream.read(&mut buffer)? == 0 {
-                break;
-            }
-        },
-        _ => loop {
-            thread::park(); // Reads nothing.
-        },
-    }
-    Ok(())
 }

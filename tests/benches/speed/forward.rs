@@ -1,17 +1,11 @@
 //! Forwarding against what a program would write by hand: `std::io::copy` between two sockets for large
-//! bodies, a loop of reads and writes for small messages. In the same process, in turn.
-//!
-//! ```text
-//! cargo bench --bench forward               # all
-//! cargo bench --bench forward -- small      # one: length, chunked, end, small, small-chunked, or relay
-//! ```
+//! bodies, a loop of reads and writes for small messages.
 //!
 //! Neither side by hand looks at what it copies, so a ratio below 1 is the price of knowing where a message
 //! ends. Large bodies have a thread that sends and one that receives. For `small` and `small-chunked` one
 //! thread does it all, in turn: it sends a message, passes it on, and receives it. `relay` is round trips of
-//! a request and its response through a relay, with a thread for each of the three.
-
-mod compare;
+//! a request and its response through a relay, with a thread for each of the three. All of them are in this process, so
+//! the processor's time is of them all.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,39 +13,24 @@ use std::thread;
 
 use http_aio::{Aio, Conn};
 
-use crate::compare::{Work, check, is_wanted};
+use crate::exchange::check;
+use crate::table::{Side, Table};
 
+const FAMILY: &str = "forward";
 const BODY: usize = 64 << 20;
 const CHUNK: usize = 64 << 10;
 
-fn main() -> io::Result<()> {
-    let framings = [
-        ("length", "64 MiB with a length", with_length()),
-        (
-            "chunked",
-            "64 MiB in chunks of 64 KiB",
-            in_chunks(BODY, CHUNK),
-        ),
-        ("end", "64 MiB to the end of the stream", to_the_end()),
-    ];
-    for (name, title, message) in &framings {
-        if is_wanted(name) {
-            large(title, message)?;
-        }
-    }
-    if is_wanted("small") {
-        let message = b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-type: text/plain\r\n\
-            content-length: 64\r\n\r\n";
-        let message = [&message[..], &[b'x'; 64]].concat();
-        small("small: responses of 64 bytes", &message)?;
-    }
-    if is_wanted("small-chunked") {
-        small("small-chunked: the same, in a chunk", &in_chunks(64, 64))?;
-    }
-    if is_wanted("relay") {
-        relay()?;
-    }
-    Ok(())
+pub(crate) fn compare(table: &mut Table) -> io::Result<()> {
+    table.compare((FAMILY, "length"), || large(with_length()))?;
+    table.compare((FAMILY, "chunked"), || large(in_chunks(BODY, CHUNK)))?;
+    table.compare((FAMILY, "end"), || large(to_the_end()))?;
+    let message = b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-type: text/plain\r\n\
+        content-length: 64\r\n\r\n";
+    let message = [&message[..], &[b'x'; 64]].concat();
+    table.compare((FAMILY, "small"), || small(&message))?;
+    let chunk = in_chunks(64, 64);
+    table.compare((FAMILY, "small-chunked"), || small(&chunk))?;
+    table.compare((FAMILY, "relay"), relay)
 }
 
 fn with_length() -> Vec<u8> {
@@ -87,27 +66,24 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
-fn large(title: &'static str, message: &[u8]) -> io::Result<()> {
-    let work = Work {
-        title,
-        count: 1,
-        size: BODY,
-        rounds: 21,
-    };
-    let by_hand = |mut from: TcpStream, mut to: TcpStream| {
+/// 64 MiB.
+fn large<'a>(message: Vec<u8>) -> io::Result<(Side<'a>, Side<'a>)> {
+    let copy = |mut from: TcpStream, mut to: TcpStream| {
         io::copy(&mut from, &mut to)?;
         to.shutdown(Shutdown::Write)
     };
-    let ours = |from: TcpStream, to: TcpStream| {
+    let forward = |from: TcpStream, to: TcpStream| {
         let (from, to) = (Conn::from(from), Conn::from(to));
         let head = from.read_response(Aio::new()).wait()?;
         from.forward_response(Aio::new(), head, &to).wait()?;
         Ok(())
     };
-    work.compare(
-        ("io::copy", || pass(message, by_hand)),
-        ("forward", || pass(message, ours)),
-    )
+    let copied = message.clone();
+    let theirs = Side::new("io::copy", move || pass(&copied, copy));
+    Ok((
+        theirs,
+        Side::new("forward", move || pass(&message, forward)),
+    ))
 }
 
 /// Sends a message, has it passed on, and receives it.
@@ -137,36 +113,24 @@ fn pass(
     })
 }
 
-fn small(title: &'static str, message: &[u8]) -> io::Result<()> {
-    let work = Work {
-        title,
-        count: 5_000,
-        size: message.len(),
-        rounds: 41,
-    };
+fn small<'a>(message: &'a [u8]) -> io::Result<(Side<'a>, Side<'a>)> {
     let ((mut sender, mut from), (mut to, mut receiver)) = (pair()?, pair()?);
     let mut piece = vec![0; 16 << 10];
-    let mut by_hand = || {
-        for _ in 0..work.count {
-            sender.write_all(message)?;
-            let count = from.read(&mut piece)?;
-            to.write_all(&piece[..count])?;
-            receive(&mut receiver)?;
-        }
-        Ok(())
-    };
+    let theirs = Side::new("by hand", move || {
+        sender.write_all(message)?;
+        let count = from.read(&mut piece)?;
+        to.write_all(&piece[..count])?;
+        receive(&mut receiver)
+    });
     let ((mut sender, from), (to, mut receiver)) = (pair()?, pair()?);
     let (from, to) = (Conn::from(from), Conn::from(to));
-    let mut ours = || {
-        for _ in 0..work.count {
-            sender.write_all(message)?;
-            let head = from.read_response(Aio::new()).wait()?;
-            from.forward_response(Aio::new(), head, &to).wait()?;
-            receive(&mut receiver)?;
-        }
-        Ok(())
-    };
-    work.compare(("by hand", &mut by_hand), ("forward", &mut ours))
+    let ours = Side::new("forward", move || {
+        sender.write_all(message)?;
+        let head = from.read_response(Aio::new()).wait()?;
+        from.forward_response(Aio::new(), head, &to).wait()?;
+        receive(&mut receiver)
+    });
+    Ok((theirs, ours))
 }
 
 /// Receives one of the small messages, however it is framed now.
@@ -248,23 +212,14 @@ fn ours(client: TcpStream, server: TcpStream) -> io::Result<()> {
     }
 }
 
-fn relay() -> io::Result<()> {
-    let work = Work {
-        title: "relay: round trips of 5 bytes there and 5 back",
-        count: 2_000,
-        size: 10,
-        rounds: 41,
-    };
-    let round_trips = |client: &mut TcpStream| {
-        for _ in 0..work.count {
+/// 5 bytes there and 5 back.
+fn relay<'a>() -> io::Result<(Side<'a>, Side<'a>)> {
+    let round_trips = |name, mut client: TcpStream| {
+        Side::new(name, move || {
             client.write_all(REQUEST)?;
-            expect_body(client, b"hello")?;
-        }
-        Ok(())
+            expect_body(&mut client, b"hello")
+        })
     };
-    let (mut theirs, mut client) = (start(by_hand)?, start(ours)?);
-    work.compare(
-        ("by hand", || round_trips(&mut theirs)),
-        ("forward", || round_trips(&mut client)),
-    )
+    let (theirs, ours) = (start(by_hand)?, start(ours)?);
+    Ok((round_trips("by hand", theirs), round_trips("forward", ours)))
 }
