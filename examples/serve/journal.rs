@@ -148,7 +148,9 @@ fn entry(event: &ServerEvent<'_>) -> Option<String> {
         ServerEvent::Refused { peer, status, .. } => (peer, "-".into(), status, "-".into()),
         _ => return None,
     };
-    let host = peer.ip().map_or("-".into(), |peer| peer.ip().to_string());
+    let host = peer
+        .ip()
+        .map_or("-".into(), |peer| peer.ip().to_canonical().to_string());
     let (status, now) = (status.as_u16(), now());
     Some(format!(
         "{host} - - [{now}] \"{request}\" {status} {bytes}\n"

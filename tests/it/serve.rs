@@ -179,6 +179,24 @@ fn the_access_log_has_what_was_no_request_and_nothing_that_breaks_its_lines() {
 }
 
 #[test]
+fn a_client_of_either_family_has_its_address_in_the_log() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return skip("there is no IPv6");
+    }
+    let folder = folder(&[("a.txt", b"one")]);
+    let mut sharing = Sharing::start(&folder.path(""), ["--log", "--bind", "[::]:0"]);
+    let (_, port) = sharing.url.rsplit_once(':').expect("a port");
+    let port = port.to_owned();
+    for address in ["127.0.0.1", "[::1]"] {
+        sharing.url = format!("http://{address}:{port}");
+        assert_eq!(sharing.get("a.txt").status(), 200);
+    }
+    let (_, stdout, _) = sharing.stop();
+    let hosts: Vec<_> = stdout.lines().map(|line| line.split(' ').next()).collect();
+    assert_eq!(hosts, [Some("127.0.0.1"), Some("::1")]);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_log_that_is_not_whole_is_told_of() {
     let folder = folder(&[("a.txt", b"one")]);
