@@ -266,7 +266,7 @@ fn ends_well(sharing: Sharing) {
         .lines()
         .last()
         .and_then(|line| line.split_once(" requests, "));
-    let count = count.and_then(|(count, _)| count.parse().ok());
+    let count = count.and_then(|(count, _)| count.replace(',', "").parse().ok());
     assert!(count >= Some(SHARE / 2), "{stderr}");
 }
 
