@@ -64,8 +64,12 @@ fn log(event: &ServerEvent<'_>) -> io::Result<()> {
             written,
             ..
         } => {
-            let host = peer.ip().map_or("-".into(), |peer| peer.ip().to_string());
+            let host = peer
+                .ip()
+                .map_or("-".into(), |peer| peer.ip().to_canonical().to_string());
             let line = format!("{method} {uri} {version:?}");
+            // It stands between quotes.
+            let line = line.replace('\\', r"\\").replace('"', r#"\""#);
             let (status, now) = (status.as_u16(), now());
             // The bytes are those on the wire, the head's too.
             let entry = format!("{host} - - [{now}] \"{line}\" {status} {written}\n");

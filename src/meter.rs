@@ -18,6 +18,8 @@ pub(crate) struct Meter {
     pace: Pace,
     waited: Duration,
     bytes: u64,
+    /// Of these, those that were counted elsewhere.
+    counted: u64,
 }
 
 impl Meter {
@@ -26,6 +28,7 @@ impl Meter {
             pace,
             waited: Duration::ZERO,
             bytes: 0,
+            counted: 0,
         }
     }
 
@@ -57,6 +60,13 @@ impl Meter {
         self.bytes
     }
 
+    /// Bytes that have passed and are to be counted elsewhere, once.
+    pub(crate) fn uncounted(&mut self) -> u64 {
+        let uncounted = self.bytes - self.counted;
+        self.counted = self.bytes;
+        uncounted
+    }
+
     /// So many bytes have passed.
     pub(crate) fn passed(&mut self, bytes: u64) {
         self.bytes += bytes;
@@ -85,6 +95,18 @@ mod tests {
         assert_eq!(meter.left(), Duration::from_millis(15_100));
         meter.waited = Duration::from_secs(40);
         assert_eq!(meter.left(), Duration::ZERO);
+    }
+
+    #[test]
+    fn bytes_are_counted_once() {
+        let mut meter = Meter::new(PACE);
+        meter.passed(5);
+        assert_eq!(meter.uncounted(), 5);
+        assert_eq!(meter.uncounted(), 0);
+        meter.passed(2);
+        assert_eq!((meter.uncounted(), meter.bytes()), (2, 7));
+        meter.restart(PACE);
+        assert_eq!(meter.uncounted(), 0);
     }
 
     #[test]

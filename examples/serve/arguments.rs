@@ -27,9 +27,13 @@ pub(crate) struct Arguments {
     )]
     pub(crate) bind: SocketAddr,
 
+    /// Show what is in folders that have no index.html, as it does by default
+    #[arg(long, overrides_with = "no_listing")]
+    listing: bool,
+
     /// Do not show what is in folders that have no index.html
-    #[arg(long)]
-    pub(crate) no_listing: bool,
+    #[arg(long, overrides_with = "listing")]
+    no_listing: bool,
 
     /// Share names that begin with a dot, too
     #[arg(long)]
@@ -58,13 +62,21 @@ pub(crate) struct Arguments {
 
     /// Write an access log to FILE, or to standard output
     ///
-    /// In the common log format; the bytes are those on the wire, heads included. It is appended to FILE.
+    /// In the common log format; the bytes are those on the wire, heads included. What was no request is logged as
+    /// "-". It is appended to FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) log: Option<Option<PathBuf>>,
 
     /// Say nothing but where it is
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+impl Arguments {
+    /// Whether folders without an index are shown: the last word is what counts.
+    pub(crate) fn lists(&self) -> bool {
+        self.listing || !self.no_listing
+    }
 }
 
 const MORE: &str = "--help tells more, and what the exit statuses mean.";
@@ -92,5 +104,6 @@ Exit status:
      7  it cannot listen there
     23  the log cannot be written
     26  the folder, the certificate or its key cannot be read
+    27  no memory
    130  stopped at once, by a second Ctrl-C or SIGTERM
      1  anything else, such as --tls in a build without TLS";

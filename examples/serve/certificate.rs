@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http_aio::rustls::ServerConfig;
-use http_aio::rustls::pki_types::pem::PemObject;
+use http_aio::rustls::pki_types::pem::{self, PemObject};
 use http_aio::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::common::exit::Exit;
@@ -18,8 +18,13 @@ pub(crate) fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, Failur
     let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable(chain, error.to_string()))?;
-    let private = PrivateKeyDer::from_pem_file(key);
-    let private = private.map_err(|error| unreadable(key, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(unreadable(chain, "it has no certificate".into()));
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
+        pem::Error::NoItemsFound => unreadable(key, "it has no key that can be read".into()),
+        error => unreadable(key, error.to_string()),
+    })?;
     configure(certificates, private).map_err(|error| unreadable(chain, error.to_string()))
 }
 

@@ -1,12 +1,13 @@
 //! A line on the terminal that shows how it goes.
 
-use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use http_aio::Server;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
+
+use crate::screen::Screen;
 
 const TICK: Duration = Duration::from_millis(500);
 
@@ -18,11 +19,11 @@ pub(crate) struct Gauge {
 
 impl Gauge {
     /// Nothing is shown where nobody can watch it.
-    pub(crate) fn show(server: &Server, is_quiet: bool) -> Self {
+    pub(crate) fn show(server: &Server, screen: &Screen) -> Self {
         let (stop, stopped) = bounded(0);
-        let is_shown = !is_quiet && io::stderr().is_terminal();
         let server = server.clone();
-        let thread = is_shown.then(|| thread::spawn(move || watch(&server, &stopped)));
+        let line = screen.line();
+        let thread = line.map(|line| thread::spawn(move || watch(&server, &line, &stopped)));
         Self {
             stop: Some(stop),
             thread,
@@ -39,23 +40,25 @@ impl Drop for Gauge {
     }
 }
 
-fn watch(server: &Server, stopped: &Receiver<()>) {
-    let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{msg}") {
-        bar.set_style(style);
-    }
+fn watch(server: &Server, line: &ProgressBar, stopped: &Receiver<()>) {
     let (mut last, mut at) = (server.stats().written, Instant::now());
     while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         let stats = server.stats();
         let rate = (stats.written - last) as f64 / at.elapsed().as_secs_f64();
         (last, at) = (stats.written, Instant::now());
-        bar.set_message(format!(
-            "{} connections, {} requests, {} sent, {}/s",
-            HumanCount(stats.connections),
-            HumanCount(stats.requests),
+        line.set_message(format!(
+            "{}, {}, {} sent, {}/s",
+            counted(stats.connections, "connection"),
+            counted(stats.requests, "request"),
             HumanBytes(stats.written),
             HumanBytes(rate as u64),
         ));
     }
-    bar.finish_and_clear();
+    line.finish_and_clear();
+}
+
+/// `1 request`, `1,234 requests`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", HumanCount(count))
 }

@@ -4,7 +4,7 @@
 //! lines, they do: no line is lost.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
@@ -14,6 +14,7 @@ use http_aio::ServerEvent;
 
 use crate::common::exit::Exit;
 use crate::common::failure::{Failure, plain};
+use crate::screen::Screen;
 
 /// Lines that may wait to be written.
 const BEHIND: usize = 4096;
@@ -23,13 +24,12 @@ const BEHIND: usize = 4096;
 pub(crate) struct Journal {
     lines: Sender<Line>,
     has_log: bool,
-    is_quiet: bool,
 }
 
 /// Writes them, until it is told that there are no more.
 pub(crate) struct Scribe {
     lines: Sender<Line>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<io::Result<()>>,
 }
 
 enum Line {
@@ -43,37 +43,34 @@ impl Journal {
     /// Begins to write to standard output, or to a file.
     pub(crate) fn open(
         log: Option<&Option<impl AsRef<Path>>>,
-        is_quiet: bool,
+        screen: &Screen,
     ) -> Result<(Self, Scribe), Failure> {
-        let out: Option<Box<dyn Write + Send>> = match log {
-            None => None,
-            Some(None) => Some(Box::new(io::stdout())),
-            Some(Some(path)) => Some(Box::new(append_to(path.as_ref())?)),
+        let out: Box<dyn Write + Send> = match log {
+            None => Box::new(io::sink()),
+            Some(None) => screen.stdout(),
+            Some(Some(path)) => Box::new(append_to(path.as_ref())?),
         };
         let (lines, written) = bounded(BEHIND);
-        let has_log = out.is_some();
-        let scribe = thread::Builder::new()
+        let screen = screen.clone();
+        let thread = thread::Builder::new()
             .name("journal".into())
-            .spawn(move || write(&written, out.unwrap_or_else(|| Box::new(io::sink()))))
+            .spawn(move || write(&written, out, &screen))
             .map_err(|error| Failure::new(Exit::Memory, plain(&error)))?;
         let scribe = Scribe {
             lines: lines.clone(),
-            thread: scribe,
+            thread,
         };
-        let journal = Self {
-            lines,
-            has_log,
-            is_quiet,
-        };
-        Ok((journal, scribe))
+        let has_log = log.is_some();
+        Ok((Self { lines, has_log }, scribe))
     }
 
     /// Notes what a server does.
     pub(crate) fn note(&self, event: &ServerEvent<'_>) {
         let line = match event {
-            ServerEvent::Answered { .. } if self.has_log => entry(event).map(Line::Access),
-            _ if !self.is_quiet => trouble(event).map(Line::Trouble),
-            _ => None,
+            ServerEvent::Answered { .. } | ServerEvent::Refused { .. } if self.has_log => {
+                entry(event).map(Line::Access)
+            }
+            _ => trouble(event).map(Line::Trouble),
         };
         if let Some(line) = line {
             let _ = self.lines.send(line); // After the end nothing is served.
@@ -82,10 +79,14 @@ impl Journal {
 }
 
 impl Scribe {
-    /// Waits until all is written that was noted before.
-    pub(crate) fn finish(self) {
+    /// Waits until all is written that was noted before. Fails if it is not whole.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         let _ = self.lines.send(Line::End);
-        let _ = self.thread.join();
+        let written = self.thread.join().unwrap_or(Ok(()));
+        written.map_err(|error| {
+            let text = format!("the access log has gaps: {}", plain(&error));
+            Failure::new(Exit::Write, text)
+        })
     }
 }
 
@@ -97,43 +98,76 @@ fn append_to(path: &Path) -> Result<std::fs::File, Failure> {
     })
 }
 
-/// Writes what there is in one call, and then waits for more.
-fn write(lines: &Receiver<Line>, out: Box<dyn Write + Send>) {
+/// Writes what there is in one call, and then waits for more. Returns why not all of it was written.
+fn write(lines: &Receiver<Line>, out: Box<dyn Write + Send>, screen: &Screen) -> io::Result<()> {
     let mut out = BufWriter::new(out);
+    let mut whole = Ok(());
     while let Ok(first) = lines.recv() {
+        let mut is_end = false;
+        let mut written = Ok(());
         for line in [first].into_iter().chain(lines.try_iter().take(BEHIND)) {
-            // Where nobody reads, there is nobody to tell.
-            let _ = match line {
-                Line::Access(line) => out.write_all(line.as_bytes()),
-                Line::Trouble(line) => writeln!(io::stderr(), "{line}"),
-                Line::End => {
-                    let _ = out.flush();
-                    return;
-                }
-            };
+            match line {
+                Line::Access(line) => written = written.and(out.write_all(line.as_bytes())),
+                Line::Trouble(line) => screen.say(&line),
+                Line::End => is_end = true,
+            }
         }
-        let _ = out.flush();
+        match written.and(out.flush()) {
+            // Where nobody reads, there is nobody to tell.
+            Err(error) if whole.is_ok() && error.kind() != ErrorKind::BrokenPipe => {
+                screen.say(&format!(
+                    "the access log cannot be written: {}",
+                    plain(&error)
+                ));
+                whole = Err(error);
+            }
+            _ => {}
+        }
+        if is_end {
+            break;
+        }
     }
+    whole
 }
 
+/// A line of the log: host, identity, user, date, request, status and bytes, where `-` is what nobody knows.
 fn entry(event: &ServerEvent<'_>) -> Option<String> {
-    let ServerEvent::Answered {
-        peer,
-        method,
-        uri,
-        version,
-        status,
-        written,
-        ..
-    } = event
-    else {
-        return None;
+    let (peer, request, status, bytes) = match event {
+        ServerEvent::Answered {
+            peer,
+            method,
+            uri,
+            version,
+            status,
+            written,
+            ..
+        } => {
+            let request = escaped(&format!("{method} {uri} {version:?}"));
+            (peer, request, status, written.to_string())
+        }
+        ServerEvent::Refused { peer, status, .. } => (peer, "-".into(), status, "-".into()),
+        _ => return None,
     };
-    let host = peer.ip().map_or("-".into(), |peer| peer.ip().to_string());
+    let host = peer
+        .ip()
+        .map_or("-".into(), |peer| peer.ip().to_canonical().to_string());
     let (status, now) = (status.as_u16(), now());
     Some(format!(
-        "{host} - - [{now}] \"{method} {uri} {version:?}\" {status} {written}\n"
+        "{host} - - [{now}] \"{request}\" {status} {bytes}\n"
     ))
+}
+
+/// What stands between quotes, as Apache writes it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => escaped.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    escaped
 }
 
 /// What whoever runs it wants to know. Errors say with whom.

@@ -1,7 +1,8 @@
 //! Shares a folder over HTTP, as one would leave it running.
 //!
 //! `arguments` is the command line; `certificate` reads or makes what TLS needs, `journal` writes the access log and what
-//! goes wrong, `gauge` shows on a terminal how it goes, `signals` stop it, and `share` puts them together.
+//! goes wrong, `gauge` shows how it goes on the line that `screen` has on a terminal, `signals` stop it, and `share` puts
+//! them together.
 
 mod arguments;
 #[cfg(feature = "tls")]
@@ -10,6 +11,7 @@ mod certificate;
 mod common;
 mod gauge;
 mod journal;
+mod screen;
 mod share;
 mod signals;
 

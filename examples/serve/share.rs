@@ -13,41 +13,38 @@ use crate::common::exit::Exit;
 #[cfg(not(feature = "tls"))]
 use crate::common::failure::NO_TLS;
 use crate::common::failure::{Failure, plain};
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, counted};
 use crate::journal::Journal;
+use crate::screen::Screen;
 use crate::signals::Signals;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let directory = directory(arguments)?;
-    let (journal, scribe) = Journal::open(arguments.log.as_ref(), arguments.quiet)?;
+    let screen = Screen::new(arguments.quiet);
+    let (journal, scribe) = Journal::open(arguments.log.as_ref(), &screen)?;
     let limits = ServerLimits::default().connections(arguments.max_connections.get());
     let server = Server::builder()
         .limits(limits)
         .observe(move |event| journal.note(event))
         .build();
     server.tree("/", directory).map_err(other)?;
-    let signals = Signals::watch(&server, arguments.quiet)?;
+    let signals = Signals::watch(&server, &screen)?;
     for endpoint in secure(endpoints(arguments)?, arguments)? {
         let address = server.listen(endpoint);
         let address = address.map_err(|error| Failure::new(Exit::Connect, error.to_string()))?;
         announce(arguments, &address.to_string());
     }
-    let gauge = Gauge::show(&server, arguments.quiet);
+    let gauge = Gauge::show(&server, &screen);
     let ended = server.join(Aio::new()).wait();
     drop(gauge);
     ended.map_err(other)?;
-    if !arguments.quiet {
-        let stats = server.stats();
-        // Whoever reads it may be gone.
-        let _ = writeln!(
-            io::stderr(),
-            "{} requests, {} sent",
-            stats.requests,
-            HumanBytes(stats.written)
-        );
+    let stats = server.stats();
+    let requests = counted(stats.requests, "request");
+    screen.say(&format!("{requests}, {} sent", HumanBytes(stats.written)));
+    match (signals.exit(), scribe.finish()) {
+        (Exit::Ok, written) => written.map(|()| Exit::Ok),
+        (exit, _) => Ok(exit),
     }
-    scribe.finish();
-    Ok(signals.exit())
 }
 
 fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
@@ -56,7 +53,7 @@ fn directory(arguments: &Arguments) -> Result<Directory, Failure> {
         let text = format!("cannot share {}: {error}", folder.display());
         Failure::new(Exit::Read, text)
     })?;
-    if !arguments.no_listing {
+    if arguments.lists() {
         directory = directory.listing();
     }
     if arguments.hidden {

@@ -104,6 +104,7 @@ impl Exchange {
             is_finished,
             is_head,
             self.options.clone(),
+            Arc::clone(&self.stay.server.counters),
         ))
     }
 

@@ -226,7 +226,7 @@ impl Service {
         let _ =
             self.conn
                 .write_response_inline(&mut page, &last_answer(), &Options::NONE, &self.meter);
-        let written = self.meter.lock().bytes();
+        let written = self.meter.lock().uncounted();
         self.shared.counters.written.add(written);
     }
 
@@ -260,8 +260,11 @@ impl Service {
             Err((status, allow)) => self.page(exchange.request(), status, allow),
         };
         let delivery = deliver(&self.shared, &mut exchange, answer);
-        let written = self.meter.lock().bytes();
-        self.count(delivery, written);
+        let (written, uncounted) = {
+            let mut meter = self.meter.lock();
+            (meter.bytes(), meter.uncounted())
+        };
+        self.count(delivery, uncounted);
         if let Some(start) = start {
             let (Delivery::Done(status) | Delivery::CutOff(status) | Delivery::Hijacked(status)) =
                 delivery;

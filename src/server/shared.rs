@@ -7,6 +7,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::error_pages::{ErrorPages, PageMaker};
 use super::event::{Observer, ServerEvent};
+use super::files::pieces::Pieces;
 use super::handler::Handler;
 use super::lifecycle::{Lifecycle, Phase};
 use super::limits::ServerLimits;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) threads: Threads,
     pub(super) shortage: Arc<Shortage>,
+    pub(super) pieces: Pieces,
 }
 
 impl Shared {
@@ -57,6 +59,7 @@ impl Shared {
             addresses: Mutex::default(),
             lifecycle: Arc::new(Lifecycle::new(limits.most_threads())),
             threads,
+            pieces: Pieces::default(),
         }
     }
 

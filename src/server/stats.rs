@@ -56,7 +56,8 @@ pub struct ServerStats {
     /// Bytes of the bodies of requests, without framing, that handlers have read or the server has thrown away;
     /// without what was forwarded or belongs to connections that were hijacked.
     pub read: u64,
-    /// Bytes of answers, heads, framing and content, that the kernel has accepted; those that have failed included.
+    /// Bytes of answers, heads, framing and content, that the kernel has accepted; those that have failed included, and
+    /// what is written of those under way, piece by piece.
     pub written: u64,
 }
 

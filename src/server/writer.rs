@@ -9,6 +9,7 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 
 use super::answer::Answered;
+use super::stats::Counters;
 use crate::aio::{Aio, InFlight, Options, Written};
 use crate::bufs::Bufs;
 use crate::conn::Conn;
@@ -32,6 +33,7 @@ pub struct ResponseWriter {
     is_head: bool,
     /// Bounds of each write.
     options: Options,
+    counters: Arc<Counters>,
 }
 
 impl ResponseWriter {
@@ -41,6 +43,7 @@ impl ResponseWriter {
         is_finished: Arc<AtomicBool>,
         is_head: bool,
         options: Options,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             conn,
@@ -48,6 +51,7 @@ impl ResponseWriter {
             is_finished,
             is_head,
             options,
+            counters,
         }
     }
 
@@ -66,8 +70,13 @@ impl ResponseWriter {
         if self.is_head {
             return Ok(Written::new(content.remaining()));
         }
-        self.conn
-            .write_content_inline(content, &self.options, &self.meter)
+        let written = self
+            .conn
+            .write_content_inline(content, &self.options, &self.meter);
+        // Whoever watches the numbers does not wait for the end.
+        let uncounted = self.meter.lock().uncounted();
+        self.counters.written.add(uncounted);
+        written
     }
 
     /// Submits a vector of content, and returns at once: [`Conn::write_all`], under the aio's own deadline,

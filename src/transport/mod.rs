@@ -207,6 +207,11 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// Whether a call may still block then.
+    pub(crate) fn is_longer_than(self, moment: Duration) -> bool {
+        self.timeout().is_none_or(|timeout| timeout > moment)
+    }
+
     /// The value for `poll`, which is precise.
     pub(crate) fn timeout(self) -> Option<Duration> {
         match self {

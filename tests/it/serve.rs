@@ -15,6 +15,7 @@ use http_aio::{Aio, Client};
 use crate::examples::{Ended, Tool, binary, collect, interrupt};
 use crate::server::files::Folder;
 use crate::support::*;
+use crate::terminal::visible;
 
 /// More than the kernel buffers on loopback.
 const LARGE: usize = 32 << 20;
@@ -57,10 +58,14 @@ impl Sharing {
         settle(Client::new().get(Aio::new(), url)).expect("an answer")
     }
 
+    fn connect(&self) -> TcpStream {
+        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
+        TcpStream::connect(address).expect("it listens")
+    }
+
     /// Asks for a file and reads nothing of it but the head.
     fn stall(&self, path: &str) -> TcpStream {
-        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(address).expect("it listens");
+        let mut stream = self.connect();
         let head = format!("GET /{path} HTTP/1.1\r\nHost: h\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("it is small");
         let mut start = [0; 15];
@@ -146,6 +151,179 @@ fn it_writes_an_access_log() {
 }
 
 #[test]
+fn the_access_log_has_what_was_no_request_and_nothing_that_breaks_its_lines() {
+    let folder = folder(&[("a.txt", b"one")]);
+    let sharing = Sharing::start(&folder.path(""), ["--log", "--quiet"]);
+    for asked in ["GET /a\"b\\c HTTP/1.1\r\nHost: h", "GET /a\x1b[31m", "oh"] {
+        let mut stream = sharing.connect();
+        write!(stream, "{asked}\r\nConnection: close\r\n\r\n").expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
+    }
+    let (code, stdout, _) = sharing.stop();
+    assert_eq!(code, Some(0));
+    let entries = stdout.lines().map(|line| {
+        let (who, entry) = line.split_once("] ").expect("a date");
+        assert!(who.starts_with("127.0.0.1 - - ["), "{line}");
+        entry
+    });
+    let [asked, control, nothing] = entries.collect::<Vec<_>>()[..] else {
+        panic!("{stdout}");
+    };
+    assert!(
+        asked.starts_with(r#""GET /a\"b\\c HTTP/1.1" 404 "#),
+        "{asked}"
+    );
+    assert_eq!((control, nothing), ("\"-\" 400 -", "\"-\" 400 -"));
+}
+
+#[test]
+fn a_client_of_either_family_has_its_address_in_the_log() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return skip("there is no IPv6");
+    }
+    let folder = folder(&[("a.txt", b"one")]);
+    let mut sharing = Sharing::start(&folder.path(""), ["--log", "--bind", "[::]:0"]);
+    let (_, port) = sharing.url.rsplit_once(':').expect("a port");
+    let port = port.to_owned();
+    for address in ["127.0.0.1", "[::1]"] {
+        sharing.url = format!("http://{address}:{port}");
+        assert_eq!(sharing.get("a.txt").status(), 200);
+    }
+    let (_, stdout, _) = sharing.stop();
+    let hosts: Vec<_> = stdout.lines().map(|line| line.split(' ').next()).collect();
+    assert_eq!(hosts, [Some("127.0.0.1"), Some("::1")]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_is_not_whole_is_told_of() {
+    let folder = folder(&[("a.txt", b"one")]);
+    let sharing = Sharing::start(&folder.path(""), ["--log=/dev/full"]);
+    for _ in 0..2 {
+        assert_eq!(sharing.get("a.txt").status(), 200);
+    }
+    let (code, _, stderr) = sharing.stop();
+    assert_eq!(code, Some(23));
+    let cannot = "the access log cannot be written: no space left on device\n";
+    assert_eq!(stderr.matches(cannot).count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("error: the access log has gaps"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn of_contrary_options_the_last_one_counts() {
+    let folder = folder(&[("a.txt", b"one")]);
+    for (options, status) in [
+        (&["--listing"][..], 200),
+        (&["--listing", "--no-listing"], 404),
+        (&["--no-listing", "--listing"], 200),
+    ] {
+        let sharing = Sharing::start(&folder.path(""), options);
+        assert_eq!(sharing.get("").status(), status, "{options:?}");
+        sharing.stop();
+    }
+}
+
+/// With a bound on the size of files, which stands for a disk that is full.
+#[test]
+fn an_upload_that_does_not_fit_is_refused() {
+    let folder = folder(&[
+        ("a.txt", b"one"),
+        ("old", b"old"),
+        ("large", &[7; 200 << 10]),
+    ]);
+    let script = "trap '' XFSZ && ulimit -f 100 && exec \"$0\" --upload";
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(binary("serve"));
+    let sharing = Sharing::run(command.current_dir(folder.path("")));
+    for (name, code) in [("new", 22), ("old", 22), ("small", 0)] {
+        let source = folder.path(if code == 0 { "a.txt" } else { "large" });
+        let target = format!("{}{name}", sharing.url);
+        let put = Tool::start("put", [source.as_os_str(), OsStr::new(&target)]).end();
+        assert_eq!(put.code, Some(code), "{}", put.stderr);
+        let said = String::from_utf8_lossy(&put.stdout);
+        assert_eq!(said.contains("507"), code != 0, "{said}");
+    }
+    assert_eq!(sharing.get("old").body(), "old");
+    assert_eq!(sharing.get("new").status(), 404);
+    let (code, _, stderr) = sharing.stop();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        stderr.matches("the upload cannot be stored").count(),
+        2,
+        "{stderr}"
+    );
+    let left = fs::read_dir(folder.path("")).expect("a folder").count();
+    assert_eq!(left, 4, "nothing is left of what did not fit");
+}
+
+/// Asks for `a.txt`, waits until that is shown, and types Ctrl-C; prints what was to be seen.
+const AT_TERMINAL: &str = r#"
+import os, pty, re, select, sys, urllib.request
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen, asked, typed = b'', False, False
+while select.select([terminal], [], [], 60)[0]:
+    try:
+        some = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not some:
+        break
+    seen += some
+    url = re.search(rb' at (http:\S+)\r\n', seen)
+    if url and not asked:
+        asked = True
+        urllib.request.urlopen(url.group(1).decode() + 'a.txt').read()
+    if b', 1 request, ' in seen and not typed:
+        typed = True
+        os.write(terminal, b'\x03')
+else:
+    os.kill(child, 9)
+print(seen.decode())
+print('exit', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn on_a_terminal_a_line_shows_how_it_goes() {
+    let folder = folder(&[("a.txt", b"one")]);
+    let mut command = Command::new("python3");
+    command
+        .args(["-c", AT_TERMINAL])
+        .arg(binary("serve"))
+        .arg("--log")
+        .current_dir(folder.path(""))
+        .env("TERM", "xterm")
+        .env_remove("http_proxy");
+    let Some(child) = spawn(&mut command) else {
+        return skip("there is no python3");
+    };
+    let output = child.wait_with_output().expect("it ends");
+    let all = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = all.lines().map(visible).collect();
+    let [first, log, last, exit] = lines[..]
+        .iter()
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("{all:?}");
+    };
+    assert!(
+        first.starts_with("sharing . at http://127.0.0.1:"),
+        "{all:?}"
+    );
+    assert!(log.starts_with("127.0.0.1 - - ["), "{all:?}");
+    assert!(log.contains("] \"GET /a.txt HTTP/1.1\" 200 "), "{all:?}");
+    assert!(last.starts_with("1 request, "), "{all:?}");
+    assert_eq!(exit, "exit 0");
+}
+
+#[test]
 fn it_takes_uploads_if_it_is_told_to() {
     let folder = folder(&[("a.txt", b"one")]);
     let sharing = Sharing::start(&folder.path(""), ["--upload"]);
@@ -192,7 +370,7 @@ fn what_was_begun_is_finished_unless_it_is_told_twice() {
     let (code, _, stderr) = sharing.stop();
     assert_eq!(code, Some(130));
     // The second signal waits until the first has been answered.
-    assert!(stderr.contains("finishing what was begun on 1 connections"));
+    assert!(stderr.contains("finishing what was begun on 1 connection;"));
     drop(reader);
 }
 
@@ -225,6 +403,60 @@ fn it_speaks_tls() {
     sharing.stop();
 }
 
+/// A certificate for this machine, and its key.
+#[cfg(feature = "tls")]
+fn certified() -> (String, String) {
+    use base64::Engine;
+    let names = ["localhost", "127.0.0.1"].map(String::from);
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let pem = |kind: &str, content: &[u8]| {
+        let text = base64::prelude::BASE64_STANDARD.encode(content);
+        format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+    };
+    let key = made.signing_key.serialize_der();
+    (
+        pem("CERTIFICATE", made.cert.der()),
+        pem("PRIVATE KEY", &key),
+    )
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn it_speaks_tls_with_a_certificate_of_ones_own() {
+    let ((chain, key), (_, another)) = (certified(), certified());
+    let folder = folder(&[
+        ("chain.pem", chain.as_bytes()),
+        ("key.pem", key.as_bytes()),
+        ("another.pem", another.as_bytes()),
+        ("empty.pem", b""),
+    ]);
+    let sharing = Sharing::start(&folder.path(""), ["--tls", "chain.pem", "key.pem"]);
+    assert!(sharing.url.starts_with("https://127.0.0.1:"));
+    let trusted = folder.path("chain.pem");
+    let url = format!("{}chain.pem", sharing.url);
+    let arguments = [
+        OsStr::new("--cacert"),
+        trusted.as_os_str(),
+        OsStr::new(&url),
+    ];
+    let get = Tool::start("get", arguments).end();
+    assert_eq!(get.code, Some(0), "{}", get.stderr);
+    assert_eq!(get.stdout, chain.as_bytes());
+    sharing.stop();
+    for (chain, key, says) in [
+        ("chain.pem", "another.pem", "chain.pem: "),
+        ("chain.pem", "chain.pem", "chain.pem: it has no key"),
+        ("chain.pem", "empty.pem", "empty.pem: it has no key"),
+        ("empty.pem", "key.pem", "empty.pem: it has no certificate"),
+    ] {
+        let arguments = ["--tls", chain, key];
+        let ended = Tool::start_at(&folder.path(""), "serve", arguments).end();
+        assert_eq!(ended.code, Some(26), "{}", ended.stderr);
+        let says = format!("error: cannot use {says}");
+        assert!(ended.stderr.starts_with(&says), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn it_says_what_is_wrong() {
     let folder = folder(&[("a.txt", b"one")]);
@@ -241,6 +473,8 @@ fn it_says_what_is_wrong() {
     fails(&["a.txt"], 26, "cannot share a.txt");
     fails(&["--bind", "here"], 2, "here");
     fails(&["--max-connections", "0"], 2, "0");
+    fails(&["--tls", "chain.pem"], 2, "--tls");
+    fails(&["--tls", "a", "b", "--self-signed"], 2, "not both");
     fails(&["--log=nowhere/log"], 23, "cannot write nowhere/log");
     if listener.is_ok() {
         fails(&["--bind", &taken], 7, &taken);

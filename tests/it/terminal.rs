@@ -42,7 +42,7 @@ fn show(tool: &str, arguments: &[&str]) -> Option<Shown> {
 }
 
 /// What is left of a line that was begun anew, and cleared, more than once.
-fn visible(line: &str) -> String {
+pub(crate) fn visible(line: &str) -> String {
     let anew = line.rsplit('\r').next().unwrap_or(line);
     let cleared = anew.rsplit("\x1b[2K").next().unwrap_or(anew);
     cleared.trim().to_owned()

@@ -31,6 +31,8 @@ pub(crate) struct Input {
     buffer: BytesMut,
     /// It may be a part of more than `KEPT` bytes of memory.
     is_large: bool,
+    /// The last wait took its time.
+    pub(super) is_slow: bool,
     content: usize,
     gap: usize,
     filled: usize,

@@ -68,7 +68,7 @@ impl ReadJob {
             watch.is_over = true;
             return Ok(Arrived::Nothing);
         }
-        match input.receive(transport, room, wait)? {
+        match input.receive_soon(transport, room, wait)? {
             0 => Ok(Arrived::End),
             _ => Ok(Arrived::Bytes),
         }

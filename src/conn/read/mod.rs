@@ -11,6 +11,7 @@ mod job;
 mod outcome;
 mod reader;
 mod search;
+mod soon;
 mod want;
 
 use bytes::Bytes;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use super::reading::read_at;
 
@@ -40,17 +40,6 @@ impl FileContent {
     /// Bytes that are left to be read.
     pub(in crate::server) fn left(&self) -> u64 {
         self.left
-    }
-
-    /// All that is left, if that is one piece.
-    pub(super) fn read_if_small(&mut self) -> io::Result<Option<Bytes>> {
-        let size = match usize::try_from(self.left) {
-            Ok(size) if size <= PIECE => size,
-            _ => return Ok(None),
-        };
-        let mut buffer = BytesMut::zeroed(size);
-        self.fill(&mut buffer)?;
-        Ok(Some(buffer.freeze()))
     }
 
     /// Fills `buffer`, unless less than that is left; returns the bytes that were read.

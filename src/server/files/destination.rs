@@ -60,7 +60,7 @@ impl Destination {
         for _ in 0..TRIES {
             match look_in(self.folder(), &self.name) {
                 Ok(Opened::File(stored)) => return Ok(Some(stored)),
-                Ok(Opened::Folder) => return Err(StatusCode::CONFLICT.into()),
+                Ok(Opened::Folder { .. }) => return Err(StatusCode::CONFLICT.into()),
                 Err(ABSENT) => {}
                 Err(errno) => return Err(unchangeable(errno)),
             }

@@ -102,10 +102,11 @@ impl Directory {
     /// Shows what is in a folder that has no index: a page for people, with names, sizes and dates, up to 10,000 of them.
     ///
     /// What is shown is what a request would find: no names that begin with a dot, unless they are
-    /// [served](Self::hidden_files), and no links that are not followed. Folders come first, by name; the heads of the
-    /// columns sort by size and by the time of the last change, as `?sort=size&order=desc` does in the URL (`name`, `size`
-    /// or `changed`, `asc` or `desc`). The page loads nothing, from here or elsewhere, which its
-    /// `Content-Security-Policy` makes sure of, and is complete where no script runs.
+    /// [served](Self::hidden_files), and no links that are not followed. Folders come first; the heads of the columns
+    /// sort by name, by size and by the time of the last change, as `?sort=size&order=desc` does in the URL (`name`,
+    /// `size` or `changed`, `asc` or `desc`). A folder is changed when something is added to it, renamed or removed. The
+    /// page loads nothing, from here or elsewhere, which its `Content-Security-Policy` makes sure of, and is complete
+    /// where no script runs.
     pub fn listing(self) -> Self {
         self.with(|options| options.without_index = WithoutIndex::Listed)
     }

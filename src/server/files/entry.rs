@@ -13,10 +13,9 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Folder,
+    Folder(Option<SystemTime>),
     File {
         size: u64,
-        /// If there is such a time.
         modified: Option<SystemTime>,
     },
 }
@@ -28,15 +27,15 @@ impl Kind {
 
     pub(super) fn size(&self) -> Option<u64> {
         match self {
-            Self::Folder => None,
+            Self::Folder(_) => None,
             Self::File { size, .. } => Some(*size),
         }
     }
 
+    /// When it was changed, if this program's clock knows such a time.
     pub(super) fn modified(&self) -> Option<SystemTime> {
         match self {
-            Self::Folder => None,
-            Self::File { modified, .. } => *modified,
+            Self::Folder(modified) | Self::File { modified, .. } => *modified,
         }
     }
 }
@@ -44,7 +43,7 @@ impl Kind {
 impl From<Opened> for Kind {
     fn from(opened: Opened) -> Self {
         match opened {
-            Opened::Folder => Self::Folder,
+            Opened::Folder { modified } => Self::Folder(modified.time()),
             Opened::File(stored) => Self::File {
                 size: stored.size,
                 modified: stored.modified.time(),

@@ -121,7 +121,7 @@ impl Source {
         };
         match opened {
             Opened::File(stored) => Ok(stored),
-            Opened::Folder => Err(ABSENT),
+            Opened::Folder { .. } => Err(ABSENT),
         }
     }
 

@@ -92,15 +92,21 @@ impl<'a> Lookup<'a> {
             return self.index(path);
         }
         // The folder itself needs no look.
-        let opened = match path.is_empty() {
-            true => Ok(Opened::Folder),
-            false => self.open(path),
-        };
-        match opened {
+        if path.is_empty() {
+            return self.folder(path);
+        }
+        match self.open(path) {
             Ok(Opened::File(stored)) => self.send(path, stored),
-            Ok(Opened::Folder) if self.tree.options.slash == Slash::Added => Ok(self.to_slash()),
-            Ok(Opened::Folder) => self.index(path),
+            Ok(Opened::Folder { .. }) => self.folder(path),
             Err(errno) => Err(unfit(errno)),
+        }
+    }
+
+    /// What is said of a folder that is asked for without its slash.
+    fn folder(&self, path: &str) -> Found {
+        match self.tree.options.slash {
+            Slash::Added => Ok(self.to_slash()),
+            Slash::Ignored => self.index(path),
         }
     }
 
@@ -118,7 +124,7 @@ impl<'a> Lookup<'a> {
             let path = below(folder, name);
             match self.open(&path) {
                 Ok(Opened::File(stored)) => return self.send(&path, stored),
-                Ok(Opened::Folder) => {}
+                Ok(Opened::Folder { .. }) => {}
                 Err(errno) if is_absent(errno) => {}
                 Err(errno) => return Err(unfit(errno)),
             }

@@ -8,18 +8,18 @@ pub(super) const BYTES: &str = "application/octet-stream";
 /// A table of our own, because those that there are as crates list a thousand types of which nobody has files, know no
 /// charset, and take `.ts` for a video. Text says that it is UTF-8, where the type has a place for that.
 pub(super) fn of_name(name: &str) -> &'static str {
-    let suffix = suffix(name);
-    suffix.map_or(BYTES, |suffix| of_suffix(&suffix))
+    of_suffix(&suffix(name))
 }
 
-/// What is behind the last dot of a name, in lower case.
-pub(super) fn suffix(name: &str) -> Option<String> {
+/// What is behind the last dot of a name, in lower case; nothing if it has none.
+pub(super) fn suffix(name: &str) -> String {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let (_, suffix) = name.rsplit_once('.')?;
-    Some(suffix.to_ascii_lowercase())
+    let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix);
+    suffix.unwrap_or_default().to_ascii_lowercase()
 }
 
-fn of_suffix(suffix: &str) -> &'static str {
+/// The type that belongs to a suffix in lower case.
+pub(super) fn of_suffix(suffix: &str) -> &'static str {
     match suffix {
         "html" | "htm" => "text/html; charset=utf-8",
         "xhtml" => "application/xhtml+xml",

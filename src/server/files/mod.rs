@@ -3,7 +3,8 @@
 //! `file` and `directory` are what programs see; a directory is a `tree`: a folder, and how what is below it is found
 //! and sent. `lookup` finds what a path means, by what its parts can `name`, and `confine` opens it, and nothing
 //! that is not below. What is open is a `stored` file, which `respond` makes an answer of, for the
-//! conditions and ranges of the request: `content` that is read while `send` writes it, several ranges as `multipart`.
+//! conditions and ranges of the request: `content` that is read while `send` writes it, in `pieces`, several ranges as
+//! `multipart`.
 //! `media_type` knows what names say, `trouble` what is said where nothing can be sent, `listing` which `entry`
 //! is in a folder, in which `order`; `page` shows that in a `readable` form, and at which `place` it is.
 //!
@@ -30,6 +31,7 @@ mod name;
 mod order;
 mod page;
 mod part;
+pub(super) mod pieces;
 mod place;
 mod readable;
 mod reading;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::entry::{Entry, Kind};
 
-/// By what column, and from where. Folders are always first.
+/// By what column, and from where. Folders are always first, in the same order among themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Order {
     pub(super) column: Column,
@@ -132,13 +132,19 @@ mod tests {
 
     use super::*;
 
+    fn before(age: &str) -> Option<SystemTime> {
+        let age = Duration::from_secs(age.parse().unwrap());
+        SystemTime::UNIX_EPOCH.checked_sub(age)
+    }
+
+    /// A file of a size, which is its age, too (`a=7`), or a folder, which may have an age (`a@7`).
     fn entry(name: &str) -> Entry {
-        let (name, kind) = match name.split_once('=') {
-            None => (name, Kind::Folder),
-            Some((name, size)) => {
-                let size = size.parse().unwrap();
-                let modified = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(size));
-                (name, Kind::File { size, modified })
+        let (name, kind) = match name.split_once(['=', '@']) {
+            None => (name, Kind::Folder(None)),
+            Some((folder, age)) if name.contains('@') => (folder, Kind::Folder(before(age))),
+            Some((file, size)) => {
+                let (size, modified) = (size.parse().unwrap(), before(size));
+                (file, Kind::File { size, modified })
             }
         };
         Entry {
@@ -166,6 +172,19 @@ mod tests {
             ("sort=changed", "y z a b c"),
             ("order=desc&sort=changed", "y z b c a"),
             ("sort=none&order=&x&=&sort", "y z a b c"),
+        ] {
+            assert_eq!(sorted(query, &names), order, "{query}");
+        }
+    }
+
+    #[test]
+    fn folders_are_in_the_order_of_their_changes_among_themselves() {
+        let names = ["b@3", "file=2", "a@3", "unknown", "new@1", "old@9"];
+        for (query, order) in [
+            ("sort=changed", "unknown old a b new file"),
+            ("sort=changed&order=desc", "new a b old unknown file"),
+            ("sort=size&order=desc", "a b new old unknown file"),
+            ("order=desc", "unknown old new b a file"),
         ] {
             assert_eq!(sorted(query, &names), order, "{query}");
         }

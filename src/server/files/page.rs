@@ -26,7 +26,7 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
     %3Cpath fill='%23d99a1c' d='M1 5a2 2 0 0 1 2-2h4l2 2h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2z'/%3E%3C/svg%3E";
 
 // SHA-256 of the three, which a test computes.
-const STYLE_HASH: &str = "9K286OCYd394UXA0rPmVq+UvkmKFJeG2vUrtU6JbgfE=";
+const STYLE_HASH: &str = "HAw/hcz7mV9Fom5TK54HKXy21L1IE+boL0Fl4RWRAiM=";
 const SCRIPT_HASH: &str = "jLGWmB/9Y8c56YKHqbsru2Kg1/NdCE9T6wn2Bl/ah0A=";
 const UPLOAD_HASH: &str = "FIQv0CJ0N1XEMTSmiQ/BGqkGLRv2aw98rLKQi7ghwds=";
 

@@ -188,7 +188,7 @@ impl<'a> Part<'a> {
         self.end = End::Placed;
         match Opened::new(self.file.try_clone().map_err(|error| errno_of(&error))?)? {
             Opened::File(stored) => Ok(stored),
-            Opened::Folder => Err(Errno::ISDIR), // It was made as a file.
+            Opened::Folder { .. } => Err(Errno::ISDIR), // It was made as a file.
         }
     }
 

@@ -7,9 +7,9 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 
 use super::content::{FileContent, Segment};
+use super::media_type;
 use super::multipart::Multipart;
 use super::stored::StoredFile;
-use super::{media_type, trouble};
 use crate::proto::codings::Coding;
 use crate::proto::conditions::Selection;
 use crate::server::answer::{Content, Unfit};
@@ -57,25 +57,20 @@ impl Described {
             Selection::Whole => FileContent::new(file, [Segment::Part { at: 0, left: size }]),
             _ => FileContent::new(file, []),
         };
-        fill(head, content, request.method())
+        Ok(fill(head, content, request.method()))
     }
 }
 
-/// Reads what is small, and nothing where the head is all that is asked for.
-fn fill(
-    mut head: Response<()>,
-    mut content: FileContent,
-    method: &Method,
-) -> Result<Response<Content>, Unfit> {
-    let (length, has_body) = (content.left(), head.status() != StatusCode::NOT_MODIFIED);
-    if *method == Method::HEAD && has_body {
+/// Has no content where the head is all that is asked for.
+fn fill(mut head: Response<()>, content: FileContent, method: &Method) -> Response<Content> {
+    let length = content.left();
+    if *method == Method::HEAD && head.status() != StatusCode::NOT_MODIFIED {
         head.headers_mut()
             .insert(header::CONTENT_LENGTH, length.into());
-        return Ok(head.map(|()| Content::Whole(Bytes::new())));
+        return head.map(|()| Content::Whole(Bytes::new()));
     }
-    match content.read_if_small() {
-        Ok(Some(bytes)) => Ok(head.map(|()| Content::Whole(bytes))),
-        Ok(None) => Ok(head.map(|()| Content::Stored(Box::new(content)))),
-        Err(error) => Err(trouble::unreadable(&error)),
-    }
+    head.map(|()| match length {
+        0 => Content::Whole(Bytes::new()),
+        _ => Content::Stored(Box::new(content)),
+    })
 }

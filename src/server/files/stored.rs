@@ -14,6 +14,9 @@ use crate::proto::conditions::{EntityTag, HttpDate, Modified, Validators};
 /// Clocks of file systems are coarse: within this time a file can change again and look the same.
 pub(super) const FRESH: Duration = Duration::from_secs(2);
 
+/// With three numbers and a coding.
+const LONGEST_TAG: usize = 64;
+
 /// A regular file that is open. What is found out later, such as another size, changes nothing here.
 #[derive(Debug)]
 pub(super) struct StoredFile {
@@ -33,7 +36,10 @@ pub(super) struct Timestamp {
 #[derive(Debug)]
 pub(super) enum Opened {
     File(StoredFile),
-    Folder,
+    Folder {
+        /// When something was added to it, or removed.
+        modified: Timestamp,
+    },
 }
 
 impl Opened {
@@ -43,8 +49,12 @@ impl Opened {
     pub(super) fn new(file: impl Into<Arc<File>>) -> Result<Self, Errno> {
         let file = file.into();
         let metadata = file.metadata().map_err(|error| errno_of(&error))?;
+        let modified = Timestamp {
+            seconds: metadata.mtime(),
+            nanos: metadata.mtime_nsec(),
+        };
         if metadata.is_dir() {
-            return Ok(Self::Folder);
+            return Ok(Self::Folder { modified });
         }
         if !metadata.is_file() {
             return Err(ABSENT);
@@ -52,10 +62,7 @@ impl Opened {
         Ok(Self::File(StoredFile {
             file,
             size: metadata.len(),
-            modified: Timestamp {
-                seconds: metadata.mtime(),
-                nanos: metadata.mtime_nsec(),
-            },
+            modified,
         }))
     }
 }
@@ -92,17 +99,23 @@ impl StoredFile {
         let Timestamp { seconds, nanos } = self.modified;
         let time = self.modified.time();
         let age = time.and_then(|time| now.duration_since(time).ok());
-        let weak = match age {
-            Some(age) if age >= FRESH => "",
+        let mut tag = Vec::with_capacity(LONGEST_TAG);
+        tag.extend_from_slice(match age {
+            Some(age) if age >= FRESH => b"\"",
             // Long ago, as far as anybody can tell.
-            None if seconds < 0 => "",
-            _ => "W/",
-        };
-        let dash = if coding.is_some() { "-" } else { "" };
-        let coding = coding.map_or("", Coding::name);
-        let size = self.size;
-        let tag = format!("{weak}\"{seconds:x}-{nanos:x}-{size:x}{dash}{coding}\"");
-        EntityTag::parse(tag.as_bytes())
+            None if seconds < 0 => b"\"",
+            _ => b"W/\"",
+        });
+        for number in [seconds as u64, nanos as u64, self.size] {
+            put_hex(&mut tag, number);
+            tag.push(b'-');
+        }
+        match coding {
+            Some(coding) => tag.extend_from_slice(coding.name().as_bytes()),
+            None => drop(tag.pop()),
+        }
+        tag.push(b'"');
+        EntityTag::parse(&tag)
     }
 
     /// Never later than the answer itself (RFC 9110 section 8.8.2.1), and nothing where there is no such date.
@@ -119,6 +132,15 @@ impl StoredFile {
     /// Whether it is at least as new as another.
     pub(super) fn is_as_new_as(&self, other: &Self) -> bool {
         self.modified >= other.modified
+    }
+}
+
+/// As `{:x}` has them, without its machinery: there are three in each tag.
+fn put_hex(text: &mut Vec<u8>, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = number >> (4 * place) & 0xf;
+        text.push(b"0123456789abcdef"[digit as usize]);
     }
 }
 
@@ -148,6 +170,15 @@ mod tests {
         assert_eq!(tag(&stored, at(999_000), None), "W/\"3e8-5-10\"");
         let gzip = tag(&stored, at(2_000_000), Some(Coding::Gzip));
         assert_eq!(gzip, "\"3e8-5-10-gzip\"");
+    }
+
+    #[test]
+    fn numbers_are_in_hex() {
+        for number in [0, 1, 15, 16, 0xfff, 0x1000, 0x2ebc_98a1, u64::MAX] {
+            let mut text = Vec::new();
+            put_hex(&mut text, number);
+            assert_eq!(text, format!("{number:x}").as_bytes());
+        }
     }
 
     #[test]

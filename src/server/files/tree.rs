@@ -1,6 +1,5 @@
 //! A folder, what is below it, and how that is found and sent.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,9 +61,9 @@ impl Options {
     /// The fields that go with a file of this name.
     pub(super) fn describe(&self, name: &str) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let suffix = media_type::suffix(name).map_or(Cow::Borrowed(""), Cow::Owned);
-        let own = self.types.get(&*suffix).cloned();
-        let kind = own.unwrap_or_else(|| HeaderValue::from_static(media_type::of_name(name)));
+        let suffix = media_type::suffix(name);
+        let own = self.types.get(&suffix).cloned();
+        let kind = own.unwrap_or_else(|| HeaderValue::from_static(media_type::of_suffix(&suffix)));
         headers.entry(header::CONTENT_TYPE).or_insert(kind);
         headers
     }

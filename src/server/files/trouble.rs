@@ -63,13 +63,6 @@ pub(super) fn unchangeable(errno: Errno) -> Unfit {
     unfit
 }
 
-/// As `unfit`, for a file that was opened.
-pub(super) fn unreadable(error: &std::io::Error) -> Unfit {
-    let mut unfit = Unfit::from(StatusCode::INTERNAL_SERVER_ERROR);
-    unfit.failure = Some(format!("the file cannot be read: {error}"));
-    unfit
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -214,7 +214,7 @@ fn access_log_has_a_line_for_each_request() {
     let mut server = Listening::start("access_log", &[]);
     assert_eq!(server.get("/hello/you?x").body(), "Hello, you!\n");
     assert_eq!(server.get("/fail").status(), 500);
-    assert_eq!(server.get("/nothing").status(), 404);
+    assert_eq!(server.get("/nothing\\\"").status(), 404);
     interrupt(&server.child);
     wait_until("it ends", || {
         server.child.try_wait().expect("a child").is_some()
@@ -232,7 +232,7 @@ fn access_log_has_a_line_for_each_request() {
     for (line, status) in [
         ("GET /hello/you?x", 200),
         ("GET /fail", 500),
-        ("GET /nothing", 404),
+        (r#"GET /nothing\\\""#, 404),
     ] {
         let entry = lines.next().expect("a line");
         let (start, rest) = entry.split_once(" - - [").expect("common log format");

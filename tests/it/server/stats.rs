@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_aio::http::Response;
-use http_aio::{Answered, Error, Exchange, ServerStats, any, get};
+use http_aio::{Answer, Answered, Error, Exchange, ServerStats, any, get};
 
 use super::*;
 
@@ -125,6 +125,26 @@ fn everything_is_counted_once_and_to_the_byte() {
     assert_eq!((stats.read, stats.written), (5, said));
     let hijacked = Event::Hijacked("/hijack".into());
     assert_eq!(host.told.count(|event| *event == hijacked), 1);
+}
+
+#[test]
+fn what_is_written_of_a_long_answer_is_counted_meanwhile() {
+    const SIZE: usize = 64 << 20;
+    let host = Host::new(|server| {
+        let long = |_: &mut Exchange| {
+            let content = std::io::repeat(b'x');
+            Answer::reader(Response::new(()), content.take(SIZE as u64), SIZE as u64)
+        };
+        server.route("/long", get(long)).unwrap();
+    });
+    let mut visitor = host.visit();
+    let head = visitor.ask("GET", "/long").head().head.len();
+    let stats = stats_when(&host.server, |stats| stats.written > 256 << 10);
+    assert!(stats.written < SIZE as u64 && stats.successes == 0);
+    assert_eq!(visitor.peer.expect(SIZE).len(), SIZE);
+    visitor.leave();
+    host.stop();
+    assert_eq!(host.server.stats().written, (head + SIZE) as u64);
 }
 
 #[test]

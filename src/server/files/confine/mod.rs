@@ -76,7 +76,7 @@ impl Root {
             Ok(opened) => Opened::new(File::from(opened)),
             // One that cannot be read may still have something below it.
             Err(Errno::ACCESS) => match self.descend(path, SEARCH, links) {
-                Ok(_) => Ok(Opened::Folder),
+                Ok(opened) => Opened::new(File::from(opened)),
                 Err(_) => Err(Errno::ACCESS),
             },
             Err(error) => Err(error),

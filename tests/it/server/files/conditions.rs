@@ -55,6 +55,30 @@ fn cases_236_and_237_a_range_if_it_is_of_the_same_state() {
 }
 
 #[test]
+fn a_client_that_goes_on_is_not_told_again_what_it_has() {
+    let (_folder, host, mut asker) = asker();
+    for condition in [TAG, OLD] {
+        let reply = asker.ask(&[("Range", "bytes=5-"), ("If-Range", condition)]);
+        assert_eq!((reply.status, reply.text()), (206, "56789"));
+        for (name, value) in [
+            ("content-range", Some("bytes 5-9/10")),
+            ("content-length", Some("5")),
+            ("etag", Some(TAG)),
+            ("accept-ranges", Some("bytes")),
+            ("content-type", None),
+            ("last-modified", None),
+        ] {
+            assert_eq!(reply.field(name), value, "{name}");
+        }
+        assert!(reply.field("date").is_some());
+    }
+    // Without the condition it may have nothing.
+    let reply = asker.ask(&[("Range", "bytes=5-")]);
+    assert_eq!(reply.field("last-modified"), Some(OLD));
+    host.stop();
+}
+
+#[test]
 fn case_238_if_none_match() {
     let (_folder, host, mut asker) = asker();
     let weak = format!("W/{TAG}");

@@ -326,6 +326,8 @@ fn a_listing_is_in_the_order_that_is_asked_for() {
         folder.write(name, &DIGITS[..size]);
     }
     folder.touch("b", SystemTime::now());
+    folder.touch("c", old());
+    folder.touch("d", old() + Duration::from_secs(1));
     let host = folder.host(Directory::listing);
     for (query, order, sorted) in [
         (
@@ -350,7 +352,7 @@ fn a_listing_is_in_the_order_that_is_asked_for() {
         ),
         (
             "?sort=changed&order=desc",
-            "c/ d/ b File2 file10",
+            "d/ c/ b File2 file10",
             "descending\"><a href=\"?sort=changed&amp;order=asc\">",
         ),
         (
@@ -397,6 +399,24 @@ fn a_listing_says_what_is_there_without_a_script() {
             .text()
             .contains("<p>Nothing is in this folder.</p>")
     );
+    host.stop();
+}
+
+#[test]
+fn a_listing_says_when_folders_were_changed() {
+    let folder = Folder::new();
+    folder.write("sub/a", DIGITS);
+    folder.touch("sub", old());
+    let row = "<tr class=\"folder\"><th scope=\"row\"><a href=\"./sub/\"><bdi>sub</bdi></a><td><td>\
+        <time datetime=\"1994-11-06T08:49:37Z\">1994-11-06 08:49 UTC</time>";
+    let host = folder.host(Directory::listing);
+    let page = host.get("/docs/");
+    assert!(page.text().contains(row), "{}", page.text());
+    // As soon as something is added, which is now.
+    folder.write("sub/b", DIGITS);
+    let page = host.get("/docs/");
+    assert!(page.text().contains("<bdi>sub</bdi></a><td><td><time"));
+    assert!(!page.text().contains("1994"), "{}", page.text());
     host.stop();
 }
 

@@ -173,7 +173,13 @@ fn case_235_too_many_ranges_are_all() {
         format!("bytes={}", ranges.join(","))
     };
     assert_eq!(parts(&range(&mut visitor, &many(16))).len(), 16);
-    for asked in [many(17), many(1000), "bytes=0-,0-,0-".to_owned()] {
+    // As many as fit into a head.
+    for asked in [
+        many(17),
+        many(1000),
+        many(5000),
+        "bytes=0-,0-,0-".to_owned(),
+    ] {
         let reply = range(&mut visitor, &asked);
         assert_eq!(reply.status, 200);
         assert!(reply.body == content);

@@ -489,7 +489,9 @@ fn no_swap_of_a_folder_leads_out() {
         });
         let mut visitor = host.visit();
         let mut counts = [0; 2];
-        for _ in 0..1000 {
+        let start = Instant::now();
+        // A busy machine may let one side run for long before the other.
+        while counts.iter().any(|count| *count < 100) && start.elapsed() < PATIENCE {
             let put = visitor.put("/docs/seg/file", "", "new").status;
             let delete = visitor.ask("DELETE", "/docs/seg/file").reply().status;
             assert!(matches!(put, 201 | 204 | 409), "{put}");

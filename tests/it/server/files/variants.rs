@@ -83,8 +83,15 @@ fn case_249_every_answer_says_that_it_varies() {
             // Of what is sent, not of what it stands for.
             assert_eq!(reply.text(), "br");
             assert_eq!(reply.field("content-range"), Some("bytes 0-1/6"));
+            assert_eq!(reply.field("content-encoding"), Some("br"));
         }
     }
+    // Who goes on knows the coding, but caches on the way do not know what it depends on.
+    let fields = format!("{wants}Range: bytes=0-1\r\nIf-Range: {tag}\r\n");
+    let reply = visitor.with("GET", "/docs/x.css", &fields).reply();
+    assert_eq!((reply.status, reply.text()), (206, "br"));
+    assert_eq!(reply.field("vary"), Some("Accept-Encoding"));
+    assert_eq!(reply.field("content-encoding"), None);
     visitor.goes_on();
     host.stop();
 }
