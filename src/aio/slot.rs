@@ -22,7 +22,12 @@ use super::provider::Provider;
 use super::state::{self, Interrupted, Interruption, Listener, State, Whose};
 use crate::blocking;
 use crate::error::{Action, Error, ErrorKind, Peer};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, spin_until};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Spin};
+
+std::thread_local! {
+    /// How the waits of a thread go.
+    static WAITS: Spin = const { Spin::new() };
+}
 
 pub(crate) struct Slot<T> {
     state: Mutex<State<T, Closure<T>>>,
@@ -207,10 +212,19 @@ impl<T> Slot<T> {
 impl<T> Slot<T> {
     /// Done → Taken. Waits until the operation is settled, or until `until`: then `None`.
     pub(super) fn wait(&self, until: Option<Instant>) -> Option<Result<T, Error>> {
-        spin_until(|| self.is_settled());
-        if !self.is_settled() {
-            blocking::announce();
+        let spin = |spin: &Spin| spin.until(|| self.is_settled());
+        // A thread that is ending does not spin.
+        if WAITS.try_with(spin).unwrap_or_default() || self.is_settled() {
+            return self.park(until);
         }
+        blocking::announce();
+        let since = Instant::now();
+        let result = self.park(until);
+        let _ = WAITS.try_with(|spin| spin.slept(since));
+        result
+    }
+
+    fn park(&self, until: Option<Instant>) -> Option<Result<T, Error>> {
         let mut state = self.state.lock();
         loop {
             if let Some(result) = state.take() {

@@ -8,35 +8,7 @@
 mod channel;
 #[cfg(loom)]
 mod model;
-
-/// How often a thread looks again before it parks. Waking a parked thread costs tens of microseconds, and
-/// a write of a kilobyte costs four: a short spin at both ends of a hand-over makes submit-and-wait fast.
-#[cfg(not(loom))]
-const SPIN_TURNS: u32 = 2_000;
-#[cfg(loom)]
-const SPIN_TURNS: u32 = 0;
-
-/// Looks at `ready` a bounded number of times. A single processor never spins, because the thread that it
-/// would wait for cannot be running.
-pub(crate) fn spin_until(ready: impl Fn() -> bool) {
-    if ready() {
-        return;
-    }
-    for _ in 0..spin_turns() {
-        if ready() {
-            return;
-        }
-        std::hint::spin_loop();
-    }
-}
-
-fn spin_turns() -> u32 {
-    static TURNS: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-    *TURNS.get_or_init(|| match std::thread::available_parallelism() {
-        Ok(n) if n.get() > 1 => SPIN_TURNS,
-        _ => 0,
-    })
-}
+mod spin;
 
 #[cfg(loom)]
 pub(crate) use self::channel::{Receiver, Sender, bounded, unbounded};
@@ -51,6 +23,8 @@ pub(crate) use self::shipped::{
     AtomicBool, AtomicU64, Bell, Builder, Condvar, Mutex, MutexGuard, Receiver, Sender, bounded,
     thread_local, unbounded,
 };
+
+pub(crate) use self::spin::Spin;
 
 #[cfg(not(loom))]
 mod shipped {

@@ -18,7 +18,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start(role: &str) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg(format!("{ROLE}{role}"))
+            .arg(as_role(role))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -54,6 +54,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The argument that tells a process what it is there for.
+pub(crate) fn as_role(role: &str) -> String {
+    format!("{ROLE}{role}")
 }
 
 /// What this process is there for, if it is not the first one.

@@ -55,7 +55,7 @@ use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, Limit};
-use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Bell, Mutex, MutexGuard, Spin};
 
 /// What a queue knows of a job.
 pub(crate) trait Job: Send + 'static {
@@ -90,6 +90,8 @@ pub(crate) struct Queue<J> {
     accepted: PlainU64,
     finished: Finished,
     bell: Bell,
+    /// How the waits of its thread go.
+    spin: Spin,
 }
 
 /// Jobs that were finished. They have a cache line of their own, which whoever works writes, and
@@ -201,6 +203,7 @@ impl<J: Job> Queue<J> {
             accepted: 0.into(),
             finished: Finished(0.into()),
             bell: Bell::new(),
+            spin: Spin::new(),
         }
     }
 

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::{Away, EndReason, Job, Phase, Queue};
 use crate::aio::Operation;
 use crate::background::UserCode;
 use crate::blocking;
-use crate::sync::spin_until;
 
 /// Who works on the queue, or would if there were something to do.
 pub(super) enum Worker {
@@ -171,20 +171,22 @@ impl<J: Job> Queue<J> {
                 return Next::Exit;
             }
             self.ready.store(false, Ordering::Relaxed);
-            if spun {
+            if spun || !self.spin.pays() {
                 state.worker = Worker::Thread(Thread::Parked);
                 return Next::Park;
             }
             spun = true;
             state.worker = Worker::Thread(Thread::Looking);
             drop(state);
-            spin_until(|| self.ready.load(Ordering::Acquire));
+            self.spin.until(|| self.ready.load(Ordering::Acquire));
         }
     }
 
     /// Blocks, after `Next::Park`, until there is something to do.
     pub(crate) fn park(&self) {
+        let since = Instant::now();
         self.bell.wait();
+        self.spin.slept(since);
     }
 
     /// Puts jobs back to the front, in their order. Rejected when the queue has ended meanwhile.
