@@ -9,9 +9,6 @@ use bytes::{Buf, Bytes};
 
 use super::reading::read_at;
 
-/// Most bytes of a file that are in memory for a connection.
-pub(in crate::server) const PIECE: usize = 128 << 10;
-
 /// Parts of a file, with what is written around them.
 #[derive(Debug)]
 pub(in crate::server) struct FileContent {

@@ -8,10 +8,15 @@
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
-use super::content::PIECE;
 use crate::server::threads::processors;
 
-/// Buffers, each of a piece at most.
+/// Most bytes of a file that are in memory for a connection.
+pub(super) const PIECE: usize = 128 << 10;
+
+/// The same, while its client takes all that it gets at once.
+pub(super) const LARGE_PIECE: usize = 512 << 10;
+
+/// Buffers, each of a large piece at most.
 #[derive(Debug)]
 pub(in crate::server) struct Pieces {
     free: Mutex<Vec<BytesMut>>,
@@ -30,9 +35,8 @@ impl Pieces {
         Self { free, most }
     }
 
-    /// A buffer for so many bytes, or for a piece if that is less. It may be longer, and have anything in it.
-    pub(super) fn take(&self, bytes: u64) -> BytesMut {
-        let size = usize::try_from(bytes).map_or(PIECE, |bytes| bytes.min(PIECE));
+    /// A buffer for so many bytes. It may be longer, and have anything in it.
+    pub(super) fn take(&self, size: usize) -> BytesMut {
         // Nobody waits for another: a new one costs little more than that.
         let free = self.free.try_lock().and_then(|mut free| free.pop());
         let fitting = free.filter(|buffer| buffer.len() >= size);
@@ -68,7 +72,6 @@ mod tests {
         pieces.put_back(buffer.freeze());
         assert_eq!(pieces.take(1001).len(), 1001);
         assert_eq!(pieces.free.lock().len(), 0);
-        assert_eq!(pieces.take(u64::MAX).len(), PIECE);
     }
 
     #[test]

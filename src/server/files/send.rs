@@ -1,16 +1,22 @@
 //! Writing an answer that has a file.
 
+use std::time::{Duration, Instant};
+
 use bytes::{Bytes, BytesMut};
 use http::{Response, header};
 
 use super::content::FileContent;
-use super::pieces::Pieces;
+use super::pieces::{LARGE_PIECE, PIECE, Pieces};
 use crate::blocking;
 use crate::error::{Error, ErrorKind};
 use crate::server::delivery::{Delivery, conclude, cut_off, fail_with, write_whole};
 use crate::server::exchange::Exchange;
 use crate::server::shared::Shared;
 use crate::server::writer::ResponseWriter;
+
+/// A client that takes a piece in less than this gets larger ones: a large call costs less for each byte. It could have a
+/// piece in memory for long if it stopped, but the kernel has as much for it in the buffers that make it seem quick.
+const SOON: Duration = Duration::from_millis(1);
 
 /// Writes the head with the first piece, and then one piece after the other.
 pub(in crate::server) fn write_stored(
@@ -21,7 +27,8 @@ pub(in crate::server) fn write_stored(
 ) -> Delivery {
     let (status, pieces) = (head.status(), &shared.pieces);
     let length = content.left();
-    let first = match read(&mut content, pieces.take(length)) {
+    let size = size_of(length, PIECE);
+    let first = match read(&mut content, pieces.take(size), size) {
         Ok(piece) => piece,
         Err(error) => return fail_with(shared, exchange, error),
     };
@@ -54,10 +61,12 @@ impl Piece {
         self.buffer.slice(..self.count)
     }
 
-    /// The buffer for the next one: this one again, unless somebody still has it.
-    fn into_buffer(self, pieces: &Pieces, left: u64) -> BytesMut {
-        let buffer = self.buffer.try_into_mut();
-        buffer.unwrap_or_else(|_| pieces.take(left))
+    /// The buffer for the next one: this one again, unless it is too small, or somebody still has it.
+    fn into_buffer(self, pieces: &Pieces, size: usize) -> BytesMut {
+        match self.buffer.try_into_mut() {
+            Ok(buffer) if buffer.len() >= size => buffer,
+            _ => pieces.take(size),
+        }
     }
 }
 
@@ -69,19 +78,31 @@ fn copy(
 ) -> Result<(), Error> {
     // Whoever waits for this thread would wait for all of the file, even if no write has to.
     blocking::announce();
-    let mut last = first;
+    let (mut last, mut most) = (first, PIECE);
     while content.left() > 0 {
-        let buffer = last.into_buffer(pieces, content.left());
-        let piece = read(&mut content, buffer)?;
+        let size = size_of(content.left(), most);
+        let buffer = last.into_buffer(pieces, size);
+        let piece = read(&mut content, buffer, size)?;
+        let since = Instant::now();
         writer.write_all([piece.content()])?;
+        most = match since.elapsed() < SOON {
+            true => LARGE_PIECE,
+            false => PIECE,
+        };
         last = piece;
     }
     pieces.put_back(last.buffer);
     Ok(())
 }
 
-fn read(content: &mut FileContent, mut buffer: BytesMut) -> Result<Piece, Error> {
-    match content.fill(&mut buffer) {
+/// Of the next piece, if it is not to be larger than `most`.
+fn size_of(left: u64, most: usize) -> usize {
+    usize::try_from(left).map_or(most, |left| left.min(most))
+}
+
+/// Reads a piece of this size into a buffer that may be longer.
+fn read(content: &mut FileContent, mut buffer: BytesMut, size: usize) -> Result<Piece, Error> {
+    match content.fill(&mut buffer[..size]) {
         Ok(count) => Ok(Piece {
             buffer: buffer.freeze(),
             count,
