@@ -18,6 +18,7 @@
 //! `table` measures and prints, `machine` keeps processors awake; each of the others is a family of comparisons.
 
 mod exchange;
+mod file;
 mod forward;
 mod machine;
 #[path = "../peers.rs"]
@@ -44,7 +45,11 @@ fn main() -> io::Result<()> {
         Some(Machine::ROLE) => Machine::be_awake(),
         #[cfg(feature = "tls")]
         Some(secure::ROLE) => secure::be(),
-        Some(role) => server::be(role),
+        Some(role) => match (role.strip_prefix(file::OURS), role.strip_prefix(file::TINY)) {
+            (Some(root), _) => file::be_ours(root),
+            (_, Some(root)) => file::be_tiny_http(root),
+            _ => server::be(role),
+        },
     }
 }
 
@@ -55,6 +60,7 @@ fn compare() -> io::Result<()> {
     #[cfg(feature = "tls")]
     secure::compare(&mut table)?;
     server::compare(&mut table)?;
+    file::compare(&mut table)?;
     forward::compare(&mut table)?;
     table.end()
 }

@@ -23,8 +23,18 @@ impl Usage {
         })
     }
 
-    /// In steps of 10 ms: proc_pid_stat(5), utime and stime.
+    /// Of a process and its children, in steps of 10 ms.
     pub(crate) fn of_process(id: u32) -> io::Result<Self> {
+        let mut usage = Self::of_one(id)?;
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            usage += Self::of_one(child.parse().map_err(io::Error::other)?)?;
+        }
+        Ok(usage)
+    }
+
+    /// proc_pid_stat(5): utime and stime.
+    fn of_one(id: u32) -> io::Result<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
         let fields = stat.rsplit(')').next().unwrap_or_default();
         let mut ticks = fields
