@@ -1,8 +1,6 @@
 //! The steps of an operation that is made of others: one is under way at a time, can be canceled, and can be
 //! left to whoever waits for the whole.
 
-use std::thread::{self, ThreadId};
-
 use parking_lot::Mutex;
 
 use super::habit::{Handling, Hold};
@@ -21,7 +19,20 @@ struct State {
     /// The step under way, if it may be left to whoever waits for the whole.
     held: Option<Canceler>,
     /// The thread that submits or waits: it is going to serve what is held back.
-    helper: Option<ThreadId>,
+    helper: Option<Mark>,
+}
+
+/// Tells threads that are alive from one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark(usize);
+
+impl Mark {
+    /// None while the thread's locals are dropped.
+    fn of_this_thread() -> Option<Self> {
+        std::thread_local!(static PLACE: u8 = const { 0 });
+        let place = PLACE.try_with(|place| std::ptr::from_ref(place).addr());
+        place.ok().map(Self)
+    }
 }
 
 impl Series {
@@ -57,7 +68,8 @@ impl Series {
 
     /// Whether the next step may be held back, because the current thread is going to serve it.
     pub(crate) fn hold(&self) -> Hold {
-        match self.state.lock().helper == Some(thread::current().id()) {
+        let this = Mark::of_this_thread();
+        match this.is_some() && self.state.lock().helper == this {
             true => Hold::Allowed,
             false => Hold::Never,
         }
@@ -65,7 +77,7 @@ impl Series {
 
     /// Has what `work` holds back left to the current thread, which is going to serve it.
     pub(crate) fn helped(&self, work: impl FnOnce()) {
-        self.state.lock().helper = Some(thread::current().id());
+        self.state.lock().helper = Mark::of_this_thread();
         work();
         self.state.lock().helper = None;
     }
@@ -81,13 +93,21 @@ impl Series {
     /// anything.
     pub(crate) fn serve(&self) -> bool {
         let mut served = false;
-        self.helped(|| {
-            while let Some(held) = self.take_held() {
-                served |= held.serve();
-            }
-        });
-        self.hand_over();
+        self.state.lock().helper = Mark::of_this_thread();
+        while let Some(held) = self.next_to_serve() {
+            served |= held.serve();
+        }
         served
+    }
+
+    /// What was held back. If there is nothing, nobody is going to serve what comes.
+    fn next_to_serve(&self) -> Option<Canceler> {
+        let mut state = self.state.lock();
+        let held = state.held.take();
+        if held.is_none() {
+            state.helper = None;
+        }
+        held
     }
 
     /// Hands over what is held back: nobody is going to wait.

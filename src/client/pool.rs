@@ -3,7 +3,7 @@
 //! The lock is held for bookkeeping, none of which looks at more than one connection or host:
 //! connections are looked at, and closed, outside of it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,8 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Each list has the oldest first, and none is empty.
-    idle: HashMap<Arc<Key>, VecDeque<Idle>>,
+    /// Each list has the oldest first, and none is empty. To compare a few names costs less than to hash one.
+    idle: BTreeMap<Arc<Key>, VecDeque<Idle>>,
     /// All idle connections, the oldest first.
     ages: BTreeMap<u64, Arc<Key>>,
     /// How many have come so far.

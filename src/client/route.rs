@@ -21,7 +21,7 @@ pub(crate) struct Route {
 }
 
 /// What connections have in common that can stand in for one another.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -31,7 +31,7 @@ pub(crate) struct Key {
     pub(crate) credentials: Option<HeaderValue>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Security {
     Plain,
     Tls,

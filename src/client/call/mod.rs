@@ -79,13 +79,18 @@ fn refuse<B: CallBody>(aio: Aio<Response<B>>, error: Error) -> Aio<Response<B>, 
 }
 
 impl<B: CallBody> Call<B> {
+    /// Begins anew, unless the caller has canceled meanwhile.
+    fn go_on(&self) {
+        match self.is_canceled() {
+            true => self.finish(Err(ErrorKind::Canceled.into())),
+            false => self.begin(),
+        }
+    }
+
     fn begin(&self) {
         let (request, deadline) = self.request();
         if deadline.is_past() {
             return self.finish(Err(ErrorKind::TimedOut.into()));
-        }
-        if self.is_canceled() {
-            return self.finish(Err(ErrorKind::Canceled.into()));
         }
         match self.route(&request) {
             Ok(route) => match self.shared.pool.take(&route.key) {
@@ -93,7 +98,7 @@ impl<B: CallBody> Call<B> {
                     self.tell(|| Event::Reused {
                         peer: conn.peer_addr(),
                     });
-                    self.exchange(conn, route, Age::Reused);
+                    self.exchange(conn, route, Age::Reused, &request, deadline);
                 }
                 None => self.dial(route),
             },
@@ -133,20 +138,27 @@ impl<B: CallBody> Call<B> {
             deadline,
             &self.steps,
             move |result| match result {
-                Ok(conn) => this.exchange(conn, theirs, Age::New),
+                Ok(_) if this.is_canceled() => this.finish(Err(ErrorKind::Canceled.into())),
+                Ok(conn) => {
+                    let (request, deadline) = this.request();
+                    this.exchange(conn, theirs, Age::New, &request, deadline);
+                }
                 Err(error) => this.finish(Err(error)),
             },
         );
     }
 
-    fn exchange(&self, conn: Conn, route: Route, age: Age) {
+    fn exchange(
+        &self,
+        conn: Conn,
+        route: Route,
+        age: Age,
+        request: &Request<Bytes>,
+        deadline: Deadline,
+    ) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
-        if self.is_canceled() {
-            return self.finish(Err(ErrorKind::Canceled.into()));
-        }
-        let (request, deadline) = self.request();
         let settings = &self.shared.settings;
         let terms = Terms {
             form: match route.way {
@@ -162,7 +174,7 @@ impl<B: CallBody> Call<B> {
             hold: self.steps.hold(),
         };
         let conn = conn.limits(settings.limits);
-        let request = without_proxy_authorization(&request);
+        let request = without_proxy_authorization(request);
         let (aio, handling) = exchange::submit(
             &conn,
             Aio::<Response<B>>::bounded(deadline),
@@ -202,7 +214,7 @@ impl<B: CallBody> Call<B> {
         let uri = request.uri();
         self.tell(|| Event::SentAgain { uri, error });
         if error.count() == 0 {
-            return self.begin(); // The next idle connection may do.
+            return self.go_on(); // The next idle connection may do.
         }
         let mut state = self.state.lock();
         state.sent_again = true;
@@ -241,7 +253,7 @@ impl<B: CallBody> Call<B> {
                         from: request.uri(),
                         to: &to,
                     });
-                    self.begin();
+                    self.go_on();
                 } else {
                     self.finish(Err(Limit::Redirects(most).into()));
                 }
