@@ -1,27 +1,29 @@
-//! The time after which a server that stops ends the connections that wait.
+//! The time that a server which stops leaves to connections that wait.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lifecycle::{Lifecycle, Phase};
 use crate::background;
 use crate::timer::{self, Alarm, Expire};
 
-/// Ends the waits of connections when its time has come, unless it is dropped before.
+/// Does something when its time is over, unless it is dropped before.
 pub(super) struct Grace {
     _end: Arc<End>,
     _alarm: Option<Alarm>,
 }
 
-struct End(Weak<Lifecycle>);
+struct End(Arc<dyn Fn() + Send + Sync>);
 
 impl Grace {
     /// # Errors
     ///
     /// There is no thread for the timer.
-    pub(super) fn begin(lifecycle: &Arc<Lifecycle>, time: Duration) -> io::Result<Self> {
-        let end = Arc::new(End(Arc::downgrade(lifecycle)));
+    pub(super) fn begin(
+        time: Duration,
+        over: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let end = Arc::new(End(Arc::new(over)));
         let weak = Arc::downgrade(&end);
         // One beyond the clock never ends.
         let at = Instant::now().checked_add(time);
@@ -36,12 +38,8 @@ impl Grace {
 impl Expire for End {
     /// What is a user's may go with the last connection, and this is the timer's thread.
     fn expire(&self) {
-        let lifecycle = Weak::clone(&self.0);
-        background::run(Box::new(move || {
-            if let Some(lifecycle) = lifecycle.upgrade() {
-                lifecycle.stop(Phase::Draining);
-            }
-        }));
+        let over = Arc::clone(&self.0);
+        background::run(Box::new(move || over()));
     }
 
     fn release(self: Arc<Self>) {

@@ -92,7 +92,13 @@ impl Lifecycle {
         };
         let is_first = self.stop(phase) == Phase::Open;
         if is_first && phase == Phase::Grace {
-            match Grace::begin(self, grace) {
+            let lifecycle = Arc::downgrade(self);
+            let over = move || {
+                if let Some(lifecycle) = lifecycle.upgrade() {
+                    lifecycle.stop(Phase::Draining);
+                }
+            };
+            match Grace::begin(grace, over) {
                 // If there is nobody left by now, it goes with the server.
                 Ok(grace) => *self.grace.lock() = Some(grace),
                 // Without a thread for the timer nobody would end it.
