@@ -20,6 +20,8 @@ pub(crate) struct Meter {
     bytes: u64,
     /// Of these, those that were counted elsewhere.
     counted: u64,
+    /// The peer has lately taken all that it got, at once. It outlasts a body.
+    is_quick: bool,
 }
 
 impl Meter {
@@ -29,12 +31,24 @@ impl Meter {
             waited: Duration::ZERO,
             bytes: 0,
             counted: 0,
+            is_quick: false,
         }
     }
 
     /// Another body begins.
     pub(crate) fn restart(&mut self, pace: Pace) {
-        *self = Self::new(pace);
+        *self = Self {
+            is_quick: self.is_quick,
+            ..Self::new(pace)
+        };
+    }
+
+    pub(crate) fn is_quick(&self) -> bool {
+        self.is_quick
+    }
+
+    pub(crate) fn set_quick(&mut self, is_quick: bool) {
+        self.is_quick = is_quick;
     }
 
     pub(crate) fn set_pace(&mut self, pace: Pace) {
@@ -107,6 +121,16 @@ mod tests {
         assert_eq!((meter.uncounted(), meter.bytes()), (2, 7));
         meter.restart(PACE);
         assert_eq!(meter.uncounted(), 0);
+    }
+
+    #[test]
+    fn another_body_leaves_a_peer_quick() {
+        let mut meter = Meter::new(PACE);
+        assert!(!meter.is_quick());
+        meter.set_quick(true);
+        meter.passed(5);
+        meter.restart(PACE);
+        assert_eq!((meter.is_quick(), meter.bytes()), (true, 0));
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(in crate::server) fn write_stored(
 ) -> Delivery {
     let (status, pieces) = (head.status(), &shared.pieces);
     let length = content.left();
-    let size = size_of(length, PIECE);
+    let mut is_quick = exchange.meter.lock().is_quick();
+    let size = size_of(length, most_of(is_quick));
     let first = match read(&mut content, pieces.take(size), size) {
         Ok(piece) => piece,
         Err(error) => return fail_with(shared, exchange, error),
@@ -43,7 +44,8 @@ pub(in crate::server) fn write_stored(
         Ok(writer) => writer,
         Err(error) => return conclude(shared, exchange, status, Err(error)),
     };
-    let copied = copy(content, first, &mut writer, pieces);
+    let copied = copy(content, first, &mut writer, pieces, &mut is_quick);
+    exchange.meter.lock().set_quick(is_quick);
     match copied.and_then(|()| writer.finish()) {
         Ok(_) => Delivery::Done(status),
         Err(error) => cut_off(shared, exchange, status, error),
@@ -75,24 +77,30 @@ fn copy(
     first: Piece,
     writer: &mut ResponseWriter,
     pieces: &Pieces,
+    is_quick: &mut bool,
 ) -> Result<(), Error> {
     // Whoever waits for this thread would wait for all of the file, even if no write has to.
     blocking::announce();
-    let (mut last, mut most) = (first, PIECE);
+    let mut last = first;
     while content.left() > 0 {
-        let size = size_of(content.left(), most);
+        let size = size_of(content.left(), most_of(*is_quick));
         let buffer = last.into_buffer(pieces, size);
         let piece = read(&mut content, buffer, size)?;
         let since = Instant::now();
         writer.write_all([piece.content()])?;
-        most = match since.elapsed() < SOON {
-            true => LARGE_PIECE,
-            false => PIECE,
-        };
+        *is_quick = since.elapsed() < SOON;
         last = piece;
     }
     pieces.put_back(last.buffer);
     Ok(())
+}
+
+/// Most bytes of a piece for such a client.
+fn most_of(is_quick: bool) -> usize {
+    match is_quick {
+        true => LARGE_PIECE,
+        false => PIECE,
+    }
 }
 
 /// Of the next piece, if it is not to be larger than `most`.
