@@ -29,6 +29,12 @@ const NEEDED: u8 = 2;
 #[derive(Debug)]
 pub(crate) struct Spin(AtomicU8);
 
+impl Default for Spin {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Spin {
     pub(crate) const fn new() -> Self {
         Self(AtomicU8::new(NEEDED))
