@@ -8,13 +8,14 @@
 mod channel;
 #[cfg(loom)]
 mod model;
+#[cfg(not(loom))]
 mod spin;
 
 #[cfg(loom)]
 pub(crate) use self::channel::{Receiver, Sender, bounded, unbounded};
 #[cfg(loom)]
 pub(crate) use self::model::{
-    AtomicBool, AtomicU64, Bell, Builder, Condvar, Mutex, MutexGuard, thread_local,
+    AtomicBool, AtomicU64, Bell, Builder, Condvar, Mutex, MutexGuard, Spin, thread_local,
 };
 #[cfg(all(test, loom))]
 pub(crate) use self::model::{check, check_up_to};
@@ -24,6 +25,7 @@ pub(crate) use self::shipped::{
     thread_local, unbounded,
 };
 
+#[cfg(not(loom))]
 pub(crate) use self::spin::Spin;
 
 #[cfg(not(loom))]

@@ -4,22 +4,16 @@
 //! how its last waits went: it spins while spins find what they wait for, and after two waits in a row that were short
 //! although it slept. A single processor never spins, because the thread that it would wait for cannot be running.
 
-// The model checker need not know this: it is a guess, and one thread's at a time.
 use std::sync::atomic::{AtomicU8, Ordering};
-#[cfg(not(loom))]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a spin lasts at most.
-#[cfg(not(loom))]
 const LIMIT: Duration = Duration::from_micros(20);
 
 /// A sleep that was no longer than this would have been a spin, but for the wake-up at its end.
-#[cfg(not(loom))]
 const SHORT: Duration = Duration::from_micros(60);
 
 /// Turns between two looks at the clock.
-#[cfg(not(loom))]
 const TURNS: u32 = 16;
 
 /// So many short waits are needed before a spin. A beginner has them.
@@ -54,7 +48,6 @@ impl Spin {
         is_ready
     }
 
-    #[cfg(not(loom))]
     fn spin(&self, ready: impl Fn() -> bool) -> bool {
         let since = Instant::now();
         loop {
@@ -72,14 +65,7 @@ impl Spin {
         false
     }
 
-    /// The model checker explores every order without it.
-    #[cfg(loom)]
-    fn spin(&self, _: impl Fn() -> bool) -> bool {
-        false
-    }
-
     /// A thread has slept since then, and has what it has waited for.
-    #[cfg(not(loom))]
     pub(crate) fn slept(&self, since: Instant) {
         let waits = match since.elapsed() <= SHORT {
             true => self.0.load(Ordering::Relaxed).saturating_add(1),
@@ -87,9 +73,6 @@ impl Spin {
         };
         self.0.store(waits.min(NEEDED), Ordering::Relaxed);
     }
-
-    #[cfg(loom)]
-    pub(crate) fn slept(&self, _: Instant) {}
 }
 
 fn may_spin() -> bool {
@@ -97,7 +80,7 @@ fn may_spin() -> bool {
     *MAY.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() > 1))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
