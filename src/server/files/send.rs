@@ -34,7 +34,11 @@ pub(in crate::server) fn write_stored(
         Err(error) => return fail_with(shared, exchange, error),
     };
     if content.left() == 0 {
+        let since = Instant::now();
         let delivery = write_whole(shared, exchange, head.map(|()| first.content()));
+        if is_quick && since.elapsed() >= SOON {
+            exchange.meter.lock().set_quick(false);
+        }
         pieces.put_back(first.buffer);
         return delivery;
     }
