@@ -35,7 +35,8 @@ impl Machine {
             .arg(std::env::current_exe()?)
             .arg(format!("--role={}", Self::ROLE))
             .stdin(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| io::Error::other(format!("chrt, for a busy machine: {error}")))?;
         Ok(Load(Some(child)))
     }
 
