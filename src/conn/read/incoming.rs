@@ -12,6 +12,7 @@ use http::{Method, Request, Response};
 
 use super::incoming_body::IncomingBody;
 use super::search::{Extent, Found, Search};
+use super::soon::Waits;
 use crate::conn::ledger::{Ledger, Note, Requests, close_announced};
 use crate::error::Error;
 use crate::proto::body::BodyFraming;
@@ -26,6 +27,7 @@ pub(super) struct Incoming {
     pub(super) body: IncomingBody,
     /// Requests, or final responses, whose heads were taken.
     heads: u64,
+    pub(super) waits: Waits,
 }
 
 impl Incoming {

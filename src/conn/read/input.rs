@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
-use crate::sync::Spin;
 use crate::transport::{Departure, Transport, Wait, moved_nothing};
 
 /// What may be kept when there is nothing in it: enough for a good many small messages, one after the
@@ -32,12 +31,6 @@ pub(crate) struct Input {
     buffer: BytesMut,
     /// It may be a part of more than `KEPT` bytes of memory.
     is_large: bool,
-    /// The last wait took its time.
-    pub(super) is_slow: bool,
-    /// The last read has brought much.
-    pub(super) is_streamed: bool,
-    /// How the waits for more of that go.
-    pub(super) spin: Spin,
     content: usize,
     gap: usize,
     filled: usize,

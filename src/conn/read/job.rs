@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::incoming::Incoming;
-use super::input::Input;
 use super::outcome::Outcome;
 use super::search::Search;
 use super::want::{HeadClock, Want};
@@ -58,7 +57,7 @@ impl ReadJob {
     /// Those of the transport.
     pub(super) fn call(
         &mut self,
-        input: &mut Input,
+        incoming: &mut Incoming,
         transport: &dyn Transport,
         room: usize,
         wait: Wait,
@@ -68,7 +67,8 @@ impl ReadJob {
             watch.is_over = true;
             return Ok(Arrived::Nothing);
         }
-        match input.receive_soon(transport, room, wait)? {
+        let input = &mut incoming.body.input;
+        match incoming.waits.receive(input, transport, room, wait)? {
             0 => Ok(Arrived::End),
             _ => Ok(Arrived::Bytes),
         }

@@ -296,9 +296,9 @@ impl Half<Reader> {
                 let error = job.timed_out();
                 return job.fail_at(error, incoming);
             };
-            let input = &mut incoming.body.input;
-            let result = job.call(input, &*self.link.transport, room, wait);
+            let result = job.call(incoming, &*self.link.transport, room, wait);
             let ended = self.queue.leave();
+            let input = &mut incoming.body.input;
             match result {
                 Ok(Arrived::End) => input.mark_ended(),
                 Ok(Arrived::Bytes | Arrived::Nothing) => {}

@@ -1,13 +1,17 @@
 //! Waiting for what is likely to come soon.
 //!
-//! A wait that can be ended takes three calls: one that finds nothing, a `poll`, and one that reads. A call that
-//! blocks takes one, but nothing other than the stream can end it, and so it is made for a moment only, and
+//! A wait that can be ended takes a `poll` and a read, and a try before them if the last read may have left something. A
+//! read that blocks is one call, but nothing other than the stream can end it, and so it is made for a moment only, and
 //! only while waits are short.
+//!
+//! Where much comes at a time the peer is sending on another processor, and would lose more by waking a thread that
+//! sleeps than that loses by looking again. So it spins for a moment before it sleeps, if that pays.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::input::Input;
+use crate::sync::Spin;
 use crate::transport::{Transport, Wait, moved_nothing};
 
 /// How long nothing but the stream may end a call. A waiter learns so much later, at most, that it was interrupted, and
@@ -20,41 +24,46 @@ const MUCH_LATER: Duration = Duration::from_millis(20);
 /// So much at a time is a part of more.
 const MUCH: usize = 16 << 10;
 
-impl Input {
-    /// As `receive`. While the peer answers soon this is a single call, which for a moment nothing but the stream can end.
-    /// Otherwise the wait can be ended, but takes a call of its own.
-    pub(crate) fn receive_soon(
+/// How the last waits of a connection's reads went.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// The last one took its time.
+    are_slow: bool,
+    /// The last read has brought much.
+    is_streamed: bool,
+    spin: Spin,
+}
+
+impl Waits {
+    /// Reads once into `input`, as that does.
+    pub(super) fn receive(
         &mut self,
+        input: &mut Input,
         transport: &dyn Transport,
         room: usize,
         wait: Wait,
     ) -> io::Result<usize> {
-        if !self.is_slow && wait.is_longer_than(MUCH_LATER) {
-            let result = self.receive_streamed(transport, room, Wait::Briefly(SOON));
-            self.is_slow = result.as_ref().is_err_and(moved_nothing);
+        if !self.are_slow && wait.is_longer_than(MUCH_LATER) {
+            let result = self.receive_soon(input, transport, room);
+            self.are_slow = result.as_ref().is_err_and(moved_nothing);
             return result;
         }
         let since = Instant::now();
-        let result = self.receive(transport, room, wait);
-        self.is_slow = result.is_err() || since.elapsed() > SOON;
+        let result = input.receive(transport, room, wait);
+        self.are_slow = result.is_err() || since.elapsed() > SOON;
         result
     }
 
-    /// As `receive`. Where much has come at a time the peer is sending on another processor, and would lose more by waking
-    /// a thread that sleeps than that loses by looking again.
-    fn receive_streamed(
+    fn receive_soon(
         &mut self,
+        input: &mut Input,
         transport: &dyn Transport,
         room: usize,
-        wait: Wait,
     ) -> io::Result<usize> {
-        let is_there = || match transport.peek() {
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-            Ok(_) => true,
-        };
-        let may_sleep = self.is_streamed && !self.spin.until(is_there);
-        let since = may_sleep.then(Instant::now);
-        let result = self.receive(transport, room, wait);
+        let spins = self.is_streamed && self.spin.pays();
+        let is_there = spins && self.spin.until(|| has_come(transport));
+        let since = (self.is_streamed && !is_there).then(Instant::now);
+        let result = input.receive(transport, room, Wait::Briefly(SOON));
         if let Some(since) = since {
             self.spin.slept(since);
         }
@@ -62,6 +71,14 @@ impl Input {
         let is_plain = transport.record().is_none();
         self.is_streamed = is_plain && result.as_ref().is_ok_and(|count| *count >= MUCH);
         result
+    }
+}
+
+/// Whether a read would not wait.
+fn has_come(transport: &dyn Transport) -> bool {
+    match transport.peek() {
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
@@ -127,10 +144,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn waits(input: &mut Input, peer: &Peer, times: usize, wait: Wait) -> Vec<Wait> {
+    fn receive(waits: &mut Waits, peer: &Peer, times: usize, wait: Wait) -> Vec<Wait> {
         for _ in 0..times {
-            let _ = input.receive_soon(peer, 2 * MUCH, wait);
-            input.take_raw(usize::MAX);
+            let _ = waits.receive(&mut Input::default(), peer, 2 * MUCH, wait);
         }
         std::mem::take(&mut *peer.waits.lock())
     }
@@ -140,40 +156,40 @@ mod tests {
 
     #[test]
     fn one_call_blocks_while_waits_are_short() {
-        let (mut input, mut peer) = (Input::default(), Peer::default());
-        assert_eq!(waits(&mut input, &peer, 2, LONG), [BRIEFLY; 2]);
+        let (mut waits, mut peer) = (Waits::default(), Peer::default());
+        assert_eq!(receive(&mut waits, &peer, 2, LONG), [BRIEFLY; 2]);
         peer.takes_its_time = true;
         let expected = [BRIEFLY, Wait::Forever, Wait::Forever];
-        assert_eq!(waits(&mut input, &peer, 3, Wait::Forever), expected);
+        assert_eq!(receive(&mut waits, &peer, 3, Wait::Forever), expected);
         peer.takes_its_time = false;
-        assert_eq!(waits(&mut input, &peer, 2, LONG), [LONG, BRIEFLY]);
+        assert_eq!(receive(&mut waits, &peer, 2, LONG), [LONG, BRIEFLY]);
     }
 
     #[test]
     fn whoever_is_woken_waits_so_that_it_can_be() {
-        let (mut input, mut peer) = (Input::default(), Peer::default());
+        let (mut waits, mut peer) = (Waits::default(), Peer::default());
         peer.is_woken = true;
-        assert_eq!(waits(&mut input, &peer, 2, LONG), [BRIEFLY, LONG]);
+        assert_eq!(receive(&mut waits, &peer, 2, LONG), [BRIEFLY, LONG]);
     }
 
     #[test]
     fn a_deadline_that_is_near_is_kept() {
-        let (mut input, peer) = (Input::default(), Peer::default());
+        let (mut waits, peer) = (Waits::default(), Peer::default());
         for near in [Wait::Never, Wait::For(MUCH_LATER)] {
-            assert_eq!(waits(&mut input, &peer, 1, near), [near]);
+            assert_eq!(receive(&mut waits, &peer, 1, near), [near]);
         }
     }
 
     #[test]
     fn more_of_much_is_looked_for_before_a_sleep() {
-        let (mut input, mut peer) = (Input::default(), Peer::default());
-        waits(&mut input, &peer, 2, LONG);
+        let (mut waits, mut peer) = (Waits::default(), Peer::default());
+        receive(&mut waits, &peer, 2, LONG);
         assert_eq!(*peer.looks.lock(), 0);
         peer.brings_much = true;
-        assert_eq!(waits(&mut input, &peer, 3, LONG), [BRIEFLY; 3]);
+        assert_eq!(receive(&mut waits, &peer, 3, LONG), [BRIEFLY; 3]);
         assert_eq!(*peer.looks.lock(), 2);
         peer.brings_much = false;
-        waits(&mut input, &peer, 2, LONG);
+        receive(&mut waits, &peer, 2, LONG);
         assert_eq!(*peer.looks.lock(), 3);
     }
 }
