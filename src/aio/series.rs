@@ -22,7 +22,8 @@ struct State {
     helper: Option<Mark>,
 }
 
-/// Tells threads that are alive from one another.
+/// Tells threads that are alive from one another. To ask for a `ThreadId` counts references of the thread up and down,
+/// several times for each request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark(usize);
 
